@@ -1,0 +1,13 @@
+//! The system's clock.
+
+use cordon_flow::ports::Clock;
+use jiff::Timestamp;
+
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::now()
+    }
+}

@@ -1,0 +1,16 @@
+//! The ports over the AWS SDK, one module a port. Nothing here decides: each module maps a port's call to the service's and
+//! the service's errors to the port's.
+
+pub mod clock;
+pub mod config;
+pub mod iam;
+pub mod publish;
+pub mod secret;
+pub mod table;
+pub mod tasks;
+
+pub use clock::SystemClock;
+pub use iam::SdkIam;
+pub use publish::Topic;
+pub use table::Table;
+pub use tasks::StepFunctions;

@@ -1,0 +1,175 @@
+//! The incident table in DynamoDB.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use cordon_flow::ports::{Condition, Key, Store, StoreError, Write};
+use serde_json::Value;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// One DynamoDB table with the keys `pk` and `sk`.
+pub struct Table {
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+}
+
+impl Table {
+    #[must_use]
+    pub fn new(client: aws_sdk_dynamodb::Client, name: String) -> Self {
+        Self { client, name }
+    }
+}
+
+#[async_trait]
+impl Store for Table {
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        let found = self
+            .client
+            .get_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(failure)?;
+        found.item.map(to_json).transpose()
+    }
+
+    async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while let Some(item) = pages.next().await {
+            items.push(to_json(item.map_err(failure)?)?);
+        }
+        Ok(items)
+    }
+
+    async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError> {
+        let page = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .index_name("by_state")
+            .key_condition_expression("gsi1pk = :state")
+            .expression_attribute_values(":state", AttributeValue::S(state.to_owned()))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(failure)?;
+        page.items.unwrap_or_default().into_iter().map(to_json).collect()
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<Vec<_>, _>>()?;
+        match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(transaction_failure(error)),
+        }
+    }
+}
+
+impl Table {
+    fn transact_item(&self, write: Write) -> Result<TransactWriteItem, StoreError> {
+        let (expression, version) = match write.condition {
+            Condition::Always => (None, None),
+            Condition::Absent => (Some("attribute_not_exists(pk)".to_owned()), None),
+            Condition::Version(version) => (Some("version = :version".to_owned()), Some(version)),
+        };
+        let values = version.map(|version| HashMap::from([(":version".to_owned(), AttributeValue::N(version.to_string()))]));
+        let built = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused(error.to_string());
+        match write.item {
+            Some(item) => {
+                let mut item = to_item(item)?;
+                item.extend(key_item(&write.key));
+                let put = Put::builder()
+                    .table_name(&self.name)
+                    .set_item(Some(item))
+                    .set_condition_expression(expression)
+                    .set_expression_attribute_values(values)
+                    .build()
+                    .map_err(built)?;
+                Ok(TransactWriteItem::builder().put(put).build())
+            }
+            None => {
+                let delete = Delete::builder()
+                    .table_name(&self.name)
+                    .set_key(Some(key_item(&write.key)))
+                    .set_condition_expression(expression)
+                    .set_expression_attribute_values(values)
+                    .build()
+                    .map_err(built)?;
+                Ok(TransactWriteItem::builder().delete(delete).build())
+            }
+        }
+    }
+}
+
+fn key_item(key: &Key) -> Item {
+    HashMap::from([("pk".to_owned(), AttributeValue::S(key.pk.clone())), ("sk".to_owned(), AttributeValue::S(key.sk.clone()))])
+}
+
+fn to_item(value: Value) -> Result<Item, StoreError> {
+    serde_dynamo::to_item(value).map_err(|error| StoreError::Refused(format!("an item cannot be written: {error}")))
+}
+
+fn to_json(mut item: Item) -> Result<Value, StoreError> {
+    for key in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
+        item.remove(key);
+    }
+    serde_dynamo::from_item(item).map_err(|error| StoreError::Refused(format!("an item cannot be read: {error}")))
+}
+
+fn failure<E>(error: SdkError<E>) -> StoreError
+where
+    E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
+{
+    let refused = match error.code() {
+        Some(code) => !is_transient(code),
+        None => false,
+    };
+    let text = DisplayErrorContext(error).to_string();
+    if refused { StoreError::Refused(text) } else { StoreError::Transient(text) }
+}
+
+fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> StoreError {
+    if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() {
+        let codes: Vec<&str> = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
+        if codes.contains(&"ConditionalCheckFailed") {
+            return StoreError::Condition;
+        }
+        if codes.iter().any(|code| *code == "TransactionConflict" || is_transient(code)) {
+            return StoreError::Transient(codes.join(", "));
+        }
+    }
+    failure(error)
+}
+
+fn is_transient(code: &str) -> bool {
+    matches!(
+        code,
+        "ProvisionedThroughputExceededException"
+            | "RequestLimitExceeded"
+            | "ThrottlingException"
+            | "ThrottlingError"
+            | "ProvisionedThroughputExceeded"
+            | "InternalServerError"
+            | "ServiceUnavailable"
+            | "TransactionInProgressException"
+            | "TransactionConflict"
+    )
+}

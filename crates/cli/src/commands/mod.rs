@@ -1,0 +1,7 @@
+//! One module a command.
+
+pub mod check;
+pub mod incident;
+pub mod package;
+pub mod rule;
+pub mod sandbox;

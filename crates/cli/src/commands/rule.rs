@@ -1,0 +1,78 @@
+//! `cordon rule`: what is detected, and the EventBridge patterns that follow from it.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+use cordon_detect::RuleBook;
+use cordon_lambda::bundle::read_rules;
+
+use crate::failure::Failure;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Print a line for each rule: level, id, what it does beside alerting, title.
+    List {
+        #[arg(long, default_value = "rules", value_name = "DIR")]
+        rules: PathBuf,
+    },
+    /// Run every rule against its own cases.
+    Test {
+        #[arg(long, default_value = "rules", value_name = "DIR")]
+        rules: PathBuf,
+    },
+    /// Print the EventBridge patterns that let every event through which a rule can match.
+    Pattern {
+        #[arg(long, default_value = "rules", value_name = "DIR")]
+        rules: PathBuf,
+    },
+}
+
+pub fn run(command: &Command) -> Result<ExitCode, Failure> {
+    match command {
+        Command::List { rules } => list(&load(rules)?),
+        Command::Test { rules } => return test(&load(rules)?),
+        Command::Pattern { rules } => {
+            for pattern in cordon_detect::event_patterns(&load(rules)?) {
+                println!("{pattern}");
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads the rules below a folder, or names every file that does not load.
+pub fn load(folder: &Path) -> Result<RuleBook, Failure> {
+    let sources = read_rules(folder).map_err(Failure::Input)?;
+    RuleBook::load(sources).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::Input(format!("{} rule file(s) do not load:\n  {}", lines.len(), lines.join("\n  ")))
+    })
+}
+
+fn list(book: &RuleBook) {
+    for rule in book.rules() {
+        let detection = rule.detection();
+        let response = match &detection.response {
+            None => "alert".to_owned(),
+            Some(response) => {
+                response.contain.iter().chain(&response.revert).map(ToString::to_string).collect::<Vec<_>>().join("+")
+            }
+        };
+        println!("{:<13} {:<44} {:<26} {}", detection.level.to_string(), detection.rule.as_str(), response, detection.title);
+    }
+}
+
+fn test(book: &RuleBook) -> Result<ExitCode, Failure> {
+    let failures = cordon_detect::check_cases(book);
+    for failure in &failures {
+        println!("{failure}");
+    }
+    let rules = book.rules().len();
+    if failures.is_empty() {
+        println!("{rules} rules: every case holds.");
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{rules} rules: {} case(s) fail.", failures.len());
+    Ok(ExitCode::from(1))
+}

@@ -1,0 +1,243 @@
+//! What the state machine and the functions say to each other: the input and output of every state, and the error names that
+//! `Retry` and `Catch` go by.
+//!
+//! States hand each other the incident's id and a small tagged outcome, never the event. An execution can wait for days and
+//! so crosses deployments: fields are only ever added, with a default; unknown ones are ignored. No type here holds a
+//! secret, but for the task token that Step Functions gives to `WaitForApproval` alone.
+
+use std::fmt;
+
+use cordon_core::{IncidentId, Outcome};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `Classify` gets the event as EventBridge delivered it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ClassifyInput {
+    pub event: Value,
+    /// The execution's ARN: the claim on the event is made in its name.
+    pub execution: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum ClassifyOutput {
+    /// No rule matched.
+    Ignored,
+    /// Another execution has claimed the event.
+    Duplicate {
+        incident: IncidentId,
+    },
+    /// The event joined an open incident of the same case.
+    Merged {
+        incident: IncidentId,
+    },
+    Opened {
+        incident: IncidentId,
+    },
+    /// The event could not be judged.
+    NeedsPerson {
+        incident: IncidentId,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckInput {
+    pub incident: IncidentId,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckOutput {
+    pub route: cordon_core::Route,
+}
+
+/// `notify` tells people, closes the incident, and records a failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "message", rename_all = "snake_case")]
+pub enum NotifyInput {
+    /// What was found, and in a dry run what would have been done.
+    Alert { incident: IncidentId },
+    /// What was found, and the exception that allows it.
+    Exempt { incident: IncidentId },
+    /// A decision is wanted. To SNS only: in Slack, the card with the buttons is the message.
+    Asked { incident: IncidentId },
+    /// A change that needs no approval is about to be made.
+    Acting { incident: IncidentId },
+    /// The event could not be judged.
+    NeedsPerson { incident: IncidentId },
+    /// The end: writes the outcome, and where people have not heard of it yet, tells them.
+    Outcome { incident: IncidentId, outcome: Outcome },
+    /// A state failed for good. The incident is not known where `Classify` itself failed.
+    Failure {
+        #[serde(default)]
+        incident: Option<IncidentId>,
+        execution: String,
+        state: String,
+        #[serde(default)]
+        error: String,
+        #[serde(default)]
+        cause: String,
+    },
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Delivery {
+    Sent,
+    /// Not configured, or not wanted for this route.
+    Skipped,
+    /// Tried, and said so on the timeline. The incident goes on.
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotifyOutput {
+    pub sns: Delivery,
+    pub slack: Delivery,
+}
+
+/// `wait-for-approval` is called twice at most: with a token to ask, and after the time-out to close the question.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum WaitInput {
+    Ask { incident: IncidentId, task_token: String, timeout_seconds: u32 },
+    Expire { incident: IncidentId, expire: bool },
+}
+
+impl fmt::Debug for WaitInput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ask { incident, timeout_seconds, .. } => f
+                .debug_struct("Ask")
+                .field("incident", incident)
+                .field("timeout_seconds", timeout_seconds)
+                .finish_non_exhaustive(),
+            Self::Expire { incident, .. } => f.debug_struct("Expire").field("incident", incident).finish_non_exhaustive(),
+        }
+    }
+}
+
+/// What was decided, by whom. The callback sends it with the task token; `Expire` returns it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "decision", rename_all = "snake_case")]
+pub enum WaitOutput {
+    Approved { by: String },
+    Denied { by: String },
+    Expired,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum RemediateInput {
+    Apply { incident: IncidentId },
+    Verify { incident: IncidentId },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "result", rename_all = "snake_case")]
+pub enum RemediateOutput {
+    /// Every step was carried out and read back once.
+    Applied,
+    /// At least one step was not carried out.
+    Partial,
+    /// Every step was read back a second time.
+    Contained,
+    /// A step was stripped and put back, or seen once only: another pause, another read.
+    Again,
+}
+
+/// Why a function gave up: the names that the state machine knows. Only `Transient` is retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum ErrorName {
+    /// Throttling, a time-out, a conflict of two writers: worth another try.
+    Transient,
+    /// The input of the state is not what the contract says.
+    BadInput,
+    /// `cordon.toml`, a rule or an environment variable cannot be used.
+    BadConfig,
+    /// The incident is not in the table.
+    NotFound,
+    /// AWS refused the call.
+    Refused,
+    Internal,
+}
+
+impl ErrorName {
+    pub const ALL: [Self; 6] = [Self::Transient, Self::BadInput, Self::BadConfig, Self::NotFound, Self::Refused, Self::Internal];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Transient => "Transient",
+            Self::BadInput => "BadInput",
+            Self::BadConfig => "BadConfig",
+            Self::NotFound => "NotFound",
+            Self::Refused => "Refused",
+            Self::Internal => "Internal",
+        }
+    }
+}
+
+/// A failure of a state, under one of the names.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct StateError {
+    pub name: ErrorName,
+    pub message: String,
+}
+
+impl StateError {
+    #[must_use]
+    pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::de::DeserializeOwned;
+    use serde_json::json;
+
+    fn check<T: Serialize + DeserializeOwned + PartialEq + fmt::Debug>(value: &T, wire: Value) {
+        assert_eq!(serde_json::to_value(value).unwrap(), wire);
+        assert_eq!(&serde_json::from_value::<T>(wire).unwrap(), value);
+    }
+
+    #[test]
+    fn payloads_look_on_the_wire_as_the_state_machine_expects_them() {
+        let incident: IncidentId = "inc-0123456789abcdef0123".parse().unwrap();
+        let id = incident.as_str();
+        check(&ClassifyOutput::Ignored, json!({"outcome": "ignored"}));
+        check(&ClassifyOutput::NeedsPerson { incident: incident.clone() }, json!({"outcome": "needs_person", "incident": id}));
+        check(&CheckOutput { route: cordon_core::Route::Ask }, json!({"route": "ask"}));
+        check(
+            &NotifyInput::Outcome { incident: incident.clone(), outcome: Outcome::NeedsPerson },
+            json!({"message": "outcome", "incident": id, "outcome": "needs_person"}),
+        );
+        check(&WaitInput::Expire { incident: incident.clone(), expire: true }, json!({"incident": id, "expire": true}));
+        check(
+            &WaitInput::Ask { incident: incident.clone(), task_token: "t".into(), timeout_seconds: 9 },
+            json!({"incident": id, "task_token": "t", "timeout_seconds": 9}),
+        );
+        check(&WaitOutput::Expired, json!({"decision": "expired"}));
+        check(&WaitOutput::Approved { by: "U1".into() }, json!({"decision": "approved", "by": "U1"}));
+        check(&RemediateInput::Verify { incident: incident.clone() }, json!({"action": "verify", "incident": id}));
+        check(&RemediateOutput::Contained, json!({"result": "contained"}));
+    }
+
+    #[test]
+    fn a_field_of_a_later_deployment_is_ignored() {
+        let input: CheckInput =
+            serde_json::from_value(json!({"incident": "inc-0123456789abcdef0123", "added_later": 1})).unwrap();
+        assert_eq!(input.incident.as_str(), "inc-0123456789abcdef0123");
+    }
+
+    #[test]
+    fn a_task_token_is_not_printed() {
+        let incident = "inc-0123456789abcdef0123".parse().unwrap();
+        let input = WaitInput::Ask { incident, task_token: "secret-token".into(), timeout_seconds: 9 };
+        assert!(!format!("{input:?}").contains("secret-token"));
+    }
+}

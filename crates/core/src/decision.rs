@@ -1,0 +1,179 @@
+//! Which route an incident takes, from facts that others have read.
+//!
+//! INVARIANT: a read that failed never exempts and never acts: it asks. Nothing but `Mode::Enforce`, a trusted origin, a plan
+//! that survived the scope, and no valid exception leads to `Ask` or `Act`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Mode;
+use crate::detection::Gate;
+use crate::event::Origin;
+use crate::ids::RuleId;
+
+/// What happens to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Route {
+    Exempt,
+    Alert,
+    Ask,
+    Act,
+}
+
+/// A route with the reason that people are told.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    pub route: Route,
+    /// True where the plan would be carried out if somebody approved, or if the mode were `enforce`.
+    pub approved_for_remediation: bool,
+    pub decision_reason: String,
+    pub dry_run: bool,
+}
+
+/// What was found out about one rule's exceptions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// A valid exception, in a sentence.
+    Exempt(String),
+    /// No exception applies.
+    Caught,
+    /// A read that decides failed, in a sentence.
+    Unknown(String),
+}
+
+/// What one matched rule with a response comes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judged {
+    pub rule: RuleId,
+    pub gate: Gate,
+    pub verdict: Verdict,
+}
+
+/// Everything the decision rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    pub mode: Mode,
+    pub origin: Origin,
+    /// Rules that carry a response, each judged. Rules that only alert are not among them.
+    pub judged: Vec<Judged>,
+    /// Steps that are in scope and possible.
+    pub planned_steps: usize,
+    /// Why steps were left out, in sentences.
+    pub left_out: Vec<String>,
+    /// A failed read while planning, in a sentence.
+    pub planning_failed: Option<String>,
+}
+
+/// Decides the route.
+#[must_use]
+pub fn decide(facts: &Facts) -> Decision {
+    let dry_run = facts.mode == Mode::DryRun;
+    let alert =
+        |reason: String| Decision { route: Route::Alert, approved_for_remediation: false, decision_reason: reason, dry_run };
+    if facts.judged.is_empty() {
+        return alert("The rule only alerts: it has no response".to_owned());
+    }
+    let caught: Vec<&Judged> = facts.judged.iter().filter(|judged| !matches!(judged.verdict, Verdict::Exempt(_))).collect();
+    if caught.is_empty() {
+        let reason = facts.judged.iter().find_map(|judged| match &judged.verdict {
+            Verdict::Exempt(reason) => Some(reason.clone()),
+            Verdict::Caught | Verdict::Unknown(_) => None,
+        });
+        return Decision {
+            route: Route::Exempt,
+            approved_for_remediation: false,
+            decision_reason: reason.unwrap_or_default(),
+            dry_run,
+        };
+    }
+    if !facts.origin.may_enforce() {
+        return alert("The event's source is not trusted to change anything".to_owned());
+    }
+    let unknown = facts.planning_failed.clone().or_else(|| {
+        caught.iter().find_map(|judged| match &judged.verdict {
+            Verdict::Unknown(reason) => Some(reason.clone()),
+            Verdict::Exempt(_) | Verdict::Caught => None,
+        })
+    });
+    if facts.planned_steps == 0 && unknown.is_none() {
+        let reason = facts.left_out.first().cloned().unwrap_or_else(|| "There is nothing left to undo or to contain".to_owned());
+        return alert(format!("Not approved for remediation: {reason}"));
+    }
+    let reason = match &unknown {
+        None => "Approved for remediation".to_owned(),
+        Some(unknown) => format!("A person has to decide: {unknown}"),
+    };
+    let automatic = unknown.is_none() && caught.iter().all(|judged| judged.gate == Gate::Auto);
+    let route = match (dry_run, automatic) {
+        (true, _) => Route::Alert,
+        (false, true) => Route::Act,
+        (false, false) => Route::Ask,
+    };
+    Decision { route, approved_for_remediation: unknown.is_none(), decision_reason: reason, dry_run }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(verdict: Verdict, gate: Gate) -> Judged {
+        Judged { rule: "r".parse().unwrap(), gate, verdict }
+    }
+
+    fn facts() -> Facts {
+        Facts {
+            mode: Mode::Enforce,
+            origin: Origin::Aws,
+            judged: vec![judged(Verdict::Caught, Gate::Ask)],
+            planned_steps: 1,
+            left_out: vec![],
+            planning_failed: None,
+        }
+    }
+
+    fn exempt() -> Judged {
+        judged(Verdict::Exempt("User has approved exception tag: SecurityApproved=true".to_owned()), Gate::Ask)
+    }
+
+    #[test]
+    fn a_caught_rule_asks_and_only_a_named_one_acts() {
+        assert_eq!(decide(&facts()).route, Route::Ask);
+        let auto = Facts { judged: vec![judged(Verdict::Caught, Gate::Auto)], ..facts() };
+        assert_eq!(decide(&auto).route, Route::Act);
+        let mixed = Facts { judged: vec![judged(Verdict::Caught, Gate::Auto), judged(Verdict::Caught, Gate::Ask)], ..facts() };
+        assert_eq!(decide(&mixed).route, Route::Ask);
+    }
+
+    #[test]
+    fn a_failed_read_asks_and_never_exempts_or_acts() {
+        for gate in [Gate::Ask, Gate::Auto] {
+            let unknown = judged(Verdict::Unknown("the tags could not be read".to_owned()), gate);
+            assert_eq!(decide(&Facts { judged: vec![unknown.clone(), exempt()], ..facts() }).route, Route::Ask);
+            assert_eq!(decide(&Facts { judged: vec![unknown], planned_steps: 0, ..facts() }).route, Route::Ask);
+        }
+        let planning = Facts {
+            planning_failed: Some("IAM did not answer".to_owned()),
+            judged: vec![judged(Verdict::Caught, Gate::Auto)],
+            ..facts()
+        };
+        let decision = decide(&planning);
+        assert_eq!((decision.route, decision.approved_for_remediation), (Route::Ask, false));
+    }
+
+    #[test]
+    fn every_rule_has_to_be_exempt_before_the_incident_is() {
+        assert_eq!(decide(&Facts { judged: vec![exempt()], ..facts() }).route, Route::Exempt);
+        assert_eq!(decide(&Facts { judged: vec![exempt(), judged(Verdict::Caught, Gate::Ask)], ..facts() }).route, Route::Ask);
+    }
+
+    #[test]
+    fn dry_run_untrusted_sources_and_empty_plans_only_alert() {
+        let dry = decide(&Facts { mode: Mode::DryRun, ..facts() });
+        assert_eq!((dry.route, dry.approved_for_remediation, dry.dry_run), (Route::Alert, true, true));
+        assert_eq!(decide(&Facts { origin: Origin::Untrusted, ..facts() }).route, Route::Alert);
+        let out = decide(&Facts { planned_steps: 0, left_out: vec!["`x` is outside the scope".to_owned()], ..facts() });
+        assert_eq!((out.route, out.approved_for_remediation), (Route::Alert, false));
+        assert!(out.decision_reason.contains("outside the scope"));
+        assert_eq!(decide(&Facts { judged: vec![], ..facts() }).route, Route::Alert);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a matched rule says: how bad, who wrote it, and which remedies it asks for.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::RuleId;
+
+/// Sigma's levels, from the quietest to the loudest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Informational,
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Informational => "informational",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+/// The remedies that exist. Each is one file of the `respond` crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RemedyKind {
+    /// Takes a managed policy off a user, group or role.
+    DetachPolicy,
+    /// Puts an inline policy on a user or role that denies IAM and the ways around it.
+    DenyIam,
+}
+
+impl fmt::Display for RemedyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DetachPolicy => "detach-policy",
+            Self::DenyIam => "deny-iam",
+        })
+    }
+}
+
+/// How a rule's remedies are released.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    /// A named person approves first.
+    #[default]
+    Ask,
+    /// At once. A rule file alone cannot choose this: `cordon.toml` has to name the rule too.
+    Auto,
+}
+
+/// Which kinds of exception a rule honours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ExceptionKind {
+    /// The exception tag on the subject (the actor, where an event touches no other principal).
+    Tag,
+    /// Membership of the actor in an exempt group.
+    Group,
+}
+
+/// The `response` block of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Response {
+    /// Undone on the subject.
+    #[serde(default)]
+    pub revert: Vec<RemedyKind>,
+    /// Done to the actor.
+    #[serde(default)]
+    pub contain: Vec<RemedyKind>,
+    #[serde(default)]
+    pub gate: Gate,
+    #[serde(default = "tag_only")]
+    pub exceptions: Vec<ExceptionKind>,
+}
+
+fn tag_only() -> Vec<ExceptionKind> {
+    vec![ExceptionKind::Tag]
+}
+
+/// A rule that matched an event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Detection {
+    pub rule: RuleId,
+    pub title: String,
+    /// The rule's author, as its licence may require.
+    pub author: String,
+    pub level: Level,
+    /// Why it is dangerous, in a sentence or two.
+    pub description: String,
+    /// ATT&CK and other tags.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// `None`: the rule only alerts.
+    #[serde(default)]
+    pub response: Option<Response>,
+}

@@ -1,0 +1,184 @@
+//! One CloudTrail record in its EventBridge envelope, and whether its source may start an enforcing incident.
+//!
+//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to anybody else) is trusted. A relay is
+//! trusted where the deployment names it, which only the sandbox does.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{AccountId, EventId};
+use crate::json::at;
+
+/// Where an event came from, as far as trust goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// A source that only AWS can use.
+    Aws,
+    /// The relay that this deployment names as trusted.
+    TrustedRelay,
+    /// Anybody who may put events on the bus: at most an alert.
+    Untrusted,
+}
+
+impl Origin {
+    #[must_use]
+    pub fn may_enforce(self) -> bool {
+        match self {
+            Self::Aws | Self::TrustedRelay => true,
+            Self::Untrusted => false,
+        }
+    }
+}
+
+/// A readable event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    pub id: EventId,
+    /// Set where one call is recorded in two accounts; the same in both.
+    pub shared_id: Option<EventId>,
+    pub origin: Origin,
+    /// The account in which the call took effect.
+    pub account: Option<AccountId>,
+    pub region: Option<String>,
+    pub time: Option<Timestamp>,
+    pub name: String,
+    /// CloudTrail's `eventSource`, such as `iam.amazonaws.com`.
+    pub service: String,
+    pub error_code: Option<String>,
+    pub record: Value,
+}
+
+/// An event that cannot be judged: a person has to look at it.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Unreadable {
+    pub id: EventId,
+    pub account: Option<AccountId>,
+    pub origin: Origin,
+    pub reason: String,
+}
+
+impl Event {
+    /// Decodes an envelope as EventBridge delivers it. `relay_source` is the one further source that is trusted.
+    ///
+    /// # Errors
+    /// [`Unreadable`], which still carries an id to claim, where a field that a judgement rests on is missing.
+    pub fn from_envelope(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
+        let record = &envelope["detail"];
+        let source = envelope["source"].as_str().unwrap_or_default();
+        let origin = if source.starts_with("aws.") {
+            Origin::Aws
+        } else if relay_source.is_some_and(|trusted| !trusted.is_empty() && trusted == source) {
+            Origin::TrustedRelay
+        } else {
+            Origin::Untrusted
+        };
+        let id = identify(envelope);
+        let account = [&record["recipientAccountId"], &envelope["account"], at(record, "/userIdentity/accountId")]
+            .into_iter()
+            .find_map(|value| value.as_str()?.parse().ok());
+        let unreadable =
+            |reason: &str| Unreadable { id: id.clone(), account: account.clone(), origin, reason: reason.to_owned() };
+
+        if !record.is_object() {
+            return Err(unreadable("the event carries no CloudTrail record in `detail`"));
+        }
+        let Some(name) = record["eventName"].as_str() else {
+            return Err(unreadable("the record has no `eventName`"));
+        };
+        let Some(service) = record["eventSource"].as_str() else {
+            return Err(unreadable("the record has no `eventSource`"));
+        };
+        if !record["userIdentity"].is_object() {
+            return Err(unreadable("the record does not say who made the call (`userIdentity`)"));
+        }
+        if record["eventVersion"].as_str().is_some_and(|version| !version.starts_with("1.")) {
+            return Err(unreadable("the record has an `eventVersion` that Cordon does not know"));
+        }
+        if at(record, "/requestParameters/omitted").as_bool() == Some(true) {
+            return Err(unreadable("CloudTrail omitted the request's parameters"));
+        }
+        Ok(Self {
+            id: id.clone(),
+            shared_id: record["sharedEventID"].as_str().and_then(|id| id.parse().ok()),
+            origin,
+            account: account.clone(),
+            region: record["awsRegion"].as_str().or(envelope["region"].as_str()).map(str::to_owned),
+            time: record["eventTime"].as_str().or(envelope["time"].as_str()).and_then(|time| time.parse().ok()),
+            name: name.to_owned(),
+            service: service.to_owned(),
+            error_code: record["errorCode"].as_str().map(str::to_owned),
+            record: record.clone(),
+        })
+    }
+}
+
+/// The record's `eventID`, else the envelope's id, else the hash of the content.
+fn identify(envelope: &Value) -> EventId {
+    [at(envelope, "/detail/eventID"), &envelope["id"]]
+        .into_iter()
+        .find_map(|value| value.as_str()?.parse().ok())
+        .unwrap_or_else(|| EventId::from_content(envelope.to_string().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn envelope(source: &str) -> Value {
+        json!({"source": source, "id": "envelope-1", "account": "111111111111", "detail": {
+            "eventVersion": "1.11", "eventID": "event-1", "eventName": "CreateUser", "eventSource": "iam.amazonaws.com",
+            "eventTime": "2026-01-02T03:04:05Z", "userIdentity": {"type": "IAMUser"}, "recipientAccountId": "222222222222"}})
+    }
+
+    #[test]
+    fn only_aws_and_the_named_relay_may_enforce() {
+        let origin = |source: &str, relay: Option<&str>| Event::from_envelope(&envelope(source), relay).unwrap().origin;
+        assert!(origin("aws.iam", None).may_enforce());
+        assert!(origin("cordon.sandbox", Some("cordon.sandbox")).may_enforce());
+        for (source, relay) in [
+            ("cordon.sandbox", None),
+            ("cordon.drill", Some("cordon.sandbox")),
+            ("aws", None),
+            ("awsx.iam", None),
+            ("", Some("")),
+        ] {
+            assert!(!origin(source, relay).may_enforce(), "{source} {relay:?}");
+        }
+    }
+
+    #[test]
+    fn the_account_is_the_one_in_which_the_call_took_effect() {
+        let event = Event::from_envelope(&envelope("aws.iam"), None).unwrap();
+        assert_eq!(event.account.unwrap().as_str(), "222222222222");
+        assert_eq!(event.id.as_str(), "event-1");
+    }
+
+    #[test]
+    fn what_cannot_be_judged_is_unreadable_and_keeps_an_id() {
+        let check = |change: fn(&mut Value), reason: &str| {
+            let mut value = envelope("aws.iam");
+            change(&mut value);
+            let error = Event::from_envelope(&value, None).unwrap_err();
+            assert!(error.reason.contains(reason), "{error}");
+        };
+        check(|v| v["detail"] = json!(null), "no CloudTrail record");
+        check(|v| v["detail"] = json!("text"), "no CloudTrail record");
+        check(|v| v["detail"]["eventName"] = json!(1), "eventName");
+        check(|v| v["detail"]["eventSource"] = json!(null), "eventSource");
+        check(|v| v["detail"]["userIdentity"] = json!(null), "userIdentity");
+        check(|v| v["detail"]["eventVersion"] = json!("2.0"), "eventVersion");
+        check(|v| v["detail"]["requestParameters"] = json!({"omitted": true}), "omitted");
+    }
+
+    #[test]
+    fn an_event_without_any_id_is_known_by_its_content() {
+        let id = |value: &Value| Event::from_envelope(value, None).unwrap_err().id;
+        assert_eq!(id(&json!([1])), id(&json!([1])));
+        assert_ne!(id(&json!([1])), id(&json!([2])));
+        assert!(id(&json!("not an envelope")).as_str().starts_with("sha256-"));
+    }
+}

@@ -1,0 +1,180 @@
+//! Identifiers as newtypes that are checked when they are made or decoded, so that no other module has to ask again.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+/// An identifier that does not have the shape its type promises.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{value}` is not {expected}")]
+pub struct InvalidId {
+    value: String,
+    expected: &'static str,
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $valid:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+            fn from_str(value: &str) -> Result<Self, InvalidId> {
+                let valid: fn(&str) -> bool = $valid;
+                if valid(value) {
+                    Ok(Self(value.to_owned()))
+                } else {
+                    Err(InvalidId { value: value.chars().take(120).collect(), expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(value: String) -> Result<Self, InvalidId> {
+                value.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// An AWS account: twelve digits.
+    AccountId,
+    "an account id of twelve digits",
+    |v| v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit())
+);
+
+id!(
+    /// An Amazon Resource Name: `arn:partition:service:region:account:resource`.
+    Arn,
+    "an ARN of the form `arn:partition:service:region:account:resource`",
+    |v| {
+        let mut parts = v.splitn(6, ':');
+        parts.next() == Some("arn")
+            && parts.next().is_some_and(|p| p.starts_with("aws"))
+            && parts.next().is_some_and(|p| !p.is_empty())
+            && parts.nth(2).is_some_and(|p| !p.is_empty())
+            && v.len() <= 2048
+    }
+);
+
+id!(
+    /// CloudTrail's `eventID`, or what stands for it where a record has none: at most 128 visible characters.
+    EventId,
+    "an event id of 1 to 128 visible ASCII characters",
+    |v| (1..=128).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_graphic())
+);
+
+id!(
+    /// A rule's name: lower-case letters, digits, `-` and `_`, at most 128.
+    RuleId,
+    "a rule id of 1 to 128 lower-case letters, digits, `-` or `_`",
+    |v| {
+        (1..=128).contains(&v.len())
+            && v.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+    }
+);
+
+id!(
+    /// An incident: `inc-` and 20 hexadecimal digits, the same for the same account and event however often it is retried.
+    IncidentId,
+    "an incident id of the form `inc-` and 20 hexadecimal digits",
+    |v| v.strip_prefix("inc-").is_some_and(|hex| hex.len() == 20 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+);
+
+impl IncidentId {
+    /// Derives the id from the account and the event, so that every retry of the same event finds the same incident.
+    #[must_use]
+    pub fn derive(account: Option<&AccountId>, event: &EventId) -> Self {
+        let mut hasher = Sha256::new();
+        hasher.update(account.map_or("unknown", AccountId::as_str));
+        hasher.update(b"|");
+        hasher.update(event.as_str());
+        let digest = hex::encode(hasher.finalize());
+        Self(format!("inc-{}", digest.get(..20).unwrap_or_default()))
+    }
+}
+
+impl EventId {
+    /// Stands for an event that carries no usable id: the hash of its content, so that a redelivery still finds its claim.
+    #[must_use]
+    pub fn from_content(content: &[u8]) -> Self {
+        Self(format!("sha256-{}", hex::encode(Sha256::digest(content))))
+    }
+}
+
+impl Arn {
+    fn part(&self, n: usize) -> &str {
+        self.0.splitn(6, ':').nth(n).unwrap_or_default()
+    }
+
+    /// The account in the ARN; `None` for AWS-managed resources (`arn:aws:iam::aws:policy/…`) and those without one.
+    #[must_use]
+    pub fn account(&self) -> Option<AccountId> {
+        self.part(4).parse().ok()
+    }
+
+    /// What follows the fifth colon, such as `user/division/name`.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.part(5)
+    }
+
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_the_wrong_shape_are_refused_by_name() {
+        assert!("12345678901".parse::<AccountId>().is_err());
+        assert!("1234567890ab".parse::<AccountId>().is_err());
+        assert!("arn:aws:iam::123456789012:user/a".parse::<Arn>().is_ok());
+        assert!("arn:aws:iam::123456789012:".parse::<Arn>().is_err());
+        assert!("iam::123456789012:user/a".parse::<Arn>().is_err());
+        assert!("inc-0123456789abcdef012".parse::<IncidentId>().is_err());
+        assert!("".parse::<EventId>().is_err());
+        let error = "x y".parse::<RuleId>().unwrap_err().to_string();
+        assert!(error.contains("`x y`"), "{error}");
+    }
+
+    #[test]
+    fn an_incident_id_is_the_same_on_every_retry_and_differs_by_account() {
+        let event: EventId = "1-2-3".parse().unwrap();
+        let a: AccountId = "111111111111".parse().unwrap();
+        let b: AccountId = "222222222222".parse().unwrap();
+        assert_eq!(IncidentId::derive(Some(&a), &event), IncidentId::derive(Some(&a), &event));
+        assert_ne!(IncidentId::derive(Some(&a), &event), IncidentId::derive(Some(&b), &event));
+        assert!(IncidentId::derive(None, &event).as_str().parse::<IncidentId>().is_ok());
+    }
+}

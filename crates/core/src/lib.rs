@@ -1,0 +1,26 @@
+//! The words of Cordon as types: what an event says, who did it to whom, what an incident is, how its timeline is chained,
+//! which decision follows from which facts, and what the operator wrote in `cordon.toml`.
+//!
+//! Nothing here reads a clock, a file or the network, so nothing here fails except on the input it is given.
+
+pub mod config;
+pub mod decision;
+pub mod detection;
+pub mod event;
+pub mod ids;
+pub mod incident;
+pub mod json;
+pub mod pattern;
+pub mod plan;
+pub mod principal;
+pub mod timeline;
+
+pub use config::Config;
+pub use decision::{Decision, Route};
+pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
+pub use event::{Event, Origin};
+pub use ids::{AccountId, Arn, EventId, IncidentId, RuleId};
+pub use incident::{Head, Outcome, State};
+pub use plan::{Call, Plan, PlannedStep, Purpose};
+pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
+pub use timeline::Entry;

@@ -1,0 +1,329 @@
+//! Who made a call, and whom or what it touched, read from a CloudTrail record.
+//!
+//! Every field of a record is somebody else's text and may be absent, null or of another type: what cannot be read is
+//! `Unknown`, never a guess.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{AccountId, Arn};
+use crate::json::at;
+
+/// What kind of principal a policy can be put on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrincipalKind {
+    User,
+    Role,
+    Group,
+}
+
+impl fmt::Display for PrincipalKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::User => "user",
+            Self::Role => "role",
+            Self::Group => "group",
+        })
+    }
+}
+
+/// A user, role or group of an account, by name. The path is not part of an IAM name and is only known where an ARN gave it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Principal {
+    pub kind: PrincipalKind,
+    pub account: AccountId,
+    pub name: String,
+    /// The ARN that was given or read; without one, the ARN of a principal at the root path is assumed by [`Principal::arn`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_arn: Option<Arn>,
+}
+
+impl Principal {
+    #[must_use]
+    pub fn new(kind: PrincipalKind, account: AccountId, name: &str) -> Self {
+        Self { kind, account, name: name.to_owned(), known_arn: None }
+    }
+
+    /// The ARN, with the path where it is known.
+    #[must_use]
+    pub fn arn(&self) -> String {
+        match &self.known_arn {
+            Some(arn) => arn.to_string(),
+            None => format!("arn:aws:iam::{}:{}/{}", self.account, self.kind, self.name),
+        }
+    }
+}
+
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.arn())
+    }
+}
+
+/// CloudTrail's `userIdentity.type`, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    Root,
+    IamUser,
+    AssumedRole,
+    FederatedUser,
+    AwsAccount,
+    AwsService,
+    Unknown,
+}
+
+/// The principal that made the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    pub kind: ActorKind,
+    #[serde(default)]
+    pub arn: Option<String>,
+    #[serde(default)]
+    pub account: Option<AccountId>,
+    /// The user's or the role's name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// The role session's name, chosen by whoever assumed the role.
+    #[serde(default)]
+    pub session: Option<String>,
+    /// The role behind a session, or the user behind a federated session, as CloudTrail's `sessionIssuer` names it.
+    #[serde(default)]
+    pub issuer_arn: Option<String>,
+    /// `AIDA…` of a user, `AROA…` of a role: differs when a principal is deleted and made again.
+    #[serde(default)]
+    pub unique_id: Option<String>,
+    #[serde(default)]
+    pub access_key_id: Option<String>,
+}
+
+impl Actor {
+    /// Reads `userIdentity` of a CloudTrail record.
+    #[must_use]
+    pub fn from_record(record: &Value) -> Self {
+        let identity = &record["userIdentity"];
+        let issuer = at(identity, "/sessionContext/sessionIssuer");
+        let arn = text(&identity["arn"]);
+        let kind = match identity["type"].as_str() {
+            Some("Root") => ActorKind::Root,
+            Some("IAMUser") => ActorKind::IamUser,
+            Some("AssumedRole") => ActorKind::AssumedRole,
+            Some("FederatedUser") => ActorKind::FederatedUser,
+            Some("AWSAccount") => ActorKind::AwsAccount,
+            Some("AWSService") => ActorKind::AwsService,
+            _ => ActorKind::Unknown,
+        };
+        let resource = arn.as_deref().and_then(|a| a.parse::<Arn>().ok()).map(|a| a.resource().to_owned()).unwrap_or_default();
+        let mut parts = resource.split('/');
+        let head = parts.next().unwrap_or_default();
+        let (name, session) = match (kind, head) {
+            (ActorKind::AssumedRole, "assumed-role") => {
+                (parts.next().map(str::to_owned).or_else(|| text(&issuer["userName"])), parts.next_back().map(str::to_owned))
+            }
+            (ActorKind::AssumedRole, _) => (text(&issuer["userName"]), None),
+            (ActorKind::IamUser, _) => (
+                text(&identity["userName"]).or_else(|| resource.rsplit('/').next().filter(|n| !n.is_empty()).map(str::to_owned)),
+                None,
+            ),
+            (ActorKind::FederatedUser, _) => (text(&issuer["userName"]), parts.next_back().map(str::to_owned)),
+            _ => (text(&identity["userName"]), None),
+        };
+        let principal_id = text(&identity["principalId"]);
+        Self {
+            kind,
+            account: identity["accountId"].as_str().and_then(|a| a.parse().ok()).or_else(|| account_of(arn.as_deref())),
+            name,
+            session,
+            issuer_arn: text(&issuer["arn"]),
+            unique_id: text(&issuer["principalId"])
+                .or_else(|| principal_id.map(|id| id.split(':').next().unwrap_or_default().to_owned())),
+            access_key_id: text(&identity["accessKeyId"]),
+            arn,
+        }
+    }
+
+    /// The user or role whose permissions the call used: what a deny policy is put on. `None` for root, services, other
+    /// accounts and whatever could not be read.
+    #[must_use]
+    pub fn principal(&self) -> Option<Principal> {
+        let account = self.account.clone()?;
+        let name = self.name.clone()?;
+        let (kind, known_arn) = match self.kind {
+            ActorKind::IamUser => (PrincipalKind::User, self.arn.as_deref()),
+            ActorKind::AssumedRole => (PrincipalKind::Role, self.issuer_arn.as_deref()),
+            ActorKind::FederatedUser if self.issuer_arn.as_deref().is_some_and(|arn| arn.contains(":user/")) => {
+                (PrincipalKind::User, self.issuer_arn.as_deref())
+            }
+            ActorKind::FederatedUser | ActorKind::Root | ActorKind::AwsAccount | ActorKind::AwsService | ActorKind::Unknown => {
+                return None;
+            }
+        };
+        Some(Principal { kind, account, name, known_arn: known_arn.and_then(|arn| arn.parse().ok()) })
+    }
+
+    /// How a person is told who it was: the ARN where there is one.
+    #[must_use]
+    pub fn display(&self) -> String {
+        match (&self.arn, self.kind) {
+            (Some(arn), _) => arn.clone(),
+            (None, ActorKind::Root) => {
+                format!("root of {}", self.account.as_ref().map_or("an unknown account", AccountId::as_str))
+            }
+            (None, ActorKind::AwsService) => "an AWS service".to_owned(),
+            (None, _) => self.name.clone().unwrap_or_else(|| "unknown".to_owned()),
+        }
+    }
+}
+
+/// What the call touched.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Subject {
+    Principal { principal: Principal },
+    Policy { arn: String },
+    AccessKey { id: String, user: Option<String> },
+    Account { account: AccountId },
+    Unknown,
+}
+
+impl Subject {
+    /// Reads the subject from `requestParameters`, in the order in which IAM's calls name it: the principal, then the
+    /// access key, then the policy. A call on oneself that names no user (`CreateAccessKey`) touches the actor.
+    #[must_use]
+    pub fn from_record(record: &Value) -> Self {
+        let parameters = &record["requestParameters"];
+        let actor = Actor::from_record(record);
+        let account = recipient(record).or_else(|| actor.account.clone());
+        if let Some(account) = &account {
+            for (key, kind) in
+                [("userName", PrincipalKind::User), ("roleName", PrincipalKind::Role), ("groupName", PrincipalKind::Group)]
+            {
+                if let Some(name) = text(&parameters[key]) {
+                    return Self::Principal { principal: named(kind, account, &name, &actor) };
+                }
+            }
+        }
+        if let Some(id) = text(&parameters["accessKeyId"]) {
+            return Self::AccessKey { id, user: actor.name };
+        }
+        if let Some(arn) = text(&parameters["policyArn"]) {
+            return Self::Policy { arn };
+        }
+        if on_oneself(record)
+            && let Some(principal) = actor.principal()
+        {
+            return Self::Principal { principal };
+        }
+        account.map_or(Self::Unknown, |account| Self::Account { account })
+    }
+
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Principal { principal } => Some(principal),
+            Self::Policy { .. } | Self::AccessKey { .. } | Self::Account { .. } | Self::Unknown => None,
+        }
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Principal { principal } => write!(f, "{principal}"),
+            Self::Policy { arn } => f.write_str(arn),
+            Self::AccessKey { id, user: Some(user) } => write!(f, "access key {id} of {user}"),
+            Self::AccessKey { id, user: None } => write!(f, "access key {id}"),
+            Self::Account { account } => write!(f, "account {account}"),
+            Self::Unknown => f.write_str("unknown"),
+        }
+    }
+}
+
+/// The account in which the call took effect.
+#[must_use]
+pub fn recipient(record: &Value) -> Option<AccountId> {
+    record["recipientAccountId"].as_str().and_then(|a| a.parse().ok())
+}
+
+/// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
+fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) -> Principal {
+    match actor.principal() {
+        Some(own) if own.kind == kind && own.name == name && own.account == *account => own,
+        _ => Principal::new(kind, account.clone(), name),
+    }
+}
+
+/// IAM's calls that touch the caller where they name nobody.
+fn on_oneself(record: &Value) -> bool {
+    matches!(
+        record["eventName"].as_str(),
+        Some("CreateAccessKey" | "UpdateAccessKey" | "DeleteAccessKey" | "ChangePassword" | "CreateVirtualMFADevice")
+    )
+}
+
+fn account_of(arn: Option<&str>) -> Option<AccountId> {
+    arn?.parse::<Arn>().ok()?.account()
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_role_session_resolves_to_its_role() {
+        let record = json!({"userIdentity": {
+            "type": "AssumedRole", "principalId": "AROAEXAMPLE:mallory", "accountId": "111111111111",
+            "arn": "arn:aws:sts::111111111111:assumed-role/deploy/mallory",
+            "sessionContext": {"sessionIssuer": {"type": "Role", "principalId": "AROAEXAMPLE", "arn": "arn:aws:iam::111111111111:role/ci/deploy", "userName": "deploy"}}}});
+        let actor = Actor::from_record(&record);
+        assert_eq!(actor.name.as_deref(), Some("deploy"));
+        assert_eq!(actor.session.as_deref(), Some("mallory"));
+        assert_eq!(actor.unique_id.as_deref(), Some("AROAEXAMPLE"));
+        let principal = actor.principal().unwrap();
+        assert_eq!(principal.kind, PrincipalKind::Role);
+        assert_eq!(principal.arn(), "arn:aws:iam::111111111111:role/ci/deploy");
+    }
+
+    #[test]
+    fn root_and_services_are_nothing_to_put_a_policy_on() {
+        for kind in ["Root", "AWSService", "AWSAccount", "Nonsense"] {
+            let record = json!({"userIdentity": {"type": kind, "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:root", "userName": "x"}});
+            assert_eq!(Actor::from_record(&record).principal(), None, "{kind}");
+        }
+        assert_eq!(Actor::from_record(&json!({})).kind, ActorKind::Unknown);
+        assert_eq!(Actor::from_record(&json!({"userIdentity": "text"})).kind, ActorKind::Unknown);
+    }
+
+    #[test]
+    fn the_subject_is_the_named_principal_or_the_caller_where_none_is_named() {
+        let actor = json!({"type": "IAMUser", "userName": "mallory", "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:user/ops/mallory"});
+        let check = |name: &str, parameters: Value, expected: &str| {
+            let record = json!({"eventName": name, "userIdentity": actor, "recipientAccountId": "111111111111", "requestParameters": parameters});
+            assert_eq!(Subject::from_record(&record).to_string(), expected, "{name}");
+        };
+        check(
+            "AttachUserPolicy",
+            json!({"userName": "bob", "policyArn": "arn:aws:iam::aws:policy/X"}),
+            "arn:aws:iam::111111111111:user/bob",
+        );
+        check("AttachUserPolicy", json!({"userName": "mallory"}), "arn:aws:iam::111111111111:user/ops/mallory");
+        check("AttachRolePolicy", json!({"roleName": "r"}), "arn:aws:iam::111111111111:role/r");
+        check("AttachGroupPolicy", json!({"groupName": "g"}), "arn:aws:iam::111111111111:group/g");
+        check("AddUserToGroup", json!({"groupName": "g", "userName": "bob"}), "arn:aws:iam::111111111111:user/bob");
+        check("CreateAccessKey", Value::Null, "arn:aws:iam::111111111111:user/ops/mallory");
+        check(
+            "CreatePolicyVersion",
+            json!({"policyArn": "arn:aws:iam::111111111111:policy/p"}),
+            "arn:aws:iam::111111111111:policy/p",
+        );
+        check("ListUsers", Value::Null, "account 111111111111");
+    }
+}

@@ -1,0 +1,135 @@
+//! The record as rules see it: CloudTrail's own fields, and beside them `cordon.*`, which a plain record cannot answer.
+//!
+//! INVARIANT: `cordon.*` comes from here alone. A record that brings a field of that name, or a flat key that looks like one,
+//! does not get it past enrichment.
+
+mod documents;
+
+use std::collections::BTreeMap;
+
+use cordon_core::{Actor, Principal, Subject};
+use serde_json::{Map, Value, json};
+
+use crate::policy::Document;
+
+/// What was read from the account because the record only names it.
+#[derive(Debug, Clone, Default)]
+pub struct Facts {
+    /// The default versions of managed policies, by ARN.
+    pub policies: BTreeMap<String, Document>,
+}
+
+/// A record with the fields that were added to it. The record is borrowed: replay reads millions of them.
+#[derive(Debug, Clone)]
+pub struct Enriched<'a> {
+    record: &'a Value,
+    /// An object with the one key `cordon`, so that a rule's field path walks it from its root.
+    added: Value,
+}
+
+impl<'a> Enriched<'a> {
+    /// Enriches a CloudTrail record from what it says itself. Any JSON is accepted: what cannot be read adds nothing.
+    #[must_use]
+    pub fn new(record: &'a Value) -> Self {
+        Self::with(record, &Facts::default())
+    }
+
+    /// Enriches a CloudTrail record, also from what was read for it.
+    #[must_use]
+    pub fn with(record: &'a Value, facts: &Facts) -> Self {
+        let actor = Actor::from_record(record);
+        let subject = Subject::from_record(record);
+        let mut cordon = Map::new();
+        cordon.insert("actor".to_owned(), describe_actor(&actor));
+        cordon.insert("subject".to_owned(), describe_subject(&subject));
+        cordon.insert("actor_is_subject".to_owned(), Value::Bool(is_own(&actor, &subject)));
+        cordon.insert("failed".to_owned(), Value::Bool(failed(record)));
+        let policy = documents::describe(record, facts);
+        if !policy.is_empty() {
+            cordon.insert("policy".to_owned(), Value::Object(policy));
+        }
+        Self { record, added: json!({ "cordon": cordon }) }
+    }
+
+    /// CloudTrail's record, as it came.
+    #[must_use]
+    pub fn record(&self) -> &Value {
+        self.record
+    }
+
+    /// What was added, below its one key `cordon`.
+    #[must_use]
+    pub fn added(&self) -> &Value {
+        &self.added
+    }
+}
+
+/// The managed policy whose document would have to be read before it is known what the call of this record grants.
+#[must_use]
+pub fn policy_to_read(record: &Value) -> Option<&str> {
+    documents::unknown_policy(record)
+}
+
+/// True where AWS refused the call or it failed. CloudTrail leaves `errorCode` out of a success; the sign-in service has no
+/// `errorCode` but an `errorMessage`, or `Failure` as the response of that name (`ConsoleLogin`, `PasswordUpdated`).
+fn failed(record: &Value) -> bool {
+    let says = |field: &str| match &record[field] {
+        Value::Null => false,
+        Value::String(text) => !text.is_empty() && !text.eq_ignore_ascii_case("success"),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+    };
+    let outcome = || text(record, &format!("/responseElements/{}", text(record, "/eventName")?));
+    says("errorCode") || says("errorMessage") || outcome() == Some("Failure")
+}
+
+fn describe_actor(actor: &Actor) -> Value {
+    object([
+        ("kind", serde_json::to_value(actor.kind).ok()),
+        ("name", actor.name.clone().map(Value::String)),
+        ("arn", actor.arn.clone().map(Value::String)),
+        ("principal_arn", actor.principal().map(|principal| Value::String(principal.arn()))),
+    ])
+}
+
+fn describe_subject(subject: &Subject) -> Value {
+    let text = |value: &str| Some(Value::String(value.to_owned()));
+    match subject {
+        Subject::Principal { principal } => object([
+            ("kind", text(&principal.kind.to_string())),
+            ("name", text(&principal.name)),
+            ("arn", text(&principal.arn())),
+        ]),
+        Subject::Policy { arn } => {
+            object([("kind", text("policy")), ("name", text(arn.rsplit('/').next().unwrap_or_default())), ("arn", text(arn))])
+        }
+        Subject::AccessKey { id, .. } => object([("kind", text("access_key")), ("name", text(id))]),
+        Subject::Account { account } => object([("kind", text("account")), ("name", text(account.as_str()))]),
+        Subject::Unknown => object([("kind", text("unknown"))]),
+    }
+}
+
+/// True where somebody changes themself. IAM's names differ by more than case, so the case does not count.
+fn is_own(actor: &Actor, subject: &Subject) -> bool {
+    let same_name = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
+    match subject {
+        Subject::Principal { principal } => actor.principal().is_some_and(|own: Principal| {
+            own.kind == principal.kind && own.account == principal.account && same_name(&own.name, &principal.name)
+        }),
+        Subject::AccessKey { user, .. } => match (user, &actor.name) {
+            (Some(user), Some(name)) => same_name(user, name),
+            (Some(_), None) | (None, _) => false,
+        },
+        Subject::Policy { .. } | Subject::Account { .. } | Subject::Unknown => false,
+    }
+}
+
+fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
+    record.pointer(pointer).and_then(Value::as_str)
+}
+
+fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {
+    Value::Object(fields.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! `cordon.policy.*`: what the policies in a record grant, and whom its trust policy lets in.
+//!
+//! A document that the record carries is analysed; a policy that it only names is known where AWS maintains it or where it was
+//! read. Otherwise there is no `grants`, which rules must not take for an empty one.
+
+use cordon_core::AccountId;
+use serde_json::{Map, Value, json};
+
+use super::{Facts, text};
+use crate::managed;
+use crate::policy::{Answer, Document, Grants, Trust, Trusted, grants, trusts};
+
+const IAM: &str = "iam.amazonaws.com";
+
+/// The fields below `cordon.policy`; empty where the record has nothing to do with a policy.
+pub(super) fn describe(record: &Value, facts: &Facts) -> Map<String, Value> {
+    let mut fields = Map::new();
+    if let Some(arn) = text(record, "/requestParameters/policyArn") {
+        fields.insert("arn".to_owned(), json!(arn));
+        match facts.policies.get(arn) {
+            Some(document) => describe_grants(&grants(document), &mut fields),
+            None => {
+                if let Some(known) = managed::of(arn) {
+                    describe_grants(known, &mut fields);
+                }
+            }
+        }
+    }
+    if let Some(document) = permissions(record) {
+        match Document::parse(document) {
+            Ok(document) => describe_grants(&grants(&document), &mut fields),
+            Err(error) => {
+                fields.insert("unreadable".to_owned(), json!(error.to_string()));
+            }
+        }
+    }
+    if let Some(document) = trust_policy(record) {
+        match Document::parse(document) {
+            Ok(document) => describe_trust(&trusts(&document), own_account(record).as_ref(), &mut fields),
+            Err(error) => {
+                fields.insert("unreadable".to_owned(), json!(error.to_string()));
+            }
+        }
+    }
+    fields
+}
+
+/// The policy that a record names without saying, or our knowing, what it grants.
+pub(super) fn unknown_policy(record: &Value) -> Option<&str> {
+    let arn = text(record, "/requestParameters/policyArn")?;
+    let carries_it = permissions(record).is_some();
+    Some(arn).filter(|arn| !carries_it && managed::of(arn).is_none())
+}
+
+/// The permissions policy that a record carries. Other services than IAM and Identity Center call other things by these names.
+fn permissions(record: &Value) -> Option<&Value> {
+    let parameters = record.get("requestParameters")?;
+    let document = match (text(record, "/eventSource")?, text(record, "/eventName")?) {
+        (IAM, "UpdateAssumeRolePolicy") => None,
+        (IAM, _) => parameters.get("policyDocument"),
+        ("sso.amazonaws.com", "PutInlinePolicyToPermissionSet") => parameters.get("inlinePolicy"),
+        _ => None,
+    };
+    document.filter(|document| !document.is_null())
+}
+
+/// The trust policy that a record carries.
+fn trust_policy(record: &Value) -> Option<&Value> {
+    let parameters = record.get("requestParameters")?;
+    let document = match (text(record, "/eventSource")?, text(record, "/eventName")?) {
+        (IAM, "UpdateAssumeRolePolicy") => parameters.get("policyDocument"),
+        (IAM, "CreateRole") => parameters.get("assumeRolePolicyDocument"),
+        _ => None,
+    };
+    document.filter(|document| !document.is_null())
+}
+
+fn own_account(record: &Value) -> Option<AccountId> {
+    ["/recipientAccountId", "/userIdentity/accountId"].into_iter().find_map(|pointer| text(record, pointer)?.parse().ok())
+}
+
+fn describe_grants(grants: &Grants, fields: &mut Map<String, Value>) {
+    fields.insert("grants".to_owned(), grants.names(Answer::Yes).collect());
+    fields.insert("grants_if".to_owned(), grants.names(Answer::Limited).collect());
+}
+
+fn describe_trust(ways: &[Trust], own: Option<&AccountId>, fields: &mut Map<String, Value>) {
+    let mut kinds: Vec<String> = ways.iter().map(|way| kind(way, own)).collect();
+    kinds.sort();
+    kinds.dedup();
+    fields.insert("trusts".to_owned(), json!(kinds));
+    fields.insert("trusted".to_owned(), ways.iter().map(name).collect());
+}
+
+/// The kind of a way in, with `-if` where a condition narrows it.
+fn kind(way: &Trust, own: Option<&AccountId>) -> String {
+    let kind = match &way.who {
+        Trusted::Anyone => "anyone",
+        Trusted::Account { account, .. } if own == Some(account) => "own-account",
+        Trusted::Account { .. } => "outside-account",
+        Trusted::Unknown { .. } => "unknown",
+        Trusted::Federated { .. } => "federation",
+        Trusted::Service { .. } => "service",
+    };
+    if way.conditions.is_empty() { kind.to_owned() } else { format!("{kind}-if") }
+}
+
+fn name(way: &Trust) -> &str {
+    match &way.who {
+        Trusted::Anyone => "*",
+        Trusted::Account { principal, .. } | Trusted::Unknown { principal } => principal,
+        Trusted::Federated { provider } => provider,
+        Trusted::Service { service } => service,
+    }
+}

@@ -1,0 +1,334 @@
+//! One rule file, from text to [`Rule`].
+//!
+//! Sigma's part is parsed by `rsigma-parser`, ours strictly: an unknown key in `response` or in a case is an error, and so is a
+//! top-level key that is one slip away from ours, because a rule whose `respones` is ignored would quietly only alert.
+
+use std::fmt;
+
+use cordon_core::{Level, Response, RuleId};
+use rsigma_parser::{ConditionExpr, SelectorPattern, SigmaRule};
+use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use super::{Case, Expected, Rule, RuleError, RuleSource};
+
+/// Our keys beside Sigma's.
+const OUR_KEYS: [&str; 3] = ["response", "guide", "cases"];
+
+/// Sigma's top-level keys of a detection rule.
+const SIGMA_KEYS: [&str; 21] = [
+    "title",
+    "id",
+    "name",
+    "related",
+    "taxonomy",
+    "status",
+    "description",
+    "license",
+    "references",
+    "author",
+    "date",
+    "modified",
+    "tags",
+    "logsource",
+    "detection",
+    "fields",
+    "falsepositives",
+    "level",
+    "scope",
+    "sigma-version",
+    "custom_attributes",
+];
+
+/// Our part of a rule file, and the names of all of its keys. Parsed from the text itself, so that an error knows its line.
+#[derive(Debug, Default)]
+struct OurBlocks {
+    response: Option<Response>,
+    guide: Option<String>,
+    cases: Vec<Case>,
+    keys: Vec<String>,
+    /// Ours that have no value.
+    empty: Vec<String>,
+}
+
+impl<'de> Deserialize<'de> for OurBlocks {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(Blocks)
+    }
+}
+
+/// Reads a rule file's mapping in one pass: ours by their types, the rest only by name.
+struct Blocks;
+
+impl<'de> Visitor<'de> for Blocks {
+    type Value = OurBlocks;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping of Sigma's keys")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<OurBlocks, A::Error> {
+        let mut blocks = OurBlocks::default();
+        while let Some(key) = map.next_key::<String>()? {
+            if blocks.keys.contains(&key) {
+                return Err(A::Error::custom(format!("`{key}` is there twice")));
+            }
+            let empty = match key.as_str() {
+                "response" => {
+                    blocks.response = map.next_value()?;
+                    blocks.response.is_none()
+                }
+                "guide" => {
+                    blocks.guide = map.next_value()?;
+                    blocks.guide.is_none()
+                }
+                "cases" => {
+                    blocks.cases = map.next_value::<Option<_>>()?.unwrap_or_default();
+                    blocks.cases.is_empty()
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    false
+                }
+            };
+            if empty {
+                blocks.empty.push(key.clone());
+            }
+            blocks.keys.push(key);
+        }
+        Ok(blocks)
+    }
+}
+
+/// A case as it is written: `hit` or `miss`, and why.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CaseBlock {
+    hit: Option<Value>,
+    miss: Option<Value>,
+    why: Option<String>,
+}
+
+impl TryFrom<CaseBlock> for Case {
+    type Error = &'static str;
+
+    fn try_from(block: CaseBlock) -> Result<Self, Self::Error> {
+        let (expected, event) = match (block.hit, block.miss) {
+            (Some(event), None) => (Expected::Hit, event),
+            (None, Some(event)) => (Expected::Miss, event),
+            (Some(_), Some(_)) | (None, None) => return Err("a case is either a `hit` or a `miss`"),
+        };
+        if event.is_object() {
+            Ok(Self { expected, event, why: block.why })
+        } else {
+            Err("the event of a case is a mapping of fields")
+        }
+    }
+}
+
+/// Parses one rule file.
+pub(super) fn parse(source: &RuleSource) -> Result<Rule, Vec<RuleError>> {
+    let fault = |line: Option<usize>, reason: String| RuleError { path: source.path.clone(), line, reason };
+    let blocks: OurBlocks =
+        yaml_serde::from_str(&source.text).map_err(|error| vec![fault(line_of_yaml(&error), without_place(&error))])?;
+    let mut errors = key_errors(source, &blocks);
+    if blocks.response.as_ref().is_some_and(|response| response.revert.is_empty() && response.contain.is_empty()) {
+        errors.push(fault(
+            line_of_key(&source.text, "response"),
+            "`response` names no remedy: leave it out where the rule only alerts".to_owned(),
+        ));
+    }
+    let sigma = match sigma_rule(source) {
+        Ok(sigma) => Some(sigma),
+        Err(faults) => {
+            errors.extend(faults);
+            None
+        }
+    };
+    let id = match sigma.as_ref().map(|sigma| rule_id(&source.path, sigma)) {
+        Some(Ok(id)) => Some(id),
+        Some(Err(reason)) => {
+            errors.push(fault(line_of_key(&source.text, "name").or_else(|| line_of_key(&source.text, "id")), reason));
+            None
+        }
+        None => None,
+    };
+    match (sigma, id) {
+        (Some(sigma), Some(id)) if errors.is_empty() => Ok(assemble(&source.path, id, sigma, blocks)),
+        _ => Err(errors),
+    }
+}
+
+fn assemble(path: &str, id: RuleId, mut sigma: SigmaRule, blocks: OurBlocks) -> Rule {
+    // Our blocks among them: they were read above, and the engine has no use for them.
+    sigma.custom_attributes.clear();
+    let trimmed = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
+    Rule {
+        id,
+        sigma_id: sigma.id.clone(),
+        path: path.to_owned(),
+        title: sigma.title.clone(),
+        author: sigma.author.clone().unwrap_or_else(|| "unknown".to_owned()),
+        level: sigma.level.map_or(Level::Medium, level),
+        tags: sigma.tags.clone(),
+        description: trimmed(&sigma.description),
+        falsepositives: sigma.falsepositives.clone(),
+        references: sigma.references.clone(),
+        guide: blocks.guide.map(|guide| guide.trim().to_owned()),
+        response: blocks.response,
+        cases: blocks.cases,
+        sigma,
+    }
+}
+
+/// The Sigma rule of a file, for the one log that Cordon reads.
+fn sigma_rule(source: &RuleSource) -> Result<SigmaRule, Vec<RuleError>> {
+    let fault = |line: Option<usize>, reason: &str| RuleError { path: source.path.clone(), line, reason: reason.to_owned() };
+    let parsed = rsigma_parser::parse_sigma_yaml(&without_blocks(&source.text, &OUR_KEYS))
+        .map_err(|error| vec![detection_error(&source.path, &source.text, &error.to_string())])?;
+    if !parsed.errors.is_empty() {
+        return Err(parsed.errors.iter().map(|reason| detection_error(&source.path, &source.text, reason)).collect());
+    }
+    if !parsed.correlations.is_empty() || !parsed.filters.is_empty() {
+        let line = line_of_key(&source.text, "correlation").or_else(|| line_of_key(&source.text, "filter"));
+        return Err(vec![fault(line, "correlations and filters are not supported: a rule file holds one detection rule")]);
+    }
+    let Ok([rule]) = <[SigmaRule; 1]>::try_from(parsed.rules) else {
+        return Err(vec![fault(None, "a rule file holds exactly one rule")]);
+    };
+    let reads = |field: &Option<String>, ours: &str| field.as_deref().is_none_or(|value| value.eq_ignore_ascii_case(ours));
+    if rule.logsource.product.is_none() || !reads(&rule.logsource.product, "aws") || !reads(&rule.logsource.service, "cloudtrail")
+    {
+        let reason = "the logsource has to be product `aws`, service `cloudtrail`: Cordon reads no other log";
+        return Err(vec![fault(line_of_key(&source.text, "logsource"), reason)]);
+    }
+    for condition in &rule.detection.conditions {
+        if let Some(pattern) = empty_selector(condition, &rule) {
+            let reason = format!("`{pattern}` in the condition names no detection of this rule");
+            return Err(vec![detection_error(&source.path, &source.text, &reason)]);
+        }
+    }
+    Ok(rule)
+}
+
+/// A `1 of …` that can never match because no detection has such a name.
+fn empty_selector(condition: &ConditionExpr, rule: &SigmaRule) -> Option<String> {
+    match condition {
+        ConditionExpr::And(parts) | ConditionExpr::Or(parts) => parts.iter().find_map(|part| empty_selector(part, rule)),
+        ConditionExpr::Not(part) => empty_selector(part, rule),
+        ConditionExpr::Identifier(_) => None,
+        ConditionExpr::Selector { pattern, .. } => {
+            let found = rule.detection.named.keys().any(|name| pattern.matches_detection_name(name));
+            match pattern {
+                _ if found => None,
+                SelectorPattern::Them => Some("them".to_owned()),
+                SelectorPattern::Pattern(text) => Some(text.clone()),
+            }
+        }
+    }
+}
+
+/// By what a rule is known: Sigma's `name` is meant for exactly that; public rules mostly have only the UUID.
+fn rule_id(path: &str, sigma: &SigmaRule) -> Result<RuleId, String> {
+    let stem = path.rsplit(['/', '\\']).next().unwrap_or_default();
+    let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
+    let (key, text) = match (&sigma.name, &sigma.id) {
+        (Some(name), _) => ("name", name.clone()),
+        (None, Some(id)) => ("id", id.to_ascii_lowercase()),
+        (None, None) => ("file name", stem.to_ascii_lowercase()),
+    };
+    text.parse().map_err(|error| format!("the rule's {key} cannot be its id: {error}"))
+}
+
+fn level(level: rsigma_parser::Level) -> Level {
+    match level {
+        rsigma_parser::Level::Informational => Level::Informational,
+        rsigma_parser::Level::Low => Level::Low,
+        rsigma_parser::Level::Medium => Level::Medium,
+        rsigma_parser::Level::High => Level::High,
+        rsigma_parser::Level::Critical => Level::Critical,
+    }
+}
+
+/// Top-level keys that look like ours but are not, and ours with nothing in them. Other unknown keys pass: Sigma allows them,
+/// and public rules carry some.
+fn key_errors(source: &RuleSource, blocks: &OurBlocks) -> Vec<RuleError> {
+    let fault = |key: &str, reason: String| RuleError { path: source.path.clone(), line: line_of_key(&source.text, key), reason };
+    let empty = blocks.empty.iter().map(|key| fault(key, format!("`{key}` is empty")));
+    let unknown = blocks.keys.iter().filter(|key| !OUR_KEYS.contains(&key.as_str()) && !SIGMA_KEYS.contains(&key.as_str()));
+    let slips = unknown.filter_map(|key| {
+        let ours = OUR_KEYS.iter().find(|ours| strsim::osa_distance(&key.to_lowercase(), ours) <= 2)?;
+        Some(fault(key, format!("`{key}` is not a key of a rule: is `{ours}` meant?")))
+    });
+    empty.chain(slips).collect()
+}
+
+/// The text without some blocks, each from its key at the beginning of a line up to the next one. Their lines stay, empty, so
+/// that an error still knows its own.
+pub(super) fn without_blocks(text: &str, keys: &[&str]) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut skipping = false;
+    for line in text.lines() {
+        if let Some(key) = top_level_key(line) {
+            skipping = keys.contains(&key);
+        }
+        if !skipping {
+            out.push_str(line);
+        }
+        out.push('\n');
+    }
+    out
+}
+
+fn top_level_key(line: &str) -> Option<&str> {
+    let end = line.find(|c: char| !c.is_alphanumeric() && c != '_' && c != '-')?;
+    let (key, rest) = line.split_at_checked(end)?;
+    (!key.is_empty() && rest.trim_start().starts_with(':')).then_some(key)
+}
+
+/// An error of Sigma's part. Its parser knows no lines: the line is that of the word that the reason quotes, else of the
+/// section.
+pub(super) fn detection_error(path: &str, text: &str, reason: &str) -> RuleError {
+    let line = quoted(reason).find_map(|word| line_of_word(text, word)).or_else(|| {
+        let section = if reason.to_lowercase().contains("condition") { "condition" } else { "detection" };
+        line_of_key(text, section).filter(|_| !reason.starts_with("Missing"))
+    });
+    RuleError { path: path.to_owned(), line, reason: reason.to_owned() }
+}
+
+/// What stands in quotes or backticks in a reason, and what follows its last colon.
+fn quoted(reason: &str) -> impl Iterator<Item = &str> {
+    let between = |mark: char| reason.split(mark).skip(1).step_by(2);
+    between('`').chain(between('\'')).chain(reason.rsplit(": ").next()).filter(|word| !word.is_empty())
+}
+
+/// The line of a word: in Sigma's `detection` first, because a description may use the same word.
+fn line_of_word(text: &str, word: &str) -> Option<usize> {
+    let from = line_of_key(text, "detection").unwrap_or(1);
+    let found = |skip: usize| text.lines().enumerate().skip(skip).find(|(_, line)| line.contains(word)).map(|(at, _)| at + 1);
+    found(from.saturating_sub(1)).or_else(|| found(0))
+}
+
+/// The line where a mapping key stands, at whatever depth.
+fn line_of_key(text: &str, key: &str) -> Option<usize> {
+    text.lines()
+        .position(|line| {
+            let rest = line.trim_start().strip_prefix(key);
+            rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
+        })
+        .map(|at| at + 1)
+}
+
+fn line_of_yaml(error: &yaml_serde::Error) -> Option<usize> {
+    error.location().map(|place| place.line())
+}
+
+/// The message without the place, which is reported on its own.
+fn without_place(error: &yaml_serde::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(" at line ") {
+        Some((message, _)) => message.to_owned(),
+        None => text,
+    }
+}

@@ -1,0 +1,201 @@
+//! The rules that are shipped: they load, each carries and keeps its cases, and no event that they match is kept from them.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail by panicking too")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use cordon_core::{ExceptionKind, Gate, Level, RemedyKind};
+use cordon_detect::{Enriched, Expected, RuleBook, RuleSource, check_cases, event_patterns, pattern};
+use serde_json::{Value, json};
+
+/// Rules that match refused calls too, with the reason.
+const MATCH_REFUSED_CALLS: [&str; 1] = [
+    // Whoever makes a call as root holds its credentials, whether or not the call is allowed.
+    "root-activity",
+];
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml") {
+            found.push(path);
+        }
+    }
+}
+
+fn sources(folder: &Path) -> Vec<RuleSource> {
+    let mut found = Vec::new();
+    files(folder, &mut found);
+    found.iter().map(|path| RuleSource::new(path.to_string_lossy(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+#[track_caller]
+fn load(folder: &Path) -> RuleBook {
+    RuleBook::load(sources(folder)).unwrap_or_else(|errors| {
+        panic!("{}", errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    })
+}
+
+fn shipped() -> RuleBook {
+    load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))
+}
+
+/// The events of all hits, with the rule that has to match each.
+fn hits(book: &RuleBook) -> impl Iterator<Item = (&str, &Value)> {
+    book.rules().iter().flat_map(|rule| {
+        let hits = rule.cases.iter().filter(|case| case.expected == Expected::Hit);
+        hits.map(|case| (rule.id.as_str(), &case.event))
+    })
+}
+
+fn matched(book: &RuleBook, event: &Value, rule: &str) -> bool {
+    book.matching(&Enriched::new(event)).iter().any(|found| found.id.as_str() == rule)
+}
+
+#[test]
+fn every_rule_keeps_its_cases_and_has_a_hit_and_a_near_miss() {
+    let book = shipped();
+    let failures: Vec<String> = check_cases(&book).iter().map(ToString::to_string).collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    for rule in book.rules() {
+        assert!(!rule.cases.is_empty(), "`{}` has no cases", rule.id);
+    }
+}
+
+#[test]
+fn every_rule_tells_a_responder_what_to_know() {
+    let mut uuids = BTreeSet::new();
+    for rule in shipped().rules() {
+        let id = rule.id.as_str();
+        let stem = Path::new(&rule.path).file_stem().unwrap().to_string_lossy();
+        assert_eq!(stem, id, "the file is named for the rule");
+        assert!(uuids.insert(rule.sigma_id.clone().unwrap()), "`{id}` has the UUID of another rule");
+        assert!(rule.description.len() > 60, "`{id}` does not say why it is dangerous");
+        assert!(rule.guide.as_ref().is_some_and(|guide| guide.len() > 60), "`{id}` has no guide");
+        assert!(!rule.falsepositives.is_empty(), "`{id}` names no false positives");
+        assert!(!rule.references.is_empty(), "`{id}` has no references");
+        assert!(rule.references.iter().all(|reference| reference.starts_with("https://")), "`{id}`");
+        assert!(rule.tags.iter().any(|tag| tag.starts_with("attack.t")), "`{id}` names no ATT&CK technique");
+        assert_ne!(rule.author, "unknown", "`{id}` has no author");
+    }
+}
+
+#[test]
+fn every_hit_fits_exactly_one_event_pattern_and_every_pattern_fits_the_quota() {
+    let book = shipped();
+    let patterns = event_patterns(&book);
+    for detail in &patterns {
+        let whole = pattern::envelope(detail).to_string();
+        assert!(whole.chars().count() <= pattern::MAX_PATTERN_CHARS, "{} characters: {whole}", whole.len());
+    }
+    for (rule, event) in hits(&book) {
+        let fitting = patterns.iter().filter(|detail| pattern::matching::matches(detail, event)).count();
+        assert_eq!(fitting, 1, "`{rule}`: {event}\n{patterns:#?}");
+    }
+}
+
+#[test]
+fn ordinary_events_cost_nothing() {
+    let patterns = event_patterns(&shipped());
+    for event in [
+        json!({"eventSource": "ec2.amazonaws.com", "eventName": "RunInstances", "userIdentity": {"type": "AssumedRole"}}),
+        json!({"eventSource": "iam.amazonaws.com", "eventName": "ListRoles", "userIdentity": {"type": "AssumedRole"}}),
+        json!({"instance-id": "i-0", "state": "running"}),
+    ] {
+        assert!(!patterns.iter().any(|detail| pattern::matching::matches(detail, &event)), "{event}");
+    }
+}
+
+#[test]
+fn a_refused_call_is_never_treated_as_done() {
+    let book = shipped();
+    for (rule, event) in hits(&book).filter(|(rule, _)| !MATCH_REFUSED_CALLS.contains(rule)) {
+        let mut refused = event.clone();
+        refused["errorCode"] = json!("AccessDenied");
+        assert!(!matched(&book, &refused, rule), "`{rule}` matches a refused call: {refused}");
+    }
+}
+
+#[test]
+fn a_name_that_merely_resembles_a_watched_call_is_no_match() {
+    let book = shipped();
+    for (rule, event) in hits(&book).filter(|(rule, _)| *rule != "root-activity" && *rule != "iam-write-by-iam-user") {
+        let mut other = event.clone();
+        other["eventName"] = json!(format!("{}2", event["eventName"].as_str().unwrap()));
+        assert!(!matched(&book, &other, rule), "`{rule}`: {other}");
+        other = event.clone();
+        other["eventSource"] = json!("iam.amazonaws.com.example.org");
+        assert!(!matched(&book, &other, rule), "`{rule}`: {other}");
+    }
+}
+
+#[test]
+fn only_two_rules_ask_for_a_change_and_root_is_never_one() {
+    let book = shipped();
+    let responses: Vec<_> = book.rules().iter().filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
+    let names: Vec<&str> = responses.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["iam-admin-policy-attached", "iam-write-by-iam-user"]);
+    assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask));
+    let (_, attached) = &responses[0];
+    assert_eq!((&attached.revert[..], &attached.contain[..]), (&[RemedyKind::DetachPolicy][..], &[RemedyKind::DenyIam][..]));
+    assert_eq!(attached.exceptions, [ExceptionKind::Tag]);
+    let (_, write) = &responses[1];
+    assert_eq!((&write.revert[..], &write.contain[..]), (&[][..], &[RemedyKind::DenyIam][..]));
+    assert_eq!(write.exceptions, [ExceptionKind::Group, ExceptionKind::Tag]);
+    let root = book.rule(&"root-activity".parse().unwrap()).unwrap();
+    assert_eq!((root.level, &root.response), (Level::Critical, &None));
+}
+
+#[test]
+fn each_of_the_ten_high_risk_calls_has_its_alert() {
+    let book = shipped();
+    for call in [
+        "CreateUser",
+        "DeleteUser",
+        "CreateAccessKey",
+        "PutUserPolicy",
+        "AttachUserPolicy",
+        "AttachGroupPolicy",
+        "AttachRolePolicy",
+        "UpdateAssumeRolePolicy",
+        "AddUserToGroup",
+        "RemoveUserFromGroup",
+    ] {
+        let event = json!({"eventSource": "iam.amazonaws.com", "eventName": call, "userIdentity": {"type": "AssumedRole"}});
+        let found = book.evaluate(&event);
+        assert_eq!(found.len(), 1, "{call}: {found:?}");
+        assert!(found[0].response.is_none() && found[0].level <= Level::Medium, "{call}: {found:?}");
+    }
+}
+
+#[test]
+fn the_example_of_the_guide_to_writing_rules_loads_and_keeps_its_cases() {
+    let guide = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/writing-rules.md")).unwrap();
+    let (_, rest) = guide.split_once("```yaml\n").unwrap();
+    let (example, _) = rest.split_once("```").unwrap();
+    let book =
+        RuleBook::load(vec![RuleSource::new("docs/writing-rules.md", example)]).map_err(|errors| format!("{errors:#?}")).unwrap();
+    assert_eq!((check_cases(&book), book.rules()[0].cases.len()), (vec![], 2));
+}
+
+/// Public rules drop in. The folder is named by the environment, because the rules are not ours to ship.
+#[test]
+fn public_sigma_rules_load_and_their_events_fit_the_patterns() {
+    let Some(folder) = std::env::var_os("CORDON_SIGMA_RULES") else {
+        println!("skipped: CORDON_SIGMA_RULES does not name a folder of Sigma rules");
+        return;
+    };
+    let book = load(Path::new(&folder));
+    assert!(!book.rules().is_empty());
+    assert!(book.rules().iter().all(|rule| rule.response.is_none() && rule.author != "unknown"));
+    let both = [sources(Path::new(&folder)), sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))].concat();
+    let both = RuleBook::load(both).map_err(|errors| format!("{errors:?}")).unwrap();
+    for detail in event_patterns(&both) {
+        let size = pattern::envelope(&detail).to_string().chars().count();
+        assert!(size <= pattern::MAX_PATTERN_CHARS, "{size} characters");
+    }
+    println!("{} public rules, {} patterns with ours", book.rules().len(), event_patterns(&both).len());
+}

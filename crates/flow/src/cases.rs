@@ -1,0 +1,415 @@
+//! Incidents in the table: claim an event, open or join an incident, commit a change with its timeline entries, keep an
+//! approval and the steps of a plan.
+//!
+//! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
+//! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
+
+use async_trait::async_trait;
+use cordon_contract::{ErrorName, StateError};
+use cordon_core::incident::{Head, State};
+use cordon_core::timeline::{Entry, NewEntry};
+use cordon_core::{EventId, IncidentId, Principal};
+use cordon_respond::runner::{Progress, ProgressError, StepRecord};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use crate::ports::{Condition, Key, Store, StoreError, Write};
+use crate::provenance::{self, Grant, Provenance};
+
+/// EventBridge redelivers for a day and a dead-letter queue keeps for fourteen: a claim outlives both.
+const CLAIM_DAYS: i64 = 30;
+/// An open incident that nobody closed stops taking in events after this.
+const OPEN_DAYS: i64 = 7;
+/// How often a commit is tried against other writers before the state machine's own retry takes over.
+const COMMIT_TRIES: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("there is no incident `{0}`")]
+    NotFound(IncidentId),
+    #[error("an item of the table cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<CaseError> for StateError {
+    fn from(error: CaseError) -> Self {
+        match error {
+            CaseError::Store(error) => error.into(),
+            CaseError::NotFound(_) => Self::new(ErrorName::NotFound, error.to_string()),
+            CaseError::Unreadable(_) => Self::new(ErrorName::Internal, error.to_string()),
+        }
+    }
+}
+
+/// What became of a claim on an event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claim {
+    /// This execution's, now or by an earlier try.
+    Mine,
+    /// Another execution's.
+    Taken(IncidentId),
+    /// The same call, recorded in another account, is another execution's.
+    SharedWith(IncidentId),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    Opened,
+    Joined(IncidentId),
+}
+
+/// How a question to a person stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Vote {
+    Waiting,
+    Approved,
+    Denied,
+    Expired,
+}
+
+/// A question to a person.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Approval {
+    pub version: u64,
+    /// Step Functions' task token. It leaves the table only towards Step Functions.
+    pub token: String,
+    pub vote: Vote,
+    pub deadline: Timestamp,
+    #[serde(default)]
+    pub by: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClaimItem {
+    incident: IncidentId,
+    execution: String,
+    expires_at: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenItem {
+    incident: IncidentId,
+    version: u64,
+    expires_at: i64,
+}
+
+/// The incidents of one table.
+#[derive(Clone, Copy)]
+pub struct Cases<'a> {
+    store: &'a dyn Store,
+}
+
+impl<'a> Cases<'a> {
+    #[must_use]
+    pub fn new(store: &'a dyn Store) -> Self {
+        Self { store }
+    }
+
+    /// Claims an event, and the call that it shares with another account's record, for an execution.
+    pub async fn claim(
+        &self,
+        event: &EventId,
+        shared: Option<&EventId>,
+        incident: &IncidentId,
+        execution: &str,
+        now: Timestamp,
+    ) -> Result<Claim, CaseError> {
+        let item =
+            ClaimItem { incident: incident.clone(), execution: execution.to_owned(), expires_at: in_days(now, CLAIM_DAYS) };
+        let keys: Vec<Key> = std::iter::once(event_key(event)).chain(shared.map(shared_key)).collect();
+        let writes = keys.iter().map(|key| put(key.clone(), &item, Condition::Absent)).collect::<Result<_, _>>()?;
+        match self.store.write(writes).await {
+            Ok(()) => return Ok(Claim::Mine),
+            Err(StoreError::Condition) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if let Some(found) = self.get::<ClaimItem>(&event_key(event)).await? {
+            return Ok(if found.execution == execution { Claim::Mine } else { Claim::Taken(found.incident) });
+        }
+        let Some(shared) = shared else { return Err(StoreError::Transient("a claim vanished".to_owned()).into()) };
+        match self.get::<ClaimItem>(&shared_key(shared)).await? {
+            Some(found) if found.execution != execution => {
+                let own = ClaimItem { incident: found.incident.clone(), ..item };
+                match self.store.write(vec![put(event_key(event), &own, Condition::Absent)?]).await {
+                    Ok(()) => Ok(Claim::SharedWith(found.incident)),
+                    Err(error) => Err(error.into()),
+                }
+            }
+            _ => Err(StoreError::Transient("a claim vanished".to_owned()).into()),
+        }
+    }
+
+    /// Opens the incident, or joins the open one of the same case.
+    pub async fn open(&self, head: &mut Head, entry: NewEntry, now: Timestamp) -> Result<Opening, CaseError> {
+        let case = open_key(head);
+        let mut version = 1;
+        let mut condition = Condition::Absent;
+        if let Some(found) = self.get::<OpenItem>(&case).await? {
+            match self.try_head(&found.incident).await? {
+                Some(other) if other.id == head.id => {
+                    *head = other;
+                    return Ok(Opening::Opened);
+                }
+                // What nobody closed for so long (a stopped execution) takes no more events in.
+                Some(other) if other.state != State::Closed && found.expires_at > now.as_second() => {
+                    return Ok(Opening::Joined(other.id));
+                }
+                _ => {
+                    condition = Condition::Version(found.version);
+                    version = found.version + 1;
+                }
+            }
+        }
+        if let Some(own) = self.try_head(&head.id).await? {
+            *head = own;
+            return Ok(Opening::Opened);
+        }
+        let item = OpenItem { incident: head.id.clone(), version, expires_at: in_days(now, OPEN_DAYS) };
+        let mut fresh = head.clone();
+        self.write_head(&mut fresh, vec![entry], vec![put(case, &item, condition)?], now).await?;
+        *head = fresh;
+        Ok(Opening::Opened)
+    }
+
+    pub async fn head(&self, id: &IncidentId) -> Result<Head, CaseError> {
+        self.try_head(id).await?.ok_or_else(|| CaseError::NotFound(id.clone()))
+    }
+
+    pub async fn try_head(&self, id: &IncidentId) -> Result<Option<Head>, CaseError> {
+        self.get(&head_key(id)).await
+    }
+
+    pub async fn timeline(&self, id: &IncidentId) -> Result<Vec<Entry>, CaseError> {
+        self.store.list(&incident_pk(id), "LOG#").await?.into_iter().map(decode).collect()
+    }
+
+    /// The newest incidents of a state.
+    pub async fn by_state(&self, state: State, limit: u32) -> Result<Vec<Head>, CaseError> {
+        self.store.by_state(&state_pk(state), limit).await?.into_iter().map(decode).collect()
+    }
+
+    /// Applies `change` to the newest header and writes it with the entries that `change` returns; starts over where another
+    /// writer was first. `change` may decide on what it sees to write nothing, by returning `None`.
+    pub async fn commit<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, CaseError>
+    where
+        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+    {
+        self.commit_with(id, now, |head| change(head).map(|entries| (entries, Vec::new()))).await
+    }
+
+    /// As [`Cases::commit`], with further writes in the same transaction. A condition of theirs that fails is final.
+    pub async fn commit_with<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, CaseError>
+    where
+        F: Fn(&mut Head) -> Option<(Vec<NewEntry>, Vec<Write>)> + Send + Sync,
+    {
+        let mut tries = 0;
+        loop {
+            let before = self.head(id).await?;
+            let mut head = before.clone();
+            let Some((entries, extra)) = change(&mut head) else { return Ok(before) };
+            match self.write_head(&mut head, entries, extra, now).await {
+                Ok(()) => return Ok(head),
+                Err(CaseError::Store(StoreError::Condition)) if tries < COMMIT_TRIES => {
+                    tries += 1;
+                    // The header is as it was read: then it was one of the further writes that did not hold.
+                    if self.head(id).await?.version == before.version {
+                        return Err(StoreError::Condition.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the incident: no event joins it any more.
+    pub async fn close<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, CaseError>
+    where
+        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+    {
+        let found = self.head(id).await?;
+        let case = open_key(&found);
+        let holds_case = self.get::<OpenItem>(&case).await?.is_some_and(|open| open.incident == *id);
+        self.commit_with(id, now, |head| {
+            let entries = change(head)?;
+            head.state = State::Closed;
+            let release = holds_case.then(|| Write { key: case.clone(), item: None, condition: Condition::Always });
+            Some((entries, release.into_iter().collect()))
+        })
+        .await
+    }
+
+    pub async fn approval(&self, id: &IncidentId) -> Result<Option<Approval>, CaseError> {
+        self.get(&approval_key(id)).await
+    }
+
+    /// The write that stores an approval, conditional on the one that was read.
+    pub fn approval_write(id: &IncidentId, approval: &Approval) -> Result<Write, CaseError> {
+        let condition = if approval.version == 1 { Condition::Absent } else { Condition::Version(approval.version - 1) };
+        put(approval_key(id), approval, condition)
+    }
+
+    /// The record of a plan's step, counted from 1.
+    pub async fn step(&self, id: &IncidentId, n: usize) -> Result<Option<StepRecord>, CaseError> {
+        self.get(&step_key(id, n)).await
+    }
+
+    /// Keeps the progress of an incident's steps.
+    #[must_use]
+    pub fn steps(&self, id: &IncidentId) -> Steps<'a> {
+        Steps { cases: *self, id: id.clone() }
+    }
+
+    /// Who gave a principal an exception, where Cordon saw it.
+    pub async fn provenance(&self, principal: &Principal, grant: Grant<'_>) -> Result<Option<Provenance>, CaseError> {
+        self.get(&provenance::key(principal, grant)).await
+    }
+
+    /// Keeps what an event gave away, before anything is decided on it. Events come late and twice: the newest stands.
+    pub async fn remember(&self, grants: Vec<(Key, Provenance)>) -> Result<(), CaseError> {
+        for (key, provenance) in grants {
+            let known: Option<Provenance> = self.get(&key).await?;
+            if known.is_none_or(|known| known.at <= provenance.at) {
+                self.store.write(vec![put(key, &provenance, Condition::Always)?]).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn write_head(
+        &self,
+        head: &mut Head,
+        entries: Vec<NewEntry>,
+        extra: Vec<Write>,
+        now: Timestamp,
+    ) -> Result<(), CaseError> {
+        let condition = if head.version == 0 { Condition::Absent } else { Condition::Version(head.version) };
+        head.version += 1;
+        head.updated_at = now;
+        let mut writes = Vec::with_capacity(entries.len() + extra.len() + 1);
+        for new in entries {
+            head.log_seq += 1;
+            let entry = Entry::chain(new, head.log_seq, now, &head.last_hash);
+            head.last_hash.clone_from(&entry.hash);
+            writes.push(put(log_key(&head.id, head.log_seq), &entry, Condition::Absent)?);
+        }
+        let mut item = serde_json::to_value(&*head).map_err(unreadable)?;
+        if let Value::Object(map) = &mut item {
+            map.insert("gsi1pk".to_owned(), json!(state_pk(head.state)));
+            map.insert("gsi1sk".to_owned(), json!(format!("{}#{}", head.opened_at, head.id)));
+            if let Some(arn) = &head.actor.arn {
+                map.insert("gsi2pk".to_owned(), json!(format!("PRINCIPAL#{arn}")));
+                map.insert("gsi2sk".to_owned(), json!(head.opened_at.to_string()));
+            }
+        }
+        writes.push(Write { key: head_key(&head.id), item: Some(item), condition });
+        writes.extend(extra);
+        Ok(self.store.write(writes).await?)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, key: &Key) -> Result<Option<T>, CaseError> {
+        self.store.get(key).await?.map(decode).transpose()
+    }
+}
+
+/// The step records of one incident, as the remedies' runner keeps them.
+pub struct Steps<'a> {
+    cases: Cases<'a>,
+    id: IncidentId,
+}
+
+#[async_trait]
+impl Progress for Steps<'_> {
+    async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
+        self.cases.step(&self.id, n).await.map_err(|error| progress_error(&error))
+    }
+
+    async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError> {
+        let condition = if record.version <= 1 { Condition::Absent } else { Condition::Version(record.version - 1) };
+        let write = put(step_key(&self.id, n), record, condition).map_err(|error| progress_error(&error))?;
+        self.cases.store.write(vec![write]).await.map_err(|error| progress_error(&error.into()))
+    }
+}
+
+fn progress_error(error: &CaseError) -> ProgressError {
+    match error {
+        CaseError::Store(StoreError::Condition) => ProgressError::Superseded,
+        CaseError::Store(StoreError::Transient(reason)) => ProgressError::Unavailable(reason.clone()),
+        CaseError::Store(StoreError::Refused(_)) | CaseError::NotFound(_) | CaseError::Unreadable(_) => {
+            ProgressError::Broken(error.to_string())
+        }
+    }
+}
+
+fn decode<T: DeserializeOwned>(item: Value) -> Result<T, CaseError> {
+    serde_json::from_value(item).map_err(unreadable)
+}
+
+fn put<T: Serialize>(key: Key, item: &T, condition: Condition) -> Result<Write, CaseError> {
+    Ok(Write { key, item: Some(serde_json::to_value(item).map_err(unreadable)?), condition })
+}
+
+fn unreadable(error: serde_json::Error) -> CaseError {
+    CaseError::Unreadable(error.to_string())
+}
+
+fn incident_pk(id: &IncidentId) -> String {
+    format!("INCIDENT#{id}")
+}
+
+fn head_key(id: &IncidentId) -> Key {
+    Key::new(incident_pk(id), "HEAD")
+}
+
+fn log_key(id: &IncidentId, seq: u64) -> Key {
+    Key::new(incident_pk(id), format!("LOG#{seq:06}"))
+}
+
+fn approval_key(id: &IncidentId) -> Key {
+    Key::new(incident_pk(id), "APPROVAL#1")
+}
+
+fn step_key(id: &IncidentId, n: usize) -> Key {
+    Key::new(incident_pk(id), format!("STEP#{n:03}"))
+}
+
+fn event_key(event: &EventId) -> Key {
+    Key::new(format!("EVENT#{event}"), "CLAIM")
+}
+
+fn shared_key(shared: &EventId) -> Key {
+    Key::new(format!("EVENT#shared#{shared}"), "CLAIM")
+}
+
+/// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
+/// because the open incident's plan would not undo it.
+fn open_key(head: &Head) -> Key {
+    let account = head.account.as_ref().map_or("unknown", |account| account.as_str());
+    let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
+    let subject = if head.unreadable.is_some() { head.event.id.to_string() } else { head.subject.to_string() };
+    let policy = head.event.policy_arn.as_deref().unwrap_or_default();
+    let case = format!("{account}#{}#{subject}#{rule}#{policy}", head.actor.display());
+    // DynamoDB takes 2,048 bytes of partition key, and the parts are somebody else's text.
+    if case.len() > 1_500 {
+        return Key::new(format!("OPEN#{}", EventId::from_content(case.as_bytes())), "OPEN");
+    }
+    Key::new(format!("OPEN#{case}"), "OPEN")
+}
+
+fn state_pk(state: State) -> String {
+    let name = match state {
+        State::Opened => "opened",
+        State::Decided => "decided",
+        State::Asking => "asking",
+        State::Remediating => "remediating",
+        State::Closed => "closed",
+    };
+    format!("STATE#{name}")
+}
+
+fn in_days(now: Timestamp, days: i64) -> i64 {
+    now.as_second() + days * 24 * 3600
+}

@@ -1,0 +1,125 @@
+//! The ports: what a state needs from the world. Each error says whether another try can help.
+
+use async_trait::async_trait;
+use cordon_contract::{ErrorName, StateError};
+use cordon_core::incident::SlackMessage;
+use cordon_slack::{Message, Notice, Secret};
+use jiff::Timestamp;
+use serde_json::Value;
+
+/// Tells the time, so that tests can.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Timestamp;
+}
+
+/// A key of the one table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub pk: String,
+    pub sk: String,
+}
+
+impl Key {
+    #[must_use]
+    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+/// What must hold for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    Always,
+    /// No item has the key.
+    Absent,
+    /// The item's attribute `version` has this value.
+    Version(u64),
+}
+
+/// One write of a transaction. `item` is a JSON object without the key; `None` deletes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Write {
+    pub key: Key,
+    pub item: Option<Value>,
+    pub condition: Condition,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// A condition did not hold: somebody else wrote first. Nothing was written.
+    #[error("another writer was first")]
+    Condition,
+    /// Throttled, timed out, or a transaction in conflict with another.
+    #[error("the table did not answer: {0}")]
+    Transient(String),
+    #[error("the table refused: {0}")]
+    Refused(String),
+}
+
+/// The incident table. Reads are strongly consistent.
+#[async_trait]
+pub trait Store: Send + Sync {
+    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
+    /// Every item of a partition whose sort key begins with `prefix`, in the order of the sort key.
+    async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError>;
+    /// All of the writes or none.
+    async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+    /// Headers of incidents in a state, the newest first, at most `limit`.
+    async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError>;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct DeliveryError {
+    /// For people and logs; never a token, an address or a body.
+    pub message: String,
+}
+
+/// Where structured alerts go (SNS).
+#[async_trait]
+pub trait Publisher: Send + Sync {
+    /// `subject` is at most 100 printable ASCII characters.
+    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError>;
+}
+
+/// Slack, by bot token or incoming webhook.
+#[async_trait]
+pub trait Channel: Send + Sync {
+    async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError>;
+    /// Replaces a posted message. A message without `ts` cannot be replaced: a new one is posted.
+    async fn update(&self, at: &SlackMessage, message: &Message) -> Result<(), DeliveryError>;
+    /// Answers a click so that only the person who clicked sees it.
+    async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
+    /// Replaces the message that was clicked on, where it cannot be replaced by its id.
+    async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+}
+
+/// What became of a task's completion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Completion {
+    Delivered,
+    /// The task is over: timed out or already completed. The time-out path finishes the written decision.
+    Gone,
+}
+
+/// Step Functions' callback.
+#[async_trait]
+pub trait Tasks: Send + Sync {
+    async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError>;
+}
+
+impl From<StoreError> for StateError {
+    fn from(error: StoreError) -> Self {
+        let name = match error {
+            StoreError::Condition | StoreError::Transient(_) => ErrorName::Transient,
+            StoreError::Refused(_) => ErrorName::Refused,
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<DeliveryError> for StateError {
+    fn from(error: DeliveryError) -> Self {
+        Self::new(ErrorName::Transient, error.message)
+    }
+}

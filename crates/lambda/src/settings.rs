@@ -1,0 +1,73 @@
+//! The environment of a function, read in one place into typed settings.
+
+use std::path::PathBuf;
+
+use cordon_contract::{ErrorName, StateError};
+use cordon_core::pattern::Pattern;
+
+/// What Terraform tells a function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    pub table: String,
+    pub topic_arn: String,
+    /// `None`: Slack is not set up.
+    pub slack_secret_arn: Option<String>,
+    pub slack_api_url: String,
+    pub state_machine_arn: String,
+    /// A further source of events that may enforce; only the sandbox sets it.
+    pub relay_source: Option<String>,
+    /// ARN patterns of Cordon's own roles, separated by commas: no plan touches them.
+    pub own_principals: Vec<Pattern>,
+    /// Where `cordon.toml` and `rules/` lie.
+    pub root: PathBuf,
+}
+
+impl Settings {
+    /// Reads the process's environment.
+    ///
+    /// # Errors
+    /// `BadConfig`, naming the variable that is missing.
+    pub fn from_env() -> Result<Self, StateError> {
+        Self::from(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from anything that answers for a variable.
+    ///
+    /// # Errors
+    /// `BadConfig`, naming the variable that is missing.
+    pub fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StateError> {
+        let given = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let required = |name: &str| {
+            given(name).ok_or_else(|| {
+                StateError::new(
+                    ErrorName::BadConfig,
+                    format!("the environment variable `{name}` is not set; deploy with the Terraform module, which sets it"),
+                )
+            })
+        };
+        Ok(Self {
+            table: required("CORDON_TABLE")?,
+            topic_arn: required("CORDON_TOPIC_ARN")?,
+            slack_secret_arn: given("CORDON_SLACK_SECRET_ARN"),
+            slack_api_url: given("CORDON_SLACK_API_URL").unwrap_or_else(|| "https://slack.com/api".to_owned()),
+            state_machine_arn: given("CORDON_STATE_MACHINE_ARN").unwrap_or_default(),
+            relay_source: given("CORDON_RELAY_SOURCE"),
+            own_principals: required("CORDON_OWN_PRINCIPALS")?.split(',').map(|pattern| Pattern::new(pattern.trim())).collect(),
+            root: PathBuf::from(required("LAMBDA_TASK_ROOT")?),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_variable_is_named_and_an_empty_one_counts_as_missing() {
+        let error = Settings::from(|name| (name != "CORDON_TOPIC_ARN").then(|| "x".to_owned())).unwrap_err();
+        assert!(error.message.contains("`CORDON_TOPIC_ARN`"), "{error}");
+        let settings =
+            Settings::from(|name| Some(if name == "CORDON_RELAY_SOURCE" { String::new() } else { "x".to_owned() })).unwrap();
+        assert_eq!(settings.relay_source, None);
+    }
+}

@@ -1,0 +1,100 @@
+//! Slack as the functions use it: the secret read at start-up, and the channel that it names.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use cordon_core::incident::SlackMessage;
+use cordon_flow::ports::{Channel, DeliveryError};
+use cordon_slack::client::{Reply, SlackClient, SlackError};
+use cordon_slack::secret::{Delivery, SlackSecret};
+use cordon_slack::{Message, Notice, Secret};
+
+use crate::Settings;
+
+const HASTE: Duration = Duration::from_millis(1_200);
+
+/// The channel of a secret.
+pub struct SlackChannel {
+    client: SlackClient,
+    secret: SlackSecret,
+}
+
+/// Reads the secret and connects. `None` where Slack is not set up or the secret has no usable value yet: alerts still go to
+/// SNS, and the log says what to do.
+pub async fn connect(secrets: &aws_sdk_secretsmanager::Client, settings: &Settings) -> Option<SlackChannel> {
+    let arn = settings.slack_secret_arn.as_deref()?;
+    let text = match cordon_aws::secret::read(secrets, arn).await {
+        Ok(text) => text,
+        Err(error) => {
+            tracing::warn!(%error, "Slack is left out");
+            return None;
+        }
+    };
+    match SlackSecret::parse(&text) {
+        Ok(secret) => SlackChannel::new(&settings.slack_api_url, secret)
+            .inspect_err(|error| tracing::warn!(%error, "Slack is left out"))
+            .ok(),
+        Err(error) => {
+            tracing::warn!(%error, "Slack is left out");
+            None
+        }
+    }
+}
+
+impl SlackChannel {
+    /// # Errors
+    /// Where the address of Slack's API is not one that a token may be sent to.
+    pub fn new(api_url: &str, secret: SlackSecret) -> Result<Self, SlackError> {
+        let token = match &secret.delivery {
+            Delivery::Bot { token, .. } => Some(token.clone()),
+            Delivery::Webhook { .. } => None,
+        };
+        Ok(Self { client: SlackClient::new(api_url, token)?, secret })
+    }
+
+    /// For answering a click: Slack waits three seconds for that, so nothing is waited for or tried again.
+    #[must_use]
+    pub fn in_haste(self) -> Self {
+        Self { client: self.client.with_limits(HASTE, Duration::ZERO), ..self }
+    }
+
+    #[must_use]
+    pub fn secret(&self) -> &SlackSecret {
+        &self.secret
+    }
+}
+
+#[async_trait]
+impl Channel for SlackChannel {
+    async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        match &self.secret.delivery {
+            Delivery::Bot { channel, .. } => {
+                let posted = self.client.post_message(channel, message, None).await.map_err(failed)?;
+                Ok(SlackMessage { channel: posted.channel, ts: Some(posted.ts) })
+            }
+            Delivery::Webhook { url } => {
+                self.client.post_webhook(url, message).await.map_err(failed)?;
+                Ok(SlackMessage { channel: "webhook".to_owned(), ts: None })
+            }
+        }
+    }
+
+    async fn update(&self, at: &SlackMessage, message: &Message) -> Result<(), DeliveryError> {
+        match &at.ts {
+            Some(ts) => self.client.update_message(&at.channel, ts, message).await.map_err(failed),
+            None => self.post(message).await.map(|_| ()),
+        }
+    }
+
+    async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError> {
+        self.client.respond(response_url, Reply::Ephemeral(notice)).await.map_err(failed)
+    }
+
+    async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError> {
+        self.client.respond(response_url, Reply::Replace(message)).await.map_err(failed)
+    }
+}
+
+fn failed(error: SlackError) -> DeliveryError {
+    DeliveryError { message: error.to_string() }
+}

@@ -1,0 +1,135 @@
+//! The deny-IAM document: what an actor under suspicion may no longer do.
+//!
+//! It denies every way to change who may do what: IAM as a whole, a change of identity through STS or Roles Anywhere, and the
+//! directories that hand out access above an account (Identity Center, Organizations, account settings). It never denies what a
+//! workload does with its own data: what runs as the actor goes on, unless it assumes roles or passes them on.
+//!
+//! AWS's own `AWSCompromisedKeyQuarantineV3` lists single IAM actions and so leaves out, among others, `iam:DeleteUserPolicy`,
+//! `iam:DetachRolePolicy`, the removal of permissions boundaries, `iam:TagUser`, service-specific credentials and
+//! `sts:AssumeRole`: with any of them a holder takes the quarantine off or walks around it. Hence whole services here.
+//!
+//! `sts:GetSessionToken` cannot be denied by any policy ("Permissions for GetSessionToken", IAM user guide). A session made with
+//! it is still the user's, so this document holds inside it.
+
+use cordon_core::IncidentId;
+
+/// Short, because all inline policies of a user together may have 2,048 characters without white space
+/// ("IAM and AWS STS quotas", IAM user guide), and the user may have some already.
+pub const DOCUMENT: &str = concat!(
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonDenyIam","Effect":"Deny","Action":["#,
+    r#""iam:*","sts:Assume*","sts:GetFederationToken","sts:GetSessionToken","sts:GetWebIdentityToken","#,
+    r#""rolesanywhere:*","#,
+    r#""sso:*","sso-directory:*","identitystore:*","organizations:*","account:*""#,
+    r#"],"Resource":"*"}]}"#
+);
+
+/// What the names of our inline policies begin with; the incident's id follows.
+pub const POLICY_PREFIX: &str = "CordonDenyIam-";
+
+/// One name an incident, so that undoing one incident never lifts the deny of another.
+#[must_use]
+pub fn policy_name(incident: &IncidentId) -> String {
+    format!("{POLICY_PREFIX}{incident}")
+}
+
+/// True where both texts are the same policy: the same bytes, or the same JSON, since white space carries no meaning.
+#[must_use]
+pub fn same_document(a: &str, b: &str) -> bool {
+    if a == b {
+        return true;
+    }
+    match (serde_json::from_str::<serde_json::Value>(a), serde_json::from_str::<serde_json::Value>(b)) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordon_core::pattern::Pattern;
+    use serde_json::Value;
+
+    fn denies(action: &str) -> bool {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let actions = document["Statement"][0]["Action"].as_array().unwrap().clone();
+        actions.iter().any(|pattern| Pattern::new(pattern.as_str().unwrap()).matches(action))
+    }
+
+    #[test]
+    fn the_document_is_one_unconditional_deny_on_everything() {
+        let document: Value = serde_json::from_str(DOCUMENT).unwrap();
+        let statements = document["Statement"].as_array().unwrap();
+        assert_eq!(statements.len(), 1);
+        assert_eq!((&statements[0]["Effect"], &statements[0]["Resource"]), (&Value::from("Deny"), &Value::from("*")));
+        assert!(statements[0].get("Condition").is_none() && statements[0].get("NotAction").is_none());
+    }
+
+    #[test]
+    fn what_awss_own_quarantine_forgets_is_denied() {
+        for action in [
+            "iam:DeleteUserPolicy",
+            "iam:DetachRolePolicy",
+            "iam:DeleteRolePolicy",
+            "iam:DeleteUserPermissionsBoundary",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:TagUser",
+            "iam:CreateServiceSpecificCredential",
+            "sts:AssumeRole",
+        ] {
+            assert!(denies(action), "{action}");
+        }
+    }
+
+    #[test]
+    fn every_way_to_another_identity_is_denied() {
+        for action in [
+            "iam:PassRole",
+            "iam:CreateUser",
+            "iam:UpdateAssumeRolePolicy",
+            "sts:AssumeRoot",
+            "sts:GetFederationToken",
+            "sts:GetSessionToken",
+            "sts:GetWebIdentityToken",
+            "rolesanywhere:CreateTrustAnchor",
+            "sso:CreateAccountAssignment",
+            "sso-directory:CreateUser",
+            "identitystore:CreateGroupMembership",
+            "organizations:LeaveOrganization",
+            "account:StartPrimaryEmailUpdate",
+        ] {
+            assert!(denies(action), "{action}");
+        }
+    }
+
+    #[test]
+    fn the_workload_goes_on() {
+        for action in
+            ["s3:GetObject", "dynamodb:PutItem", "logs:PutLogEvents", "sts:GetCallerIdentity", "sts:GetServiceBearerToken"]
+        {
+            assert!(!denies(action), "{action}");
+        }
+    }
+
+    #[test]
+    fn the_document_leaves_room_in_the_quota_of_a_user() {
+        assert!(DOCUMENT.len() <= 600, "{}", DOCUMENT.len());
+        assert!(!DOCUMENT.contains(char::is_whitespace));
+    }
+
+    #[test]
+    fn two_incidents_never_share_a_policy_and_the_name_is_one_that_iam_takes() {
+        let name = |id: &str| policy_name(&id.parse().unwrap());
+        let one = name("inc-0123456789abcdef0123");
+        assert_ne!(one, name("inc-0123456789abcdef0124"));
+        assert!(one.len() <= 128 && one.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)));
+    }
+
+    #[test]
+    fn white_space_does_not_make_another_document_and_content_does() {
+        assert!(same_document("{\"a\": 1}", "{ \"a\":1 }"));
+        assert!(!same_document("{\"a\":1}", "{\"a\":2}"));
+        assert!(same_document("not json", "not json"));
+        assert!(!same_document("not json", "nor this"));
+    }
+}

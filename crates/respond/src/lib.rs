@@ -1,0 +1,25 @@
+//! What Cordon changes, and how it takes the change back.
+//!
+//! A remedy is one file of [`remedies`]; [`planner`] decides which remedies fit an incident, [`runner`] carries a stored plan
+//! out, verifies it and undoes it. Everything here speaks to IAM through [`port::Iam`] and to the table through
+//! [`runner::Progress`]; there is no SDK, no runtime and no clock in this crate.
+//!
+//! INVARIANT: nothing is written to IAM before a snapshot is stored, and nothing is written to a principal whose unique id is
+//! not the one that was planned for.
+
+pub mod call;
+pub mod deny;
+pub mod planner;
+pub mod port;
+pub mod remedies;
+pub mod remedy;
+pub mod runner;
+
+pub use planner::{Case, Planning};
+pub use port::{Iam, IamError, IamErrorKind, PrincipalFacts};
+pub use remedies::remedy;
+pub use remedy::{Applied, Attempt, ByHand, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+pub use runner::{
+    ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, VerifyResult,
+    apply_plan, revert_plan, verify_plan,
+};

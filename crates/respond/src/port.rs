@@ -1,0 +1,215 @@
+//! What the remedies need of IAM, in one account, and the ways in which IAM refuses.
+//!
+//! The port says what IAM says. It never decides that an error is fine (a remedy does), never reads one account's principal
+//! for another's, and never puts a document or a credential into an error.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fmt;
+
+use async_trait::async_trait;
+use cordon_core::Principal;
+
+/// What IAM knows about a principal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrincipalFacts {
+    /// With the path, which a name and a CloudTrail record may lack.
+    pub arn: String,
+    /// `AIDA…`, `AROA…`, `AGPA…`: another one after the principal was deleted and made again.
+    pub unique_id: String,
+    /// Such as `/` or `/division/`.
+    pub path: String,
+    /// A role that belongs to an AWS service, which nobody but the service may change.
+    pub service_linked: bool,
+}
+
+/// IAM in one account. Lists are complete: an implementation reads every page.
+#[async_trait]
+pub trait Iam: Send + Sync {
+    /// `None` where IAM knows no such principal.
+    async fn principal(&self, principal: &Principal) -> Result<Option<PrincipalFacts>, IamError>;
+    /// Empty for groups, which cannot be tagged.
+    async fn tags(&self, principal: &Principal) -> Result<BTreeMap<String, String>, IamError>;
+    /// The names of the groups that the user is in.
+    async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError>;
+    /// The ARNs of the managed policies on the principal.
+    async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
+    async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
+    /// [`IamErrorKind::NotFound`] where the policy is not attached.
+    async fn detach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
+    /// The document as plain JSON text; `None` where there is no inline policy of that name, or no such principal.
+    async fn inline_policy(&self, principal: &Principal, name: &str) -> Result<Option<String>, IamError>;
+    async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError>;
+    /// [`IamErrorKind::NotFound`] where there is no inline policy of that name.
+    async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError>;
+}
+
+/// Why IAM did not do what it was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IamErrorKind {
+    /// `NoSuchEntity`: the principal, the policy or the attachment is not there.
+    NotFound,
+    /// A quota of the account or the principal is full.
+    LimitExceeded,
+    /// IAM keeps the principal from being changed, as it does with service-linked roles.
+    Unmodifiable,
+    /// Our own role lacks the action, or a control policy denies it.
+    AccessDenied,
+    /// Throttled, unavailable or out of reach: the call may or may not have taken effect.
+    Transient,
+    /// Somebody else changed the same entity at the same moment.
+    Conflict,
+    /// Everything else.
+    Other,
+}
+
+impl IamErrorKind {
+    /// The kind for an error code of IAM's API.
+    /// Source: "Errors" of each action and "Common Errors" in the IAM API reference.
+    #[must_use]
+    pub fn from_code(code: &str) -> Self {
+        match code {
+            "NoSuchEntity" | "NoSuchEntityException" => Self::NotFound,
+            "LimitExceeded" | "LimitExceededException" => Self::LimitExceeded,
+            "UnmodifiableEntity" | "UnmodifiableEntityException" => Self::Unmodifiable,
+            "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Self::AccessDenied,
+            "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "RequestTimeout"
+            | "ServiceUnavailable"
+            | "ServiceUnavailableException"
+            | "ServiceFailure"
+            | "InternalFailure"
+            | "InternalError" => Self::Transient,
+            "ConcurrentModification"
+            | "ConcurrentModificationException"
+            | "EntityTemporarilyUnmodifiable"
+            | "EntityTemporarilyUnmodifiableException" => Self::Conflict,
+            _ => Self::Other,
+        }
+    }
+
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::NotFound => "IAM knows no such entity",
+            Self::LimitExceeded => "a quota of IAM is full",
+            Self::Unmodifiable => "IAM does not let this be changed",
+            Self::AccessDenied => "access is denied",
+            Self::Transient => "IAM is busy or out of reach",
+            Self::Conflict => "somebody else is changing the same entity",
+            Self::Other => "IAM refused",
+        }
+    }
+}
+
+/// A call that IAM refused or did not answer.
+#[derive(Debug)]
+pub struct IamError {
+    kind: IamErrorKind,
+    action: String,
+    message: String,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl IamError {
+    /// Keeps a state's output and a log line small; IAM's own messages are far shorter.
+    const MESSAGE_MAX_CHARS: usize = 300;
+
+    /// `action` is IAM's name for it, such as `iam:PutUserPolicy`; `message` is IAM's own and may be empty.
+    #[must_use]
+    pub fn new(kind: IamErrorKind, action: &str, message: &str) -> Self {
+        let message = message.chars().take(Self::MESSAGE_MAX_CHARS).collect();
+        Self { kind, action: action.to_owned(), message, source: None }
+    }
+
+    /// Adds the cause, which is printed by whoever walks the chain and never by this error itself.
+    #[must_use]
+    pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    #[must_use]
+    pub fn kind(&self) -> IamErrorKind {
+        self.kind
+    }
+
+    /// The action that was refused, such as `iam:PutUserPolicy`.
+    #[must_use]
+    pub fn action(&self) -> &str {
+        &self.action
+    }
+
+    /// True where the same call may succeed a little later.
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self.kind {
+            IamErrorKind::Transient | IamErrorKind::Conflict => true,
+            IamErrorKind::NotFound
+            | IamErrorKind::LimitExceeded
+            | IamErrorKind::Unmodifiable
+            | IamErrorKind::AccessDenied
+            | IamErrorKind::Other => false,
+        }
+    }
+}
+
+impl fmt::Display for IamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` failed: {}", self.action, self.kind.phrase())?;
+        if self.message.is_empty() { Ok(()) } else { write!(f, " ({})", self.message) }
+    }
+}
+
+impl Error for IamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_may_pass_by_itself_is_retryable() {
+        let check = |code: &str, kind: IamErrorKind, retryable: bool| {
+            assert_eq!(IamErrorKind::from_code(code), kind, "{code}");
+            assert_eq!(IamError::new(kind, "iam:GetUser", "").retryable(), retryable, "{code}");
+        };
+        check("NoSuchEntity", IamErrorKind::NotFound, false);
+        check("LimitExceeded", IamErrorKind::LimitExceeded, false);
+        check("UnmodifiableEntity", IamErrorKind::Unmodifiable, false);
+        check("AccessDenied", IamErrorKind::AccessDenied, false);
+        check("Throttling", IamErrorKind::Transient, true);
+        check("ThrottlingException", IamErrorKind::Transient, true);
+        check("RequestLimitExceeded", IamErrorKind::Transient, true);
+        check("ServiceUnavailable", IamErrorKind::Transient, true);
+        check("ConcurrentModification", IamErrorKind::Conflict, true);
+        check("EntityTemporarilyUnmodifiable", IamErrorKind::Conflict, true);
+        check("MalformedPolicyDocument", IamErrorKind::Other, false);
+        check("InvalidClientTokenId", IamErrorKind::Other, false);
+        check("", IamErrorKind::Other, false);
+    }
+
+    #[test]
+    fn an_error_names_the_action_and_stays_short() {
+        let error = IamError::new(IamErrorKind::AccessDenied, "iam:PutUserPolicy", &"x".repeat(5_000));
+        assert!(error.to_string().starts_with("`iam:PutUserPolicy` failed: access is denied (xxx"));
+        assert!(error.to_string().len() < 400);
+        assert_eq!(
+            IamError::new(IamErrorKind::Transient, "iam:GetUser", "").to_string(),
+            "`iam:GetUser` failed: IAM is busy or out of reach"
+        );
+    }
+
+    #[test]
+    fn a_cause_is_in_the_chain_and_not_in_the_message() {
+        let error = IamError::new(IamErrorKind::Transient, "iam:GetUser", "").caused_by("connection reset");
+        assert_eq!(error.source().map(ToString::to_string).as_deref(), Some("connection reset"));
+        assert!(!error.to_string().contains("connection reset"));
+    }
+}

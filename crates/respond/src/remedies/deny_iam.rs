@@ -1,0 +1,296 @@
+//! deny-iam: puts an inline policy on a user or a role that denies IAM and the ways around it ([`crate::deny`]).
+//!
+//! For a role session it is put on the role, so it stops every session of that role. It never removes a policy that it did not
+//! put on, never touches keys or sessions, and never deletes anything but its own policy on undo. The policy carries the
+//! incident's name, so incidents do not undo each other.
+//!
+//! INVARIANT: the document that is put on is the one in the planned call, which is the one that was shown and approved, also
+//! where a newer Cordon would plan another.
+
+use async_trait::async_trait;
+use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
+use serde::{Deserialize, Serialize};
+
+use super::unmodifiable;
+use crate::call;
+use crate::deny::{DOCUMENT, policy_name, same_document};
+use crate::port::{Iam, IamError, IamErrorKind};
+use crate::remedy::{Applied, Attempt, ByHand, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+
+pub struct DenyIam;
+
+/// The snapshot.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    pub target_unique_id: String,
+    /// The inline policy that already had our name, byte for byte.
+    pub document: Option<String>,
+}
+
+#[async_trait]
+impl Remedy for DenyIam {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::DenyIam
+    }
+
+    async fn plan(&self, iam: &dyn Iam, request: &Request<'_>) -> Result<Planned, IamError> {
+        let target = request.target;
+        if target.kind == PrincipalKind::Group {
+            return Ok(Planned::ByHand(ByHand {
+                reason: format!("`{target}` is a group, and a deny on it would stop all of its members"),
+                instruction: "find in CloudTrail which member acted, and put a deny on that user".to_owned(),
+            }));
+        }
+        if let Some(by_hand) = unmodifiable(target, request.facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let name = policy_name(request.incident);
+        let undo = match iam.inline_policy(target, &name).await? {
+            Some(document) if same_document(&document, DOCUMENT) => {
+                return Ok(Planned::Nothing(format!("`{name}` already stands on `{target}`")));
+            }
+            Some(document) => call::put_inline_policy(target, &name, &document),
+            None => call::delete_inline_policy(target, &name),
+        };
+        Ok(Planned::Step(PlannedStep {
+            remedy: RemedyKind::DenyIam,
+            purpose: request.purpose,
+            target: target.clone(),
+            target_unique_id: request.facts.unique_id.clone(),
+            policy_arn: None,
+            calls: vec![call::put_inline_policy(target, &name, DOCUMENT)],
+            undo: vec![undo],
+            inline_policy: Some(name),
+        }))
+    }
+
+    async fn snapshot(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Snapshot, StepError> {
+        let ours = Ours::of(step)?;
+        Identity::of(iam, step).await?.required(step)?;
+        let document = iam.inline_policy(&step.target, ours.name).await?;
+        Ok(Snapshot::DenyIam(Before { target_unique_id: step.target_unique_id.clone(), document }))
+    }
+
+    async fn apply(
+        &self,
+        iam: &dyn Iam,
+        step: &PlannedStep,
+        snapshot: &Snapshot,
+        attempt: Attempt,
+    ) -> Result<Applied, StepError> {
+        let ours = Ours::of(step)?;
+        let before = before(snapshot)?;
+        Identity::of(iam, step).await?.required(step)?;
+        let now = iam.inline_policy(&step.target, ours.name).await?;
+        if ours.stands(now.as_deref()) {
+            return Ok(Applied::AlreadyHeld);
+        }
+        if attempt == Attempt::First && now != before.document {
+            return Err(StepError::Conflict {
+                expected: shown(ours.name, before.document.as_deref()),
+                found: shown(ours.name, now.as_deref()),
+            });
+        }
+        iam.put_inline_policy(&step.target, ours.name, ours.document).await?;
+        Ok(Applied::Changed)
+    }
+
+    async fn verify(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Verified, StepError> {
+        let ours = Ours::of(step)?;
+        if let Some((expected, found)) = Identity::of(iam, step).await?.difference(step) {
+            return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
+        }
+        let now = iam.inline_policy(&step.target, ours.name).await?;
+        Ok(if ours.stands(now.as_deref()) {
+            Verified::Holds
+        } else {
+            Verified::Missing(match now {
+                None => format!("`{}` was taken off `{}`", ours.name, step.target),
+                Some(_) => format!("`{}` on `{}` was overwritten", ours.name, step.target),
+            })
+        })
+    }
+
+    async fn revert(&self, iam: &dyn Iam, step: &PlannedStep, snapshot: &Snapshot, dry_run: bool) -> Result<Reverted, StepError> {
+        let ours = Ours::of(step)?;
+        let before = before(snapshot)?;
+        match Identity::of(iam, step).await? {
+            Identity::Gone => {
+                return Ok(Reverted::Nothing(format!("`{}` no longer exists, nor do its inline policies", step.target)));
+            }
+            identity => {
+                if let Some((expected, found)) = identity.difference(step) {
+                    return Ok(Reverted::Drift { expected, found });
+                }
+            }
+        }
+        let now = iam.inline_policy(&step.target, ours.name).await?;
+        if now == before.document {
+            return Ok(Reverted::Nothing(format!("`{}` on `{}` is as it was before", ours.name, step.target)));
+        }
+        if !ours.stands(now.as_deref()) {
+            return Ok(Reverted::Drift {
+                expected: shown(ours.name, Some(ours.document)),
+                found: shown(ours.name, now.as_deref()),
+            });
+        }
+        let calls = vec![match &before.document {
+            Some(document) => call::put_inline_policy(&step.target, ours.name, document),
+            None => call::delete_inline_policy(&step.target, ours.name),
+        }];
+        if dry_run {
+            return Ok(Reverted::Would(calls));
+        }
+        let undone = match &before.document {
+            Some(document) => iam.put_inline_policy(&step.target, ours.name, document).await,
+            None => iam.delete_inline_policy(&step.target, ours.name).await,
+        };
+        match undone {
+            Ok(()) => Ok(Reverted::Done(calls)),
+            Err(error) if error.kind() == IamErrorKind::NotFound && before.document.is_none() => {
+                Ok(Reverted::Nothing(format!("`{}` was already taken off `{}`", ours.name, step.target)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// The policy as it was planned.
+struct Ours<'a> {
+    name: &'a str,
+    document: &'a str,
+}
+
+impl<'a> Ours<'a> {
+    fn of(step: &'a PlannedStep) -> Result<Self, StepError> {
+        let document = step.calls.first().and_then(|call| call.parameters.get(call::DOCUMENT));
+        match (step.inline_policy.as_deref(), document) {
+            (Some(name), Some(document)) => Ok(Self { name, document }),
+            _ => Err(StepError::Mismatch(RemedyKind::DenyIam)),
+        }
+    }
+
+    fn stands(&self, now: Option<&str>) -> bool {
+        now.is_some_and(|now| same_document(now, self.document))
+    }
+}
+
+fn before(snapshot: &Snapshot) -> Result<&Before, StepError> {
+    match snapshot {
+        Snapshot::DenyIam(before) => Ok(before),
+        Snapshot::DetachPolicy(_) => Err(StepError::Mismatch(RemedyKind::DenyIam)),
+    }
+}
+
+/// How a difference is shown to a person.
+fn shown(name: &str, document: Option<&str>) -> String {
+    match document {
+        None => format!("no inline policy `{name}`"),
+        Some(document) => format!("the inline policy `{name}` with {document}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cordon_core::{PrincipalKind, RemedyKind};
+    use cordon_testkit::laws::{Case, World, policy_name};
+    use cordon_testkit::respond::{
+        ApplyResult, Attempt, IamErrorKind, Planned, RevertResult, Reverted, StepError, VerifyResult, apply_plan, call, deny,
+        remedy, revert_plan, verify_plan,
+    };
+    use cordon_testkit::respond::{Iam, Request};
+    use cordon_testkit::{Failure, When, laws, run};
+
+    fn world() -> World {
+        World::new(&Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::User, given: |_, _| {} })
+    }
+
+    #[test]
+    fn the_document_that_was_approved_is_put_on_also_by_a_newer_cordon() {
+        let mut world = world();
+        let approved = r#"{"Version":"2012-10-17","Statement":[]}"#;
+        let step = &mut world.plan.steps[0];
+        step.calls = vec![call::put_inline_policy(&step.target, &policy_name(), approved)];
+        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        assert_eq!(world.iam.entity(&world.target).unwrap().inline[&policy_name()], approved);
+        assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
+        run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
+        assert_eq!(world.iam.state(), world.before);
+    }
+
+    #[test]
+    fn a_policy_put_under_our_name_after_the_snapshot_is_a_conflict() {
+        let world = world();
+        let (remedy, step) = (remedy(RemedyKind::DenyIam), &world.plan.steps[0]);
+        let snapshot = run(remedy.snapshot(&world.iam, step)).unwrap();
+        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        let error = run(remedy.apply(&world.iam, step, &snapshot, Attempt::First)).unwrap_err();
+        assert!(matches!(&error, StepError::Conflict { found, .. } if found.contains("theirs")), "{error}");
+        assert_eq!(world.iam.writes(), []);
+    }
+
+    #[test]
+    fn a_deny_that_the_attacker_overwrote_is_put_back() {
+        let world = world();
+        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        let verified = run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        assert!(matches!(&verified.steps[0].result, VerifyResult::Reapplied { missing } if missing.contains("overwritten")));
+        assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
+        run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
+        assert_eq!(world.iam.state(), world.before);
+    }
+
+    #[test]
+    fn undo_refuses_when_somebody_else_wrote_the_policy_since_and_shows_both() {
+        let world = world();
+        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        let now = world.iam.state();
+        let undone = run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
+        assert!(
+            matches!(&undone.steps[0].result, RevertResult::Drift { expected, found } if expected.contains("iam:*") && found.contains("theirs"))
+        );
+        assert_eq!(world.iam.state(), now);
+    }
+
+    #[test]
+    fn undoing_one_incident_leaves_the_deny_of_another() {
+        let world = world();
+        let other = deny::policy_name(&"inc-ffffffffffffffffffff".parse().unwrap());
+        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        world.iam.put_inline(&world.target, &other, deny::DOCUMENT);
+        run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
+        let inline = world.iam.entity(&world.target).unwrap().inline;
+        assert!(inline.contains_key(&other) && !inline.contains_key(&policy_name()));
+    }
+
+    #[test]
+    fn a_deny_that_already_stands_needs_no_step() {
+        let world = world();
+        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        let facts = run(world.iam.principal(&world.target)).unwrap().unwrap();
+        let incident = laws::INCIDENT.parse().unwrap();
+        let request = Request {
+            incident: &incident,
+            purpose: cordon_core::Purpose::Contain,
+            target: &world.target,
+            facts: &facts,
+            policy_arn: None,
+        };
+        let planned = run(remedy(RemedyKind::DenyIam).plan(&world.iam, &request)).unwrap();
+        assert!(matches!(planned, Planned::Nothing(_)), "{planned:?}");
+    }
+
+    #[test]
+    fn losing_the_race_to_take_it_off_is_success() {
+        let world = world();
+        let (remedy, step) = (remedy(RemedyKind::DenyIam), &world.plan.steps[0]);
+        let snapshot = run(remedy.snapshot(&world.iam, step)).unwrap();
+        assert_eq!(run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap().steps[0].result, ApplyResult::Applied);
+        world.faults.strike_action("iam:DeleteUserPolicy", When::After, Failure::Error(IamErrorKind::NotFound));
+        let reverted = run(remedy.revert(&world.iam, step, &snapshot, false)).unwrap();
+        assert!(matches!(reverted, Reverted::Nothing(_)), "{reverted:?}");
+        assert_eq!(world.iam.state(), world.before);
+    }
+}

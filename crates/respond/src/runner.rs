@@ -1,0 +1,137 @@
+//! Carries out a stored plan, step by step, and takes it back.
+//!
+//! Where a step stands is stored through [`Progress`] before and after every effect, so that a retry goes on after the last
+//! step that is certain. A step that fails for good does not stop the others; one that may pass later ends the run as
+//! [`RunError::Transient`] after the others were done, and the retry finds what is left.
+//!
+//! INVARIANT: a snapshot is stored before the first write of its step and is never replaced. What was undone is never applied
+//! again. "Holds" takes two reads after the last write: one right after it, one by [`verify_plan`] later.
+
+mod apply;
+mod record;
+mod revert;
+mod verify;
+
+use std::error::Error;
+
+use cordon_core::{Plan, PlannedStep, Purpose, RemedyKind};
+use serde::{Deserialize, Serialize};
+
+pub use apply::{ApplyResult, apply_plan};
+pub use record::{Progress, ProgressError, StepRecord, StepState};
+pub use revert::{RevertResult, revert_plan};
+pub use verify::{VerifyResult, verify_plan};
+
+use crate::remedy::StepError;
+
+/// One step and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepOutcome<R> {
+    /// Counted from 1, as people and the table see it.
+    pub n: usize,
+    pub remedy: RemedyKind,
+    pub purpose: Purpose,
+    /// The target's ARN.
+    pub target: String,
+    pub result: R,
+}
+
+/// All steps of a run, in the order in which they were taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanResult<R> {
+    pub steps: Vec<StepOutcome<R>>,
+    /// True where every step came to what the run was for. A plan without steps is never complete, and what is left to a
+    /// person (`Plan::by_hand`) is not counted.
+    pub complete: bool,
+}
+
+/// Why a run did not come to an end.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The same run again goes on where this one stopped.
+    #[error("{0}")]
+    Transient(String),
+    #[error(transparent)]
+    Progress(ProgressError),
+    #[error("the plan has no step {n}, only {steps}")]
+    NoSuchStep { n: usize, steps: usize },
+}
+
+impl RunError {
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Transient(_) => true,
+            Self::Progress(error) => error.retryable(),
+            Self::NoSuchStep { .. } => false,
+        }
+    }
+}
+
+/// Why a step stopped short of a result.
+enum Halt {
+    /// IAM may let the same step pass later.
+    Retry(String),
+    /// The table cannot be written, so nothing more may be changed.
+    Progress(ProgressError),
+}
+
+impl From<ProgressError> for Halt {
+    fn from(error: ProgressError) -> Self {
+        Self::Progress(error)
+    }
+}
+
+/// Collects the steps of a run.
+struct Run<R> {
+    steps: Vec<StepOutcome<R>>,
+    retry: Vec<String>,
+}
+
+impl<R> Run<R> {
+    fn new() -> Self {
+        Self { steps: Vec::new(), retry: Vec::new() }
+    }
+
+    fn add(&mut self, n: usize, step: &PlannedStep, result: Result<R, Halt>) -> Result<(), RunError> {
+        match result {
+            Ok(result) => {
+                self.steps.push(StepOutcome { n, remedy: step.remedy, purpose: step.purpose, target: step.target.arn(), result })
+            }
+            Err(Halt::Retry(reason)) => self.retry.push(format!("step {n} (`{}` on `{}`): {reason}", step.remedy, step.target)),
+            Err(Halt::Progress(error)) => return Err(RunError::Progress(error)),
+        }
+        Ok(())
+    }
+
+    fn finish(self, done: fn(&R) -> bool) -> Result<PlanResult<R>, RunError> {
+        if !self.retry.is_empty() {
+            return Err(RunError::Transient(self.retry.join("; ")));
+        }
+        let complete = !self.steps.is_empty() && self.steps.iter().all(|step| done(&step.result));
+        Ok(PlanResult { steps: self.steps, complete })
+    }
+}
+
+/// The steps with their numbers, in the order of applying.
+fn numbered(plan: &Plan) -> impl DoubleEndedIterator<Item = (usize, &PlannedStep)> {
+    plan.steps.iter().enumerate().map(|(index, step)| (index + 1, step))
+}
+
+/// A step's error as a reason to retry, or as the sentence that is recorded.
+fn sort_out(error: &StepError) -> Result<String, Halt> {
+    let reason = chain(error);
+    if error.retryable() { Err(Halt::Retry(reason)) } else { Ok(reason) }
+}
+
+/// An error and its causes in one line, each once.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

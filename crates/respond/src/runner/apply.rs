@@ -1,0 +1,115 @@
+//! Applies a plan: snapshot, change, first read, each stored before the next.
+
+use cordon_core::{Plan, PlannedStep};
+use serde::{Deserialize, Serialize};
+
+use super::record::{Progress, StepRecord, StepState};
+use super::{Halt, PlanResult, Run, RunError, chain, numbered, sort_out};
+use crate::port::Iam;
+use crate::remedies::remedy;
+use crate::remedy::{Applied, Attempt, StepError, Verified};
+
+/// What applying a step came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum ApplyResult {
+    Applied,
+    /// The wanted state was already there: by an earlier run that did not come to record it, or by somebody else.
+    AlreadyHeld,
+    /// The change was made, and the first read after it did not find it.
+    NotSeen {
+        missing: String,
+    },
+    Failed {
+        reason: String,
+    },
+    /// The step was undone before, so it is left alone.
+    Undone,
+}
+
+impl ApplyResult {
+    fn done(&self) -> bool {
+        match self {
+            Self::Applied | Self::AlreadyHeld => true,
+            Self::NotSeen { .. } | Self::Failed { .. } | Self::Undone => false,
+        }
+    }
+}
+
+/// Applies every step that is not yet applied.
+///
+/// # Errors
+/// [`RunError::Transient`] where IAM may let a step pass later; [`RunError::Progress`] where a record cannot be kept.
+pub async fn apply_plan(iam: &dyn Iam, plan: &Plan, progress: &dyn Progress) -> Result<PlanResult<ApplyResult>, RunError> {
+    let mut run = Run::new();
+    for (n, step) in numbered(plan) {
+        let result = apply_step(iam, n, step, progress).await;
+        run.add(n, step, result)?;
+    }
+    run.finish(ApplyResult::done)
+}
+
+async fn apply_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<ApplyResult, Halt> {
+    let mut record = StepRecord::load(progress, n, step).await?;
+    let applied = match &record.state {
+        StepState::Reverting | StepState::Reverted => return Ok(ApplyResult::Undone),
+        StepState::Verified => return Ok(ApplyResult::AlreadyHeld),
+        StepState::Stripped { missing } => return Ok(ApplyResult::NotSeen { missing: missing.clone() }),
+        StepState::Applied if record.seen => return Ok(ApplyResult::AlreadyHeld),
+        StepState::Applied => Applied::AlreadyHeld,
+        // What failed is tried again: it is a retry of the whole run, and applying twice equals applying once.
+        StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. } => {
+            match write(iam, n, step, progress, &mut record).await? {
+                Ok(applied) => applied,
+                Err(error) => {
+                    let reason = sort_out(&error)?;
+                    record.save(progress, n, StepState::Failed { reason: reason.clone() }).await?;
+                    return Ok(ApplyResult::Failed { reason });
+                }
+            }
+        }
+    };
+    match remedy(step.remedy).verify(iam, step).await {
+        Ok(Verified::Holds) => {
+            record.seen = true;
+            record.save(progress, n, StepState::Applied).await?;
+            Ok(match applied {
+                Applied::Changed => ApplyResult::Applied,
+                Applied::AlreadyHeld => ApplyResult::AlreadyHeld,
+            })
+        }
+        Ok(Verified::Missing(missing)) => Ok(ApplyResult::NotSeen { missing }),
+        Err(error) if error.retryable() => Err(Halt::Retry(chain(&error))),
+        // The change was made; that it cannot be read is for the second read to judge.
+        Err(error) => Ok(ApplyResult::NotSeen { missing: chain(&error) }),
+    }
+}
+
+/// Snapshot, then the change, each stored.
+async fn write(
+    iam: &dyn Iam,
+    n: usize,
+    step: &PlannedStep,
+    progress: &dyn Progress,
+    record: &mut StepRecord,
+) -> Result<Result<Applied, StepError>, Halt> {
+    let remedy = remedy(step.remedy);
+    let snapshot = match record.snapshot.clone() {
+        Some(snapshot) => snapshot,
+        None => match remedy.snapshot(iam, step).await {
+            Ok(snapshot) => {
+                record.snapshot = Some(snapshot.clone());
+                record.save(progress, n, StepState::SnapshotTaken).await?;
+                snapshot
+            }
+            Err(error) => return Ok(Err(error)),
+        },
+    };
+    match remedy.apply(iam, step, &snapshot, Attempt::First).await {
+        Ok(applied) => {
+            record.save(progress, n, StepState::Applied).await?;
+            Ok(Ok(applied))
+        }
+        Err(error) => Ok(Err(error)),
+    }
+}

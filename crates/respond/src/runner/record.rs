@@ -1,0 +1,106 @@
+//! Where a step stands, as it is stored.
+
+use async_trait::async_trait;
+use cordon_core::{PlannedStep, RemedyKind};
+use serde::{Deserialize, Serialize};
+
+use crate::remedy::Snapshot;
+
+/// How far a step has come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum StepState {
+    Planned,
+    /// From here on the change may have been made.
+    SnapshotTaken,
+    /// The change was made.
+    Applied,
+    /// Two spaced reads found it.
+    Verified,
+    /// A read found it gone after it had been put back once.
+    Stripped {
+        missing: String,
+    },
+    Failed {
+        reason: String,
+    },
+    /// Undoing has begun: the step is never applied again.
+    Reverting,
+    Reverted,
+}
+
+/// A step's record. Fields are only ever added, with defaults: a run can cross a deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// 0 where nothing is stored yet; each save is one higher.
+    pub version: u64,
+    pub remedy: RemedyKind,
+    pub state: StepState,
+    #[serde(default)]
+    pub snapshot: Option<Snapshot>,
+    /// A read found the change after the last write.
+    #[serde(default)]
+    pub seen: bool,
+    /// The change was stripped and put back, which is done once.
+    #[serde(default)]
+    pub reapplied: bool,
+}
+
+/// Where the records of one incident are kept.
+#[async_trait]
+pub trait Progress: Send + Sync {
+    /// The record of step `n`, counted from 1.
+    async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError>;
+
+    /// Stores a record whose `version` is one higher than the stored one's (1 where none is stored), and refuses with
+    /// [`ProgressError::Superseded`] otherwise: two runs at once must not replace each other's snapshot.
+    async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError>;
+}
+
+/// Why a record could not be read or written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ProgressError {
+    #[error("another run of the same plan was faster")]
+    Superseded,
+    #[error("the progress of a step could not be stored or read just now: {0}")]
+    Unavailable(String),
+    #[error("the progress of a step cannot be stored or read: {0}")]
+    Broken(String),
+}
+
+impl ProgressError {
+    #[must_use]
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Superseded | Self::Unavailable(_) => true,
+            Self::Broken(_) => false,
+        }
+    }
+}
+
+impl StepRecord {
+    /// The record of a step of which nothing is stored yet.
+    #[must_use]
+    pub fn planned(step: &PlannedStep) -> Self {
+        Self { version: 0, remedy: step.remedy, state: StepState::Planned, snapshot: None, seen: false, reapplied: false }
+    }
+
+    pub(super) async fn load(progress: &dyn Progress, n: usize, step: &PlannedStep) -> Result<Self, ProgressError> {
+        match progress.load(n).await? {
+            None => Ok(Self::planned(step)),
+            Some(record) if record.remedy == step.remedy => Ok(record),
+            Some(record) => Err(ProgressError::Broken(format!(
+                "step {n} of the plan is `{}`, its record is of `{}`",
+                step.remedy, record.remedy
+            ))),
+        }
+    }
+
+    /// Stores the record in another state, and is that state only once it is stored.
+    pub(super) async fn save(&mut self, progress: &dyn Progress, n: usize, state: StepState) -> Result<(), ProgressError> {
+        let next = Self { version: self.version + 1, state, ..self.clone() };
+        progress.save(n, &next).await?;
+        *self = next;
+        Ok(())
+    }
+}

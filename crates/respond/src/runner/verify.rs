@@ -1,0 +1,126 @@
+//! The second read: does the change still stand, and if it was stripped, once more.
+
+use cordon_core::{Plan, PlannedStep};
+use serde::{Deserialize, Serialize};
+
+use super::record::{Progress, StepRecord, StepState};
+use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
+use crate::port::Iam;
+use crate::remedies::remedy;
+use crate::remedy::{Attempt, StepError, Verified};
+
+/// What verifying a step came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case")]
+pub enum VerifyResult {
+    /// Two reads after the last change found it.
+    Holds,
+    /// This is the first read that found it: another, later one is needed.
+    HoldsOnce,
+    /// It had been stripped and was put back now: another, later read is needed.
+    Reapplied {
+        missing: String,
+    },
+    /// It is gone, and it was already put back once.
+    Stripped {
+        missing: String,
+    },
+    NotApplied {
+        reason: String,
+    },
+    Failed {
+        reason: String,
+    },
+    Undone,
+}
+
+impl VerifyResult {
+    fn done(&self) -> bool {
+        match self {
+            Self::Holds => true,
+            Self::HoldsOnce
+            | Self::Reapplied { .. }
+            | Self::Stripped { .. }
+            | Self::NotApplied { .. }
+            | Self::Failed { .. }
+            | Self::Undone => false,
+        }
+    }
+
+    /// True where calling [`verify_plan`] again after a pause may still come to [`VerifyResult::Holds`].
+    #[must_use]
+    pub fn wants_another_read(&self) -> bool {
+        match self {
+            Self::HoldsOnce | Self::Reapplied { .. } => true,
+            Self::Holds | Self::Stripped { .. } | Self::NotApplied { .. } | Self::Failed { .. } | Self::Undone => false,
+        }
+    }
+}
+
+/// Reads every step again. A step that was stripped is put back once in its life; `complete` means contained.
+///
+/// # Errors
+/// As [`super::apply_plan`].
+pub async fn verify_plan(iam: &dyn Iam, plan: &Plan, progress: &dyn Progress) -> Result<PlanResult<VerifyResult>, RunError> {
+    let mut run = Run::new();
+    for (n, step) in numbered(plan) {
+        let result = verify_step(iam, n, step, progress).await;
+        run.add(n, step, result)?;
+    }
+    run.finish(VerifyResult::done)
+}
+
+async fn verify_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<VerifyResult, Halt> {
+    let mut record = StepRecord::load(progress, n, step).await?;
+    match &record.state {
+        StepState::Reverting | StepState::Reverted => return Ok(VerifyResult::Undone),
+        StepState::Planned | StepState::SnapshotTaken => {
+            return Ok(VerifyResult::NotApplied { reason: "the step was never carried out".to_owned() });
+        }
+        StepState::Failed { reason } => return Ok(VerifyResult::NotApplied { reason: reason.clone() }),
+        StepState::Applied | StepState::Verified | StepState::Stripped { .. } => {}
+    }
+    let missing = match remedy(step.remedy).verify(iam, step).await {
+        Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
+        Ok(Verified::Missing(missing)) => missing,
+        Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(&error)? }),
+    };
+    if record.reapplied {
+        record.seen = false;
+        record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
+        return Ok(VerifyResult::Stripped { missing });
+    }
+    match put_back(iam, step, &record).await {
+        Ok(seen) => {
+            record.seen = seen;
+            record.reapplied = true;
+            record.save(progress, n, StepState::Applied).await?;
+            Ok(VerifyResult::Reapplied { missing })
+        }
+        Err(error) => {
+            let reason = sort_out(&error)?;
+            record.seen = false;
+            record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
+            Ok(VerifyResult::Failed { reason: format!("{missing}, and it could not be put back: {reason}") })
+        }
+    }
+}
+
+async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Result<VerifyResult, Halt> {
+    if record.state == StepState::Verified {
+        return Ok(VerifyResult::Holds);
+    }
+    let (state, result) =
+        if record.seen { (StepState::Verified, VerifyResult::Holds) } else { (StepState::Applied, VerifyResult::HoldsOnce) };
+    record.seen = true;
+    record.save(progress, n, state).await?;
+    Ok(result)
+}
+
+/// Applies again, and says whether the read right after it found the change.
+async fn put_back(iam: &dyn Iam, step: &PlannedStep, record: &StepRecord) -> Result<bool, StepError> {
+    let remedy = remedy(step.remedy);
+    let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
+    remedy.apply(iam, step, snapshot, Attempt::Again).await?;
+    Ok(matches!(remedy.verify(iam, step).await?, Verified::Holds))
+}

@@ -1,0 +1,81 @@
+//! Every law, on every remedy.
+
+use cordon_respond::remedies;
+use cordon_testkit::laws::{self, Case};
+
+fn each(law: fn(&Case)) {
+    laws::cases().iter().for_each(law);
+}
+
+#[test]
+fn every_remedy_is_under_the_laws() {
+    for kind in remedies::ALL {
+        assert!(laws::cases().iter().any(|case| case.remedy == kind), "`{kind}` has no case");
+        assert_eq!(remedies::remedy(kind).kind(), kind);
+    }
+}
+
+#[test]
+fn looking_changes_nothing() {
+    each(laws::looking_changes_nothing);
+}
+
+#[test]
+fn what_was_shown_is_what_is_made() {
+    each(laws::what_was_shown_is_what_is_made);
+}
+
+#[test]
+fn applying_twice_is_applying_once() {
+    each(laws::applying_twice_is_applying_once);
+}
+
+#[test]
+fn verifying_sees_the_change_and_its_absence() {
+    each(laws::verifying_sees_the_change_and_its_absence);
+}
+
+#[test]
+fn reverting_restores_byte_for_byte_and_twice_is_once() {
+    each(laws::reverting_restores_byte_for_byte_and_twice_is_once);
+}
+
+#[test]
+fn reverting_what_was_never_applied_changes_nothing() {
+    each(laws::reverting_what_was_never_applied_changes_nothing);
+}
+
+#[test]
+fn a_dry_run_says_what_undo_will_do_and_does_nothing() {
+    each(laws::a_dry_run_says_what_undo_will_do_and_does_nothing);
+}
+
+#[test]
+fn an_undone_step_is_never_touched_again() {
+    each(laws::an_undone_step_is_never_touched_again);
+}
+
+#[test]
+fn a_recreated_or_missing_principal_is_refused() {
+    each(laws::a_recreated_or_missing_principal_is_refused);
+}
+
+#[test]
+fn a_fault_anywhere_then_resuming_ends_right() {
+    each(laws::a_fault_anywhere_then_resuming_ends_right);
+}
+
+#[test]
+fn a_fault_anywhere_then_reverting_restores() {
+    each(laws::a_fault_anywhere_then_reverting_restores);
+}
+
+#[test]
+fn a_fault_while_reverting_then_reverting_again_restores() {
+    each(laws::a_fault_while_reverting_then_reverting_again_restores);
+}
+
+#[test]
+fn what_is_stripped_is_put_back_once() {
+    each(laws::what_is_stripped_is_put_back_once);
+}

@@ -1,0 +1,157 @@
+//! Starts the AWS emulator with enforced IAM on a free port of 127.0.0.1, and stops it with all that it spawned.
+//!
+//! It runs under the guard with an environment of its own: nothing of the caller's AWS settings, proxies or Docker reaches it.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use crate::error::SandboxError;
+use crate::layout::{self, Layout};
+use crate::process::{Guard, Running};
+use crate::progress::Progress;
+
+const READY_LIMIT: Duration = Duration::from_secs(60);
+const STOP_LIMIT: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(60);
+
+/// A running emulator. Dropping it stops it.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    running: Running,
+    pub port: u16,
+    pub endpoint: String,
+    /// Who stands behind each temporary key; see `launcher/guard.py`.
+    pub ledger: PathBuf,
+}
+
+/// Any port that is free now, or the one that was asked for.
+pub(crate) fn free_port(wanted: Option<u16>, option: &'static str) -> Result<u16, SandboxError> {
+    match TcpListener::bind(("127.0.0.1", wanted.unwrap_or(0))).and_then(|listener| listener.local_addr()) {
+        Ok(address) => Ok(address.port()),
+        Err(source) => match wanted {
+            Some(port) => Err(SandboxError::PortTaken { port, option }),
+            None => Err(SandboxError::Io { what: "cannot open a port on 127.0.0.1".to_owned(), source }),
+        },
+    }
+}
+
+impl Emulator {
+    pub async fn start(
+        layout: &Layout,
+        guard: &Guard,
+        python: &Path,
+        wanted: Option<u16>,
+        account: &str,
+        progress: &Progress,
+    ) -> Result<Self, SandboxError> {
+        let step = progress.step("emulator up");
+        let port = free_port(wanted, "--port")?;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let temporary = layout.run.join("tmp");
+        reset_dir(&temporary)?;
+        let ledger = layout.run.join("sessions.jsonl");
+        layout::write(&ledger, "")?;
+        let mut program = guard.command(python).arg(guard.script()).arg("emulator").arg(&ledger).folder(&temporary).env_clear();
+        for (key, value) in environment(port, &endpoint, account, &temporary) {
+            program = program.env(key, value);
+        }
+        let running = program.spawn(&layout.log("emulator"))?;
+        let mut emulator = Self { running, port, endpoint, ledger };
+        emulator.wait_until_ready().await?;
+        step.done(&emulator.endpoint);
+        Ok(emulator)
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<(), SandboxError> {
+        let url = format!("{}/_ministack/health", self.endpoint);
+        let client = crate::http::client()?;
+        let began = Instant::now();
+        loop {
+            if !self.running.is_alive() {
+                let why = self.running.tail().join("\n  ");
+                return Err(SandboxError::unexpected("the emulator ended while it was starting", why));
+            }
+            if client.get(&url).send().await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            if began.elapsed() > READY_LIMIT {
+                let tail = self.running.tail();
+                return Err(SandboxError::TimedOut {
+                    what: "the emulator's start".to_owned(),
+                    seconds: READY_LIMIT.as_secs(),
+                    tail,
+                });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.running.is_alive()
+    }
+
+    /// Stops it and every Lambda process; `false` if it did not end in time.
+    pub async fn stop(&mut self) -> bool {
+        self.running.stop(STOP_LIMIT).await
+    }
+}
+
+fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path) -> Vec<(&'static str, String)> {
+    let temporary = temporary.display().to_string();
+    let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
+    vec![
+        ("PATH", path),
+        ("HOME", temporary.clone()),
+        // Unpacked functions and process files land here and not in the machine's own temporary folder.
+        ("TMPDIR", temporary),
+        ("LANG", "C.UTF-8".to_owned()),
+        ("GATEWAY_PORT", port.to_string()),
+        ("BIND_HOST", "127.0.0.1".to_owned()),
+        // Enforced IAM, and functions that run under their own role's session.
+        ("AUTH", "true".to_owned()),
+        ("CLOUDTRAIL_RECORDING", "1".to_owned()),
+        // The account of requests that carry no credentials, as Slack's clicks do.
+        ("MINISTACK_ACCOUNT_ID", account.to_owned()),
+        // Without it the functions would call the real AWS.
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        // Other listeners that it would open beside its port.
+        ("IOT_MTLS_ENABLED", "0".to_owned()),
+        ("SFTP_ENABLED", "0".to_owned()),
+        // It removes containers of other emulators when it finds a daemon.
+        ("DOCKER_HOST", "unix:///nonexistent/docker.sock".to_owned()),
+        ("PYTHONUNBUFFERED", "1".to_owned()),
+        ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+    ]
+}
+
+fn reset_dir(folder: &Path) -> Result<(), SandboxError> {
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).map_err(SandboxError::io(format!("cannot remove `{}`", folder.display())))?;
+    }
+    layout::create_dir(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_taken_port_is_named_with_the_option_that_changes_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let error = free_port(Some(port), "--page-port").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("port {port} is taken; stop what listens there or choose another with --page-port")
+        );
+        assert_ne!(free_port(None, "--port").unwrap(), port);
+    }
+
+    #[test]
+    fn the_emulator_gets_nothing_of_the_callers_credentials() {
+        let keys: Vec<_> =
+            environment(4566, "http://127.0.0.1:4566", "111122223333", Path::new("/t")).into_iter().map(|(key, _)| key).collect();
+        assert!(!keys.contains(&"AWS_ACCESS_KEY_ID") && !keys.contains(&"AWS_PROFILE"));
+    }
+}

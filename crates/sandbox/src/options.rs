@@ -1,0 +1,113 @@
+//! What a caller may choose about a sandbox.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Whether the deployment may change anything. It has to agree with the `mode` of the stack's `cordon.toml`: Terraform grants the
+/// remediator its writing permissions by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    DryRun,
+    Enforce,
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DryRun => "dry-run",
+            Self::Enforce => "enforce",
+        })
+    }
+}
+
+/// How a stack talks to the Slack stand-in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlackMode {
+    /// A bot token with a channel: messages have a `ts`, can be updated and threaded.
+    Bot,
+    /// An incoming webhook: messages can only be posted.
+    Webhook,
+    /// No secret value is written, as on the day of a first deployment.
+    Unset,
+}
+
+/// One deployment of Cordon inside the emulator.
+#[derive(Debug, Clone)]
+pub struct StackSpec {
+    /// Short, lower case; names the state files, and the resources through Terraform's `name`.
+    pub name: String,
+    /// A 12-digit number: the emulator takes it for the account's own root key. Stacks may share an account.
+    pub account: String,
+    /// The `cordon.toml` to pack with the functions.
+    pub config: PathBuf,
+    /// The folder of rules to pack with the functions.
+    pub rules: PathBuf,
+    pub mode: Mode,
+    pub slack: SlackMode,
+    pub approval_timeout: Duration,
+    /// The wait between a change and its second verification.
+    pub settle: Duration,
+}
+
+impl StackSpec {
+    /// An enforcing stack with short waits, which is what `cordon sandbox` runs.
+    #[must_use]
+    pub fn new(name: &str, account: &str, config: PathBuf, rules: PathBuf) -> Self {
+        Self {
+            name: name.to_owned(),
+            account: account.to_owned(),
+            config,
+            rules,
+            mode: Mode::Enforce,
+            slack: SlackMode::Bot,
+            approval_timeout: Duration::from_secs(15 * 60),
+            settle: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Somebody who can press buttons on the page.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Person {
+    /// A Slack user id, as in `[[approval.approvers]]`.
+    pub id: String,
+    pub name: String,
+    /// What the page says about them.
+    pub role: String,
+}
+
+impl Person {
+    #[must_use]
+    pub fn new(id: &str, name: &str, role: &str) -> Self {
+        Self { id: id.to_owned(), name: name.to_owned(), role: role.to_owned() }
+    }
+}
+
+/// Everything that a start needs to know.
+#[derive(Debug, Clone)]
+pub struct Options {
+    pub workspace_root: PathBuf,
+    /// Names the folder below `target/sandbox` for this run's logs and state; one running sandbox a label.
+    pub label: String,
+    /// The emulator's port; a free one if `None`.
+    pub port: Option<u16>,
+    /// The page's and the Slack stand-in's port; a free one if `None`.
+    pub page_port: Option<u16>,
+    pub stacks: Vec<StackSpec>,
+    pub people: Vec<Person>,
+    /// The `detail` patterns that `cordon_detect` generated from the rules.
+    pub event_patterns: Vec<serde_json::Value>,
+    /// Print no progress.
+    pub quiet: bool,
+}
+
+/// The people of the sandbox's own `cordon.toml`.
+pub mod people {
+    /// May approve.
+    pub const APPROVER: &str = "U0ALICE001";
+    /// May look, and is refused.
+    pub const COLLEAGUE: &str = "U0BEN00002";
+    /// Is an approver on paper, and the actor of the story's incident: refused there.
+    pub const ATTACKER: &str = "U0MALLORY3";
+}

@@ -1,0 +1,283 @@
+//! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules/**`, and the manifest that Terraform reads.
+//!
+//! The same input gives the same bytes: entries are sorted, times are fixed, modes are set. What has not changed is not packed
+//! again. It never compiles anything; the caller says where the executables are.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Cursor, Write as _};
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use zip::write::SimpleFileOptions;
+
+use crate::error::SandboxError;
+use crate::layout;
+
+/// The functions of a deployment, which are also the names of their packages and executables.
+pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate"];
+
+/// Raised when the same input has to give different bytes than before.
+const FORMAT: &str = "cordon-zip-1";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Architecture {
+    #[serde(rename = "x86_64")]
+    X86_64,
+    #[serde(rename = "arm64")]
+    Arm64,
+}
+
+impl Architecture {
+    /// The architecture of this machine, for functions that the emulator runs on it.
+    #[must_use]
+    pub fn host() -> Self {
+        if std::env::consts::ARCH == "aarch64" { Self::Arm64 } else { Self::X86_64 }
+    }
+}
+
+/// What to pack, and where to.
+#[derive(Debug, Clone)]
+pub struct PackageOptions {
+    /// The executable of each of [`FUNCTIONS`].
+    pub bootstraps: BTreeMap<String, PathBuf>,
+    pub config: PathBuf,
+    pub rules: PathBuf,
+    /// The folder that gets the zips and `manifest.json`.
+    pub out: PathBuf,
+    pub architecture: Architecture,
+    /// The `detail` patterns that `cordon_detect` generated from the rules.
+    pub event_patterns: Vec<serde_json::Value>,
+}
+
+impl PackageOptions {
+    /// Executables as `cargo lambda build` leaves them: `<folder>/<function>/bootstrap`.
+    #[must_use]
+    pub fn cargo_lambda(folder: &Path) -> BTreeMap<String, PathBuf> {
+        FUNCTIONS.iter().map(|name| ((*name).to_owned(), folder.join(name).join("bootstrap"))).collect()
+    }
+
+    /// Executables as `cargo build` leaves them: `<folder>/<function>`.
+    #[must_use]
+    pub fn cargo(folder: &Path) -> BTreeMap<String, PathBuf> {
+        FUNCTIONS.iter().map(|name| ((*name).to_owned(), folder.join(name))).collect()
+    }
+}
+
+/// `manifest.json`: what Terraform needs to know about the zips beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    pub architecture: Architecture,
+    pub functions: BTreeMap<String, FunctionZip>,
+    pub event_patterns: Vec<serde_json::Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionZip {
+    /// Relative to the manifest.
+    pub zip: String,
+    /// As Lambda's `source_code_hash` wants it.
+    pub sha256_base64: String,
+}
+
+/// Packs every function and writes the manifest.
+///
+/// # Errors
+/// [`SandboxError::Io`] that names the file which cannot be read or written.
+pub fn package(options: &PackageOptions) -> Result<Manifest, SandboxError> {
+    layout::create_dir(&options.out)?;
+    let mut common = vec![Entry::read("cordon.toml", 0o644, &options.config)?];
+    collect_rules(&options.rules, "rules", &mut common)?;
+    let mut functions = BTreeMap::new();
+    for name in FUNCTIONS {
+        let path = options
+            .bootstraps
+            .get(name)
+            .ok_or_else(|| SandboxError::unexpected(format!("cannot package `{name}`"), "no executable was named for it"))?;
+        let bootstrap = Entry::read("bootstrap", 0o755, path)?;
+        functions.insert(name.to_owned(), pack(name, bootstrap, &common, &options.out)?);
+    }
+    let manifest = Manifest { architecture: options.architecture, functions, event_patterns: options.event_patterns.clone() };
+    let mut text =
+        serde_json::to_string_pretty(&manifest).map_err(|error| SandboxError::unexpected("cannot write the manifest", error))?;
+    text.push('\n');
+    layout::write_if_changed(&options.out.join("manifest.json"), text.as_bytes())?;
+    Ok(manifest)
+}
+
+struct Entry {
+    name: String,
+    mode: u32,
+    content: Vec<u8>,
+}
+
+impl Entry {
+    fn read(name: &str, mode: u32, path: &Path) -> Result<Self, SandboxError> {
+        let content = fs::read(path).map_err(SandboxError::io(format!("cannot read `{}`", path.display())))?;
+        Ok(Self { name: name.to_owned(), mode, content })
+    }
+}
+
+fn collect_rules(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<(), SandboxError> {
+    let read = |error| SandboxError::Io { what: format!("cannot read the rules in `{}`", folder.display()), source: error };
+    let mut paths = Vec::new();
+    for item in fs::read_dir(folder).map_err(read)? {
+        paths.push(item.map_err(read)?.path());
+    }
+    paths.sort();
+    for path in paths {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if name.starts_with('.') {
+            continue;
+        }
+        let inside = format!("{prefix}/{name}");
+        if path.is_dir() {
+            collect_rules(&path, &inside, entries)?;
+        } else if matches!(path.extension().and_then(|extension| extension.to_str()), Some("yml" | "yaml")) {
+            entries.push(Entry::read(&inside, 0o644, &path)?);
+        }
+    }
+    Ok(())
+}
+
+/// What a zip was made from and what came of it; stands beside the zip.
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    inputs: String,
+    sha256_base64: String,
+}
+
+fn pack(name: &str, bootstrap: Entry, common: &[Entry], out: &Path) -> Result<FunctionZip, SandboxError> {
+    let zip_name = format!("{name}.zip");
+    let zip_path = out.join(&zip_name);
+    let stamp_path = out.join(format!(".{name}.stamp"));
+    let entries: Vec<&Entry> = std::iter::once(&bootstrap).chain(common).collect();
+    let inputs = digest_inputs(&entries);
+    let stamped = fs::read(&stamp_path).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
+    if let Some(stamp) = stamped.filter(|stamp| stamp.inputs == inputs && zip_path.is_file()) {
+        return Ok(FunctionZip { zip: zip_name, sha256_base64: stamp.sha256_base64 });
+    }
+    let bytes = zip_bytes(&entries).map_err(|error| SandboxError::unexpected(format!("cannot package `{name}`"), error))?;
+    let sha256_base64 = BASE64.encode(Sha256::digest(&bytes));
+    layout::write(&zip_path, &bytes)?;
+    let stamp = serde_json::to_vec(&Stamp { inputs, sha256_base64: sha256_base64.clone() })
+        .map_err(|error| SandboxError::unexpected("cannot write a stamp", error))?;
+    layout::write(&stamp_path, stamp)?;
+    Ok(FunctionZip { zip: zip_name, sha256_base64 })
+}
+
+fn digest_inputs(entries: &[&Entry]) -> String {
+    let mut digest = Sha256::new();
+    digest.update(FORMAT);
+    for entry in entries {
+        digest.update(format!("{}:{:o}:{}:", entry.name, entry.mode, entry.content.len()));
+        digest.update(&entry.content);
+    }
+    hex::encode(digest.finalize())
+}
+
+fn zip_bytes(entries: &[&Entry]) -> zip::result::ZipResult<Vec<u8>> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for entry in entries {
+        // The default time of an entry is fixed: 1980-01-01, the first that the format knows.
+        let options = SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .compression_level(Some(1))
+            .last_modified_time(zip::DateTime::default())
+            .unix_permissions(entry.mode);
+        writer.start_file(entry.name.as_str(), options)?;
+        writer.write_all(&entry.content)?;
+    }
+    Ok(writer.finish()?.into_inner())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    fn workspace(folder: &Path) -> PackageOptions {
+        let build = folder.join("build");
+        fs::create_dir_all(&build).unwrap();
+        for name in FUNCTIONS {
+            fs::write(build.join(name), format!("the {name} executable")).unwrap();
+        }
+        fs::create_dir_all(folder.join("rules/aws")).unwrap();
+        fs::write(folder.join("rules/aws/root.yml"), "title: root\n").unwrap();
+        fs::write(folder.join("rules/README.md"), "not packed").unwrap();
+        fs::write(folder.join("cordon.toml"), "mode = \"dry-run\"\n").unwrap();
+        PackageOptions {
+            bootstraps: PackageOptions::cargo(&build),
+            config: folder.join("cordon.toml"),
+            rules: folder.join("rules"),
+            out: folder.join("out"),
+            architecture: Architecture::Arm64,
+            event_patterns: vec![serde_json::json!({"eventName": ["AttachUserPolicy"]})],
+        }
+    }
+
+    #[test]
+    fn a_zip_holds_an_executable_bootstrap_the_policy_file_and_the_rules() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = workspace(folder.path());
+        let manifest = package(&options).unwrap();
+        assert_eq!(manifest.functions.len(), FUNCTIONS.len());
+        let mut archive = zip::ZipArchive::new(fs::File::open(options.out.join("notify.zip")).unwrap()).unwrap();
+        let mut names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+        names.sort();
+        assert_eq!(names, ["bootstrap", "cordon.toml", "rules/aws/root.yml"]);
+        let mut bootstrap = archive.by_name("bootstrap").unwrap();
+        assert_eq!(bootstrap.unix_mode().unwrap() & 0o777, 0o755);
+        let mut text = String::new();
+        bootstrap.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "the notify executable");
+    }
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes_and_the_hash_is_of_the_zip() {
+        let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = package(&workspace(one.path())).unwrap();
+        assert_eq!(first, package(&workspace(two.path())).unwrap());
+        let bytes = fs::read(one.path().join("out/classify.zip")).unwrap();
+        assert_eq!(first.functions["classify"].sha256_base64, BASE64.encode(Sha256::digest(bytes)));
+    }
+
+    #[test]
+    fn only_what_changed_is_packed_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = workspace(folder.path());
+        let first = package(&options).unwrap();
+        fs::write(options.out.join("notify.zip"), "left alone").unwrap();
+        assert_eq!(package(&options).unwrap(), first);
+        assert_eq!(fs::read(options.out.join("notify.zip")).unwrap(), b"left alone");
+        fs::write(&options.bootstraps["notify"], "a newer executable").unwrap();
+        let second = package(&options).unwrap();
+        assert_ne!(second.functions["notify"], first.functions["notify"]);
+        assert_eq!(second.functions["classify"], first.functions["classify"]);
+    }
+
+    #[test]
+    fn a_missing_executable_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = workspace(folder.path());
+        fs::remove_file(&options.bootstraps["remediate"]).unwrap();
+        let message = package(&options).unwrap_err().to_string();
+        assert!(message.starts_with("cannot read `") && message.ends_with("remediate`"), "{message}");
+    }
+
+    #[test]
+    fn the_manifest_on_disk_is_what_terraform_expects() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = workspace(folder.path());
+        package(&options).unwrap();
+        let text = fs::read_to_string(options.out.join("manifest.json")).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["architecture"], "arm64");
+        assert_eq!(value["functions"]["slack-callback"]["zip"], "slack-callback.zip");
+        assert_eq!(value["event_patterns"][0]["eventName"][0], "AttachUserPolicy");
+    }
+}

@@ -1,0 +1,273 @@
+//! The Slack stand-in: a channel that takes what Slack would take, refuses what Slack would refuse, and whose buttons send signed
+//! clicks to the deployed callback.
+//!
+//! It signs with code of its own, so that a mistake in Cordon's verification cannot hide behind the same mistake here.
+
+mod api;
+mod click;
+mod limits;
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+pub use click::{Click, ClickAnswer, ClickError, Signature, sign};
+pub use limits::faults;
+
+pub(crate) use api::router;
+pub(crate) use click::in_account;
+
+/// The workspace and app that clicks say they come from.
+pub const TEAM: &str = "T0CORDON";
+pub const APP: &str = "A0CORDON";
+
+const MESSAGES_MAX: usize = 2_000;
+
+/// How a message came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Via {
+    Bot,
+    Webhook,
+    ResponseUrl,
+}
+
+/// A message as it stands now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Message {
+    pub stack: String,
+    pub channel: String,
+    pub ts: String,
+    pub thread_ts: Option<String>,
+    pub text: String,
+    pub blocks: Value,
+    pub attachments: Value,
+    pub via: Via,
+    /// Only this user sees it.
+    pub ephemeral_to: Option<String>,
+    pub posted_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub edits: u32,
+}
+
+impl Message {
+    /// Text, blocks and attachments as one JSON text, to search in.
+    #[must_use]
+    pub fn everything(&self) -> String {
+        json!({"text": self.text, "blocks": self.blocks, "attachments": self.attachments}).to_string()
+    }
+
+    /// Every button on it: its `action_id`, and the block it stands in.
+    #[must_use]
+    pub fn buttons(&self) -> Vec<(String, Value)> {
+        let blocks = array(&self.blocks).iter();
+        let attached = array(&self.attachments).iter().filter_map(|attachment| attachment.get("blocks")).flat_map(array);
+        blocks
+            .chain(attached)
+            .flat_map(|block| {
+                let accessory = block.get("accessory").into_iter();
+                let elements = block.get("elements").map(array).unwrap_or_default().iter();
+                elements.chain(accessory).filter_map(move |element| {
+                    let id = element.get("action_id")?.as_str()?;
+                    (element.get("type")?.as_str()? == "button").then(|| (id.to_owned(), block.clone()))
+                })
+            })
+            .collect()
+    }
+}
+
+/// What SNS delivered.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Alert {
+    pub stack: String,
+    pub subject: String,
+    /// The message as JSON where it is JSON, else as text.
+    pub message: Value,
+    pub at: Timestamp,
+}
+
+/// A fault to answer the next call with, as Slack has them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// HTTP 429 with `Retry-After`.
+    RateLimited { retry_after_s: u64 },
+    /// HTTP 503.
+    Unavailable,
+    /// HTTP 200 with `ok: false`.
+    NotOk(String),
+    /// No answer for this long.
+    Silent(Duration),
+}
+
+/// How a stack is known to the stand-in.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub stack: String,
+    pub channel: String,
+    pub channel_name: String,
+    pub bot_token: String,
+    pub webhook_path: String,
+    pub signing_secret: String,
+    /// The callback's address once Terraform has made it.
+    pub callback_url: Option<String>,
+}
+
+#[derive(Default)]
+struct State {
+    members: Vec<Member>,
+    messages: Vec<Message>,
+    alerts: Vec<Alert>,
+    clicks: Vec<Value>,
+    /// Stacks whose SNS subscription is confirmed.
+    subscribed: Vec<String>,
+    faults: VecDeque<(String, Fault)>,
+    last_ts: (i64, u32),
+}
+
+/// A handle on the stand-in; clones share it.
+#[derive(Clone)]
+pub struct SlackStandIn {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changed: watch::Sender<u64>,
+    /// `http://127.0.0.1:<port>`
+    base_url: String,
+    /// Where the emulator listens; callbacks go there whatever name they carry.
+    emulator_port: u16,
+}
+
+impl SlackStandIn {
+    pub(crate) fn new(base_url: String, emulator_port: u16) -> Self {
+        let (changed, _) = watch::channel(0);
+        Self { inner: Arc::new(Inner { state: Mutex::default(), changed, base_url, emulator_port }) }
+    }
+
+    pub(crate) fn join(&self, member: Member) {
+        self.lock().members.push(member);
+    }
+
+    pub(crate) fn is_subscribed(&self, stack: &str) -> bool {
+        self.lock().subscribed.iter().any(|name| name == stack)
+    }
+
+    pub(crate) fn set_callback(&self, stack: &str, url: &str) {
+        if let Some(member) = self.lock().members.iter_mut().find(|member| member.stack == stack) {
+            member.callback_url = Some(url.to_owned());
+        }
+    }
+
+    pub(crate) fn base_url(&self) -> &str {
+        &self.inner.base_url
+    }
+
+    /// What Terraform gets as `slack_api_url`.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("{}/api", self.inner.base_url)
+    }
+
+    /// The messages of a stack's channel, in the order in which they were posted, as they stand now.
+    #[must_use]
+    pub fn messages(&self, stack: &str) -> Vec<Message> {
+        self.lock().messages.iter().filter(|message| message.stack == stack).cloned().collect()
+    }
+
+    /// The alerts that SNS delivered for a stack.
+    #[must_use]
+    pub fn alerts(&self, stack: &str) -> Vec<Alert> {
+        self.lock().alerts.iter().filter(|alert| alert.stack == stack).cloned().collect()
+    }
+
+    /// Waits for a message of the stack that `wanted` accepts; `None` after `limit`.
+    pub async fn wait_for_message(&self, stack: &str, limit: Duration, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
+        self.wait(limit, || self.lock().messages.iter().find(|message| message.stack == stack && wanted(message)).cloned()).await
+    }
+
+    /// Waits for an alert of the stack that `wanted` accepts; `None` after `limit`.
+    pub async fn wait_for_alert(&self, stack: &str, limit: Duration, wanted: impl Fn(&Alert) -> bool) -> Option<Alert> {
+        self.wait(limit, || self.lock().alerts.iter().find(|alert| alert.stack == stack && wanted(alert)).cloned()).await
+    }
+
+    /// Answers the stack's next calls to the Web API or a webhook with a fault each.
+    pub fn fail_next(&self, stack: &str, faults: impl IntoIterator<Item = Fault>) {
+        self.lock().faults.extend(faults.into_iter().map(|fault| (stack.to_owned(), fault)));
+    }
+
+    async fn wait<T>(&self, limit: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
+        let mut changes = self.inner.changed.subscribe();
+        let found = async {
+            loop {
+                changes.borrow_and_update();
+                if let Some(found) = look() {
+                    return Some(found);
+                }
+                if changes.changed().await.is_err() {
+                    return None;
+                }
+            }
+        };
+        tokio::time::timeout(limit, found).await.ok().flatten()
+    }
+
+    /// Everything the page shows of the channel. No token and no secret.
+    pub(crate) fn snapshot(&self) -> Value {
+        let state = self.lock();
+        let channels: Vec<Value> = state
+            .members
+            .iter()
+            .map(|member| json!({"stack": member.stack, "id": member.channel, "name": member.channel_name}))
+            .collect();
+        json!({"channels": channels, "messages": state.messages, "alerts": state.alerts, "clicks": state.clicks})
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing can be half written: every change is one push or one assignment.
+        self.inner.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn announce(&self) {
+        self.inner.changed.send_modify(|version| *version += 1);
+    }
+
+    fn add(&self, mut message: Message) -> Message {
+        let mut state = self.lock();
+        message.ts = state.next_ts(message.posted_at);
+        state.messages.push(message.clone());
+        if state.messages.len() > MESSAGES_MAX {
+            state.messages.remove(0);
+        }
+        drop(state);
+        self.announce();
+        message
+    }
+
+    pub(crate) fn add_alert(&self, alert: Alert) {
+        self.lock().alerts.push(alert);
+        self.announce();
+    }
+}
+
+impl State {
+    /// Slack's message ids: seconds, and a number that tells apart what came in the same one.
+    fn next_ts(&mut self, now: Timestamp) -> String {
+        let second = now.as_second().max(self.last_ts.0);
+        let number = if second == self.last_ts.0 { self.last_ts.1 + 100 } else { 100 };
+        self.last_ts = (second, number);
+        format!("{second}.{number:06}")
+    }
+}
+
+fn array(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,358 @@
+//! A running sandbox: the emulator, one or more deployments of Cordon in it, the relay, the Slack stand-in and the page.
+//!
+//! It changes nothing outside Cargo's target directory, listens on 127.0.0.1 only, and leaves no process behind, however it ends.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_config::SdkConfig;
+use serde_json::{Value, json};
+
+use crate::aws::{Keys, sdk_config};
+use crate::background::Background;
+use crate::emulator::{self, Emulator};
+use crate::error::SandboxError;
+use crate::layout::{self, Layout};
+use crate::options::{Options, SlackMode, StackSpec};
+use crate::page::{self, Page};
+use crate::process::Guard;
+use crate::progress::Progress;
+use crate::relay::{self, Feed};
+use crate::slack::{Member, SlackStandIn, in_account};
+use crate::terraform::{Outputs, Terraform, Variables};
+use crate::tools::{self, Tools};
+use crate::watch::{self, Watch, Watched};
+use crate::{artifacts, setup};
+
+const SUBSCRIPTION_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running sandbox. [`Sandbox::stop`] ends it and waits; dropping it, or the end of the process, ends it too.
+pub struct Sandbox {
+    emulator: Emulator,
+    slack: SlackStandIn,
+    stacks: Vec<Stack>,
+    layout: Layout,
+    page_url: String,
+    // The order of the fields is the order in which they go: tasks end after the emulator, the lock last.
+    _background: Background,
+    _lock: File,
+}
+
+/// One deployment of Cordon in the sandbox.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    pub spec: StackSpec,
+    pub outputs: Outputs,
+    endpoint: String,
+}
+
+impl Sandbox {
+    /// Sets up what is missing, starts everything, and comes back when every stack is deployed and watched.
+    ///
+    /// # Errors
+    /// [`SandboxError`] in one sentence that says what to do; nothing is left running.
+    pub async fn start(options: Options) -> Result<Self, SandboxError> {
+        let progress = Progress::new(options.quiet);
+        let tools = Tools::find()?;
+        let target = tools::target_directory(&tools.cargo, &options.workspace_root)?;
+        let layout = Layout::create(options.workspace_root.clone(), target, &options.label)?;
+        let lock = layout::lock_run(&layout)?;
+        let guard = Guard::install(&tools.python, &layout.shared)?;
+        let shared = layout::lock_shared(&layout).await?;
+        // A taken port is known before anything takes minutes.
+        let page_port = emulator::free_port(options.page_port, "--page-port")?;
+        emulator::free_port(options.port, "--port")?;
+        let ((), emulator, terraform) = tokio::try_join!(
+            artifacts::build(&layout, &tools, &guard, &progress),
+            async {
+                let python = setup::python_environment(&layout, &tools, &guard, &progress).await?;
+                let account = first_account(&options);
+                Emulator::start(&layout, &guard, &python, options.port, &account, &progress).await
+            },
+            Terraform::init(&layout, &tools, &guard, &progress),
+        )?;
+        artifacts::pack(&layout, &options, &progress).await?;
+        drop(shared);
+
+        let background = Background::start()?;
+        let watch = Watch::default();
+        let slack = SlackStandIn::new(format!("http://127.0.0.1:{page_port}"), emulator.port);
+        for spec in &options.stacks {
+            slack.join(member(spec));
+        }
+        let page = Page { slack: slack.clone(), watch: watch.clone(), people: Arc::new(options.people.clone()) };
+        let page_url = serve(&background, page, page_port)?;
+        let first_account = first_account(&options);
+        let stacks = deploy(&layout, &terraform, &emulator, &slack, &options.stacks, &progress).await?;
+        let step = progress.step("Slack, SNS and the relay connected");
+        for stack in &stacks {
+            connect(stack, &slack, &first_account).await?;
+            watch.add(stack.watched()).await;
+        }
+        background.spawn(relay::run(emulator.endpoint.clone(), emulator.ledger.clone(), feeds(&stacks)));
+        step.done(&page_url);
+        Ok(Self { emulator, slack, stacks, layout, page_url, _background: background, _lock: lock })
+    }
+
+    /// The emulator's address, for `AWS_ENDPOINT_URL`.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.emulator.endpoint
+    }
+
+    #[must_use]
+    pub fn page_url(&self) -> &str {
+        &self.page_url
+    }
+
+    #[must_use]
+    pub fn slack(&self) -> &SlackStandIn {
+        &self.slack
+    }
+
+    #[must_use]
+    pub fn stacks(&self) -> &[Stack] {
+        &self.stacks
+    }
+
+    #[must_use]
+    pub fn stack(&self, name: &str) -> Option<&Stack> {
+        self.stacks.iter().find(|stack| stack.spec.name == name)
+    }
+
+    /// An SDK configuration with somebody's keys.
+    #[must_use]
+    pub fn client_for(&self, keys: &Keys) -> SdkConfig {
+        sdk_config(self.endpoint(), keys)
+    }
+
+    /// `false` once the emulator has ended by itself.
+    pub fn is_alive(&mut self) -> bool {
+        self.emulator.is_alive()
+    }
+
+    /// The folder of this run's logs.
+    #[must_use]
+    pub fn folder(&self) -> &std::path::Path {
+        &self.layout.run
+    }
+
+    pub(crate) fn shared_folder(&self) -> &std::path::Path {
+        &self.layout.shared
+    }
+
+    /// Stops everything that was started, and waits for its end.
+    ///
+    /// # Errors
+    /// [`SandboxError::TimedOut`] if the emulator does not end.
+    pub async fn stop(mut self) -> Result<(), SandboxError> {
+        if self.emulator.stop().await {
+            Ok(())
+        } else {
+            Err(SandboxError::TimedOut { what: "stopping the emulator".to_owned(), seconds: 10, tail: Vec::new() })
+        }
+    }
+}
+
+impl Stack {
+    /// A configuration with the account's own root key. What it does is not relayed.
+    #[must_use]
+    pub fn operator(&self) -> SdkConfig {
+        sdk_config(&self.endpoint, &Keys::operator(&self.spec.account))
+    }
+
+    /// Puts a CloudTrail record of the caller's own making on the stack's bus, in the relay's envelope.
+    ///
+    /// # Errors
+    /// [`SandboxError::Aws`] if the bus cannot be reached or refuses it.
+    pub async fn put_event(&self, record: &Value) -> Result<(), SandboxError> {
+        relay::put(&self.operator(), &self.outputs.bus_name, std::slice::from_ref(record)).await
+    }
+
+    /// Every incident in the stack's table: `{"id", "stack", "head", "log", "steps"}`.
+    ///
+    /// # Errors
+    /// [`SandboxError::Aws`] if the table cannot be read.
+    pub async fn incidents(&self) -> Result<Vec<Value>, SandboxError> {
+        let items = watch::items(&self.operator(), &self.outputs.table_name).await?;
+        Ok(watch::gather(&self.spec.name, items))
+    }
+
+    /// A user with an inline policy and an access key, made by the operator.
+    ///
+    /// # Errors
+    /// [`SandboxError::Aws`] if IAM refuses.
+    pub async fn create_user(&self, name: &str, policy_document: &str) -> Result<Keys, SandboxError> {
+        let iam = aws_sdk_iam::Client::new(&self.operator());
+        iam.create_user().user_name(name).send().await.map_err(SandboxError::aws(format!("cannot create user `{name}`")))?;
+        iam.put_user_policy()
+            .user_name(name)
+            .policy_name("sandbox")
+            .policy_document(policy_document)
+            .send()
+            .await
+            .map_err(SandboxError::aws(format!("cannot give user `{name}` a policy")))?;
+        let made = iam
+            .create_access_key()
+            .user_name(name)
+            .send()
+            .await
+            .map_err(SandboxError::aws(format!("cannot create an access key for user `{name}`")))?;
+        let key = made.access_key().ok_or_else(|| SandboxError::unexpected("IAM gave no access key for user", name))?;
+        Ok(Keys::new(key.access_key_id(), key.secret_access_key()))
+    }
+
+    fn watched(&self) -> Watched {
+        Watched {
+            stack: self.spec.name.clone(),
+            account: self.spec.account.clone(),
+            mode: self.spec.mode.to_string(),
+            table: self.outputs.table_name.clone(),
+            state_machine: self.outputs.state_machine_arn.clone(),
+            operator: self.operator(),
+        }
+    }
+}
+
+/// The account of requests that name none.
+fn first_account(options: &Options) -> String {
+    options.stacks.first().map_or_else(|| "000000000000".to_owned(), |stack| stack.account.clone())
+}
+
+/// How a stack is known in the stand-in; tokens and secrets are new at each start.
+fn member(spec: &StackSpec) -> Member {
+    let upper: String = spec.name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_uppercase();
+    Member {
+        stack: spec.name.clone(),
+        channel: format!("C0{upper}"),
+        channel_name: if spec.name == "cordon" { "aws-incidents".to_owned() } else { format!("aws-incidents-{}", spec.name) },
+        bot_token: format!("xoxb-{}", random_text()),
+        webhook_path: format!("T0CORDON/B0{upper}/{}", random_text()),
+        signing_secret: random_text(),
+        callback_url: None,
+    }
+}
+
+/// 32 hexadecimal digits from the operating system's randomness, which seeds every `RandomState`.
+fn random_text() -> String {
+    format!("{:016x}{:016x}", RandomState::new().build_hasher().finish(), RandomState::new().build_hasher().finish())
+}
+
+fn serve(background: &Background, page: Page, port: u16) -> Result<String, SandboxError> {
+    let listener =
+        std::net::TcpListener::bind(("127.0.0.1", port)).map_err(|_| SandboxError::PortTaken { port, option: "--page-port" })?;
+    listener.set_nonblocking(true).map_err(SandboxError::io("cannot listen"))?;
+    background.spawn(async move {
+        match tokio::net::TcpListener::from_std(listener) {
+            Ok(listener) => {
+                if let Err(error) = axum::serve(listener, page::router(page)).await {
+                    tracing::error!(%error, "the page ended");
+                }
+            }
+            Err(error) => tracing::error!(%error, "the page cannot listen"),
+        }
+    });
+    Ok(format!("http://127.0.0.1:{port}/"))
+}
+
+/// Applies Terraform for every stack at the same time.
+async fn deploy(
+    layout: &Layout,
+    terraform: &Terraform,
+    emulator: &Emulator,
+    slack: &SlackStandIn,
+    specs: &[StackSpec],
+    progress: &Progress,
+) -> Result<Vec<Stack>, SandboxError> {
+    let mut tasks = tokio::task::JoinSet::new();
+    for (index, spec) in specs.iter().enumerate() {
+        let (layout, terraform, progress, spec) = (layout.clone(), terraform.clone(), progress.clone(), spec.clone());
+        let (endpoint, slack_api_url) = (emulator.endpoint.clone(), slack.api_url());
+        tasks.spawn(async move {
+            let artifacts = layout.stack(&spec.name).join("artifacts");
+            let variables = Variables { endpoint: &endpoint, slack_api_url: &slack_api_url, stack: &spec, artifacts: &artifacts };
+            let outputs = terraform.apply(&layout, variables, &progress).await?;
+            Ok::<_, SandboxError>((index, Stack { spec, outputs, endpoint }))
+        });
+    }
+    let mut stacks = BTreeMap::new();
+    while let Some(ended) = tasks.join_next().await {
+        let (index, stack) = ended.map_err(|error| SandboxError::unexpected("a deployment was cut short", error))??;
+        stacks.insert(index, stack);
+    }
+    Ok(stacks.into_values().collect())
+}
+
+/// Gives the deployment what Terraform never holds, and subscribes to its alerts.
+async fn connect(stack: &Stack, slack: &SlackStandIn, first_account: &str) -> Result<(), SandboxError> {
+    let name = &stack.spec.name;
+    slack.set_callback(name, &in_account(&stack.outputs.callback_url, &stack.spec.account, first_account));
+    let operator = stack.operator();
+    if let Some(secret) = slack.secret_value(name, stack.spec.slack) {
+        aws_sdk_secretsmanager::Client::new(&operator)
+            .put_secret_value()
+            .secret_id(&stack.outputs.secret_arn)
+            .secret_string(secret.to_string())
+            .send()
+            .await
+            .map_err(SandboxError::aws("cannot write the Slack secret"))?;
+    }
+    let sns = aws_sdk_sns::Client::new(&operator);
+    sns.subscribe()
+        .topic_arn(&stack.outputs.topic_arn)
+        .protocol("http")
+        .endpoint(format!("{}/sns/{name}", slack.base_url()))
+        .send()
+        .await
+        .map_err(SandboxError::aws("cannot subscribe to the alerts"))?;
+    let began = Instant::now();
+    while began.elapsed() < SUBSCRIPTION_LIMIT {
+        if slack.is_subscribed(name) {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    Err(SandboxError::TimedOut {
+        what: "the confirmation of the SNS subscription".to_owned(),
+        seconds: SUBSCRIPTION_LIMIT.as_secs(),
+        tail: Vec::new(),
+    })
+}
+
+/// Accounts are polled once, however many stacks share one.
+fn feeds(stacks: &[Stack]) -> Vec<Feed> {
+    let mut buses: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for stack in stacks {
+        let of_account = buses.entry(&stack.spec.account).or_default();
+        if !of_account.contains(&stack.outputs.bus_name) {
+            of_account.push(stack.outputs.bus_name.clone());
+        }
+    }
+    buses.into_iter().map(|(account, buses)| Feed { account: account.to_owned(), buses }).collect()
+}
+
+impl SlackStandIn {
+    /// The value of the deployment's Slack secret.
+    fn secret_value(&self, stack: &str, mode: SlackMode) -> Option<Value> {
+        let member = self.member(|member| member.stack == stack)?;
+        match mode {
+            SlackMode::Bot => Some(json!({
+                "signing_secret": member.signing_secret,
+                "bot_token": member.bot_token,
+                "channel": member.channel,
+                "team_id": crate::slack::TEAM,
+                "app_id": crate::slack::APP,
+            })),
+            SlackMode::Webhook => Some(json!({
+                "signing_secret": member.signing_secret,
+                "webhook_url": format!("{}/services/{}", self.base_url(), member.webhook_path),
+                "team_id": crate::slack::TEAM,
+                "app_id": crate::slack::APP,
+            })),
+            SlackMode::Unset => None,
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The card while the incident is open, and where nobody is asked: asking, decided, acting, alert, exempt, needs a person.
+
+use super::layout::{counted, lead, local, utc, with_full_stop};
+use super::{Card, Decider, Message};
+use crate::blocks::Block;
+
+impl Card {
+    /// Puts the incident to a person: the plan, how it is undone, and the buttons.
+    pub fn asking(&self) -> Message {
+        let mut first = lead(
+            "Decide: contain this, or leave it?",
+            "Nothing has been changed yet. Approve makes the calls below. Deny changes nothing and closes the incident.",
+        );
+        if let Some(deadline) = self.deadline {
+            first.push_str(&format!(" Answer before {}.", local(deadline)));
+        }
+        let mut blocks = self.opening(first);
+        let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
+        let title = format!("What Approve does: {}", counted(self.calls.len(), "call", "calls"));
+        blocks.push(self.calls_section(&title).unwrap_or_else(none));
+        blocks.extend(self.undo_section("How it is undone"));
+        blocks.extend(self.by_hand_section());
+        blocks.extend(self.exceptions_section());
+        blocks.extend([self.buttons(), self.footer()]);
+        let by = self.deadline.map(|deadline| format!(" before {}", utc(deadline))).unwrap_or_default();
+        self.message(&format!("Approve or deny{by}. Nothing has been changed yet."), blocks)
+    }
+
+    /// The asking card after the click that counted, while its calls are being made: the buttons are gone.
+    pub fn decided(&self, approved: bool, by: &Decider) -> Message {
+        let calls = counted(self.calls.len(), "call", "calls");
+        let (word, what) = if approved {
+            ("Approved", format!("{calls} to make; the outcome follows here."))
+        } else {
+            ("Denied", "Nothing is changed.".to_owned())
+        };
+        let mut blocks = self.opening(format!("*{word}* by {}. {what}", by.marked_up()));
+        blocks.extend(self.calls_section(if approved { "Calls being made" } else { "Calls that are not made" }));
+        if approved {
+            blocks.extend(self.undo_section("How it is undone"));
+        }
+        blocks.push(self.footer());
+        self.message(&format!("{word} by {}. {what}", by.spoken()), blocks)
+    }
+
+    /// Tells that calls are being made without a question, because the configuration says so for this rule.
+    pub fn acting(&self) -> Message {
+        let reason = with_full_stop(&self.decision_reason);
+        let mut blocks = self.opening(lead("Acting without asking.", &format!("{reason} The outcome follows here.")));
+        blocks.extend(self.calls_section("Calls being made"));
+        blocks.extend(self.undo_section("How it is undone"));
+        blocks.extend(self.by_hand_section());
+        blocks.extend(self.exceptions_section());
+        blocks.push(self.footer());
+        self.message("Acting without asking, as configured for this rule.", blocks)
+    }
+
+    /// Tells, and changes nothing. In dry run it also says what would have been done.
+    pub fn alert(&self) -> Message {
+        let (bold, calls, undo, news) = if self.dry_run {
+            (
+                "Dry run: nothing was changed.",
+                "What would have been done",
+                "How it would have been undone",
+                "Dry run: nothing was changed.",
+            )
+        } else {
+            ("Alert: nothing was changed.", "What could be done", "How it would be undone", "Nothing was changed.")
+        };
+        let mut blocks = self.opening(lead(bold, &with_full_stop(&format!("Decision: {}", self.decision_reason.trim()))));
+        blocks.extend(self.calls_section(calls));
+        blocks.extend(self.undo_section(undo));
+        blocks.extend(self.by_hand_section());
+        blocks.extend(self.exceptions_section());
+        blocks.push(self.footer());
+        self.message(news, blocks)
+    }
+
+    /// Tells that somebody allowed this, and who or what says so.
+    pub fn exempt(&self) -> Message {
+        let reason = with_full_stop(&self.decision_reason);
+        let mut blocks = self.opening(lead("Exempt: this was allowed, and nothing was changed.", &reason));
+        blocks.extend(self.exceptions_section());
+        blocks.push(self.footer());
+        self.message(&format!("Exempt, and nothing was changed: {reason}"), blocks)
+    }
+
+    /// Says that Cordon could not judge this or must not touch it, and what a person should do.
+    pub fn needs_person(&self) -> Message {
+        let reason = with_full_stop(&self.decision_reason);
+        let mut blocks = self.opening(lead("A person must look. Cordon changed nothing.", &reason));
+        blocks.extend(self.by_hand_section());
+        blocks.extend(self.exceptions_section());
+        blocks.push(self.footer());
+        self.message(&format!("A person must look: {reason}"), blocks)
+    }
+}

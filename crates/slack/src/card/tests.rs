@@ -1,0 +1,292 @@
+//! Every card against Slack's limits, against hostile text, and, for what people read, against a snapshot.
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::layout::MAX_MESSAGE;
+use super::*;
+use crate::blocks::validate;
+use crate::text::units;
+
+fn at(time: &str) -> Option<Timestamp> {
+    Some(time.parse().unwrap())
+}
+
+/// The story that the sandbox plays: a user makes themself an administrator.
+fn card() -> Card {
+    Card {
+        incident: "inc-0123456789abcdef0123".into(),
+        severity: Severity::Critical,
+        rules: vec![RuleLine { title: "Administrator policy attached to a user".into(), author: "Cordon".into() }],
+        event_name: "AttachUserPolicy".into(),
+        actor: "arn:aws:iam::111122223333:user/iam-test-mallory".into(),
+        subject: "arn:aws:iam::111122223333:user/iam-test-mallory".into(),
+        account: "111122223333".into(),
+        source_ip: Some("203.0.113.7".into()),
+        user_agent: Some("aws-cli/2.15.0 Python/3.11".into()),
+        event_time: at("2026-01-02T03:04:05Z"),
+        request: Some(r#"{"userName":"iam-test-mallory","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#.into()),
+        why: vec![
+            "`AdministratorAccess` allows every action on every resource of the account.".into(),
+            "The actor gave it to themself.".into(),
+        ],
+        policy_arn: Some("arn:aws:iam::aws:policy/AdministratorAccess".into()),
+        calls: vec![
+            "iam:DetachUserPolicy UserName=iam-test-mallory PolicyArn=arn:aws:iam::aws:policy/AdministratorAccess".into(),
+            "iam:PutUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam PolicyDocument={\"Statement\":[…]}".into(),
+        ],
+        undo: vec![
+            "iam:DeleteUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam".into(),
+            "iam:AttachUserPolicy UserName=iam-test-mallory PolicyArn=arn:aws:iam::aws:policy/AdministratorAccess".into(),
+        ],
+        by_hand: vec![],
+        exceptions_checked: vec![
+            "The subject has no tag `SecurityApproved`.".into(),
+            "The actor is in no exempt group (`admins`).".into(),
+        ],
+        deadline: at("2026-01-02T03:19:05Z"),
+        execution_url: Some(
+            "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/x".into(),
+        ),
+        dry_run: false,
+        approved_for_remediation: true,
+        decision_reason: "Approved for remediation".into(),
+    }
+}
+
+fn approver() -> Decider {
+    Decider::Slack { user_id: "U0APPROVER".into(), name: Some("dana".into()) }
+}
+
+fn report(verdict: Verdict, states: [StepState; 2]) -> Report {
+    let steps = states.into_iter().zip(card().calls).map(|(state, call)| StepLine { state, call, detail: None }).collect();
+    let times = Times {
+        detected: at("2026-01-02T03:04:07Z"),
+        asked: at("2026-01-02T03:04:09.400Z"),
+        decided: at("2026-01-02T03:05:14Z"),
+        contained: at("2026-01-02T03:05:18Z").filter(|_| verdict == Verdict::Contained),
+    };
+    Report { verdict, decided_by: Some(approver()), steps, times, note: None }
+}
+
+const VERDICTS: [Verdict; 8] = [
+    Verdict::Exempt,
+    Verdict::Alerted,
+    Verdict::Denied,
+    Verdict::Expired,
+    Verdict::Contained,
+    Verdict::Partial,
+    Verdict::Failed,
+    Verdict::NeedsPerson,
+];
+
+/// Every message that there can be of a card.
+fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
+    let mut all = vec![
+        card.asking(),
+        card.acting(),
+        card.alert(),
+        card.exempt(),
+        card.needs_person(),
+        card.decided(true, decider),
+        card.decided(false, decider),
+    ];
+    for verdict in VERDICTS {
+        all.push(card.outcome(&Report { verdict, ..report.clone() }));
+        all.push(card.outcome(&Report { verdict, steps: vec![], decided_by: None, ..report.clone() }));
+    }
+    all
+}
+
+fn read(message: &Message) -> String {
+    message.to_value().to_string()
+}
+
+/// All strings that Slack shows, with what kind of text they are.
+fn texts(value: &Value, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(fields) => {
+            if let (Some(Value::String(kind)), Some(Value::String(text))) = (fields.get("type"), fields.get("text")) {
+                found.push((kind.clone(), text.clone()));
+            }
+            fields.values().for_each(|value| texts(value, found));
+        }
+        Value::Array(values) => values.iter().for_each(|value| texts(value, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_card_that_asks() {
+    insta::assert_json_snapshot!(card().asking());
+}
+
+#[test]
+fn the_alert_of_a_dry_run() {
+    insta::assert_json_snapshot!(Card { dry_run: true, deadline: None, ..card() }.alert());
+}
+
+#[test]
+fn the_outcome_contained() {
+    insta::assert_json_snapshot!(card().outcome(&report(Verdict::Contained, [StepState::Verified; 2])));
+}
+
+#[test]
+fn the_outcome_partial() {
+    let mut partial = report(Verdict::Partial, [StepState::Verified, StepState::Failed]);
+    partial.steps[1].detail = Some("AccessDenied when the policy was put".into());
+    partial.note = Some("The deny policy was stripped within 6 s, and put back once".into());
+    insta::assert_json_snapshot!(card().outcome(&partial));
+}
+
+#[test]
+fn only_the_card_that_asks_has_buttons() {
+    for message in every(&card(), &report(Verdict::Contained, [StepState::Verified; 2]), &approver()) {
+        let has_buttons = message.blocks.iter().any(|block| block["type"] == "actions");
+        assert_eq!(has_buttons, message == card().asking());
+    }
+}
+
+#[test]
+fn a_button_carries_the_incidents_id_and_nothing_else() {
+    let asking = card().asking();
+    let actions = asking.blocks.iter().find(|block| block["type"] == "actions").unwrap();
+    let buttons = actions["elements"].as_array().unwrap();
+    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["inc-0123456789abcdef0123"; 2]);
+    assert_eq!(buttons.iter().map(|button| &button["action_id"]).collect::<Vec<_>>(), ["cordon_approve", "cordon_deny"]);
+    assert!(buttons.iter().all(|button| button["confirm"].is_object()));
+}
+
+#[test]
+fn the_outcome_says_who_decided_and_what_held() {
+    let contained = read(&card().outcome(&report(Verdict::Contained, [StepState::Verified; 2])));
+    assert!(contained.contains("*Contained.* Approved by <@U0APPROVER>; 2 of 2 calls verified."), "{contained}");
+    let denied = Report { steps: vec![], ..report(Verdict::Denied, [StepState::NotMade; 2]) };
+    assert!(read(&card().outcome(&denied)).contains("*Denied: nothing was changed.* Denied by <@U0APPROVER>."));
+}
+
+#[test]
+fn what_does_not_fit_is_counted() {
+    let many = Card { calls: (0..200).map(|n| format!("iam:Call N={n}")).collect(), ..card() };
+    let said = read(&many.asking());
+    assert!(said.contains("What Approve does: 200 calls") && said.contains(" more: `cordon incident show inc-"), "{said}");
+}
+
+#[test]
+fn a_deny_policy_is_shown_whole() {
+    let document = format!("PolicyDocument={{\"Statement\":[{}]}}", "\"iam:*\",".repeat(250));
+    let long = Card { calls: vec![card().calls[0].clone(), document.clone()], ..card() };
+    let mut found = Vec::new();
+    texts(&long.asking().to_value(), &mut found);
+    assert!(found.iter().any(|(_, text)| text.contains(&document)));
+}
+
+#[test]
+fn an_attackers_text_neither_mentions_nor_links_nor_formats() {
+    let hostile = "<!channel> <@U0VICTIM> <https://evil.example|Approve> *bold* `code` :siren: \u{202E}";
+    let card = hostile_card(hostile);
+    let report = Report {
+        note: Some(hostile.into()),
+        steps: vec![StepLine { state: StepState::Failed, call: hostile.into(), detail: Some(hostile.into()) }],
+        ..report(Verdict::Partial, [StepState::Verified; 2])
+    };
+    let by = Decider::Slack { user_id: hostile.into(), name: Some(hostile.into()) };
+    for message in every(&card, &report, &by) {
+        let mut found = vec![("notification".to_owned(), message.text.clone())];
+        texts(&message.to_value(), &mut found);
+        for (kind, text) in found {
+            let text = text.replace("<@U0APPROVER>", "");
+            for wrong in ["<!channel", "<@", "<https://evil", "\u{202E}"] {
+                assert!(!text.contains(wrong), "{kind}: {text}");
+            }
+            if text.starts_with("<https://console.example/%3C!channel") {
+                continue; // The execution's address, whose inside Slack does not format.
+            }
+            let outside: String = text.split('`').step_by(2).collect();
+            // Plain text formats nothing; a notification shows a shortcode as it stands.
+            assert!(kind == "plain_text" || !outside.contains("*bold*"), "{kind}: {text}");
+            assert!(kind != "mrkdwn" || !outside.contains(":siren:"), "{kind}: {text}");
+        }
+    }
+}
+
+#[test]
+fn a_card_with_nothing_in_it_still_says_so() {
+    let empty =
+        Card { execution_url: None, source_ip: None, event_time: None, policy_arn: None, deadline: None, ..hostile_card("") };
+    for message in every(&empty, &report(Verdict::Expired, [StepState::NotMade; 2]), &approver()) {
+        assert_eq!(validate(&message.blocks), Ok(()));
+        assert!(read(&message).contains("not in the event"));
+    }
+}
+
+#[test]
+fn a_failure_is_told_with_and_without_an_incident() {
+    for incident in [None, Some("inc-0123456789abcdef0123".to_owned())] {
+        let failure = Failure {
+            incident: incident.clone(),
+            state: "Remediate".into(),
+            error: "Transient".into(),
+            cause: "<!channel> ".repeat(1_000),
+            execution_url: None,
+        };
+        let message = failure.message();
+        assert_eq!(validate(&message.blocks), Ok(()));
+        assert!(message.text.contains("State Remediate gave up with Transient"), "{}", message.text);
+        assert_eq!(message.text.contains("inc-0123"), incident.is_some());
+    }
+}
+
+/// A card all of whose strings are the given one.
+fn hostile_card(text: &str) -> Card {
+    let text = text.to_owned();
+    let list = vec![text.clone(); 12];
+    Card {
+        incident: text.clone(),
+        rules: vec![RuleLine { title: text.clone(), author: text.clone() }; 5],
+        event_name: text.clone(),
+        actor: text.clone(),
+        subject: text.clone(),
+        account: text.clone(),
+        source_ip: Some(text.clone()),
+        user_agent: Some(text.clone()),
+        request: Some(text.clone()),
+        why: list.clone(),
+        policy_arn: Some(text.clone()),
+        calls: list.clone(),
+        undo: list.clone(),
+        by_hand: list.clone(),
+        exceptions_checked: list,
+        execution_url: Some(format!("https://console.example/{text}")),
+        decision_reason: text,
+        ..card()
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn whatever_strings_go_in_every_card_is_one_that_slack_takes(
+        text in "\\PC{0,80}|[`*_<>&:\u{202e}\u{1F600} a-z]{0,60}",
+        repeat in 1_usize..50,
+    ) {
+        let text = text.repeat(repeat);
+        let report = Report {
+            verdict: Verdict::Partial,
+            decided_by: None,
+            steps: vec![StepLine { state: StepState::Failed, call: text.clone(), detail: Some(text.clone()) }; 12],
+            times: Times::default(),
+            note: Some(text.clone()),
+        };
+        let by = Decider::Principal(text.clone());
+        for message in every(&hostile_card(&text), &report, &by) {
+            prop_assert_eq!(validate(&message.blocks), Ok(()));
+            let mut found = Vec::new();
+            texts(&message.to_value(), &mut found);
+            let total: usize = found.iter().map(|(_, text)| units(text)).sum();
+            prop_assert!(total <= MAX_MESSAGE, "{}", total);
+            prop_assert!(!message.text.is_empty() && units(&message.text) <= 3_000);
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! What Cordon says in Slack, and how it knows that an answer comes from Slack.
+//!
+//! Cards are made from plain fields and become plain JSON; the only module that touches the network is [`client`].
+//! This crate never decides who may approve and never sees a task token: a button carries the incident's id, nothing else.
+//! Everything an attacker can choose (names, agents, policy documents) goes through [`text`] before it reaches a message.
+
+pub mod blocks;
+pub mod card;
+pub mod client;
+pub mod interaction;
+pub mod notice;
+pub mod secret;
+pub mod signature;
+pub mod text;
+
+pub use blocks::{LimitError, validate};
+pub use card::{Card, Decider, Failure, Message, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict};
+pub use client::{Posted, Reply, SlackClient, SlackError};
+pub use interaction::{Action, Interaction, InteractionError};
+pub use notice::Notice;
+pub use secret::{Delivery, Secret, SecretError, SlackSecret};
+pub use signature::{SignatureError, sign, verify};
+
+/// The `action_id` of the button that approves.
+pub const APPROVE: &str = "cordon_approve";
+/// The `action_id` of the button that denies.
+pub const DENY: &str = "cordon_deny";

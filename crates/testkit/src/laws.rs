@@ -1,0 +1,346 @@
+//! The laws of a remedy, for any remedy: each law is a function that panics where it is broken.
+//!
+//! A law looks at the whole account before and after, so it also catches a remedy that touches what is not its own.
+#![expect(clippy::expect_used, clippy::panic, reason = "a broken law is a failed test, and says which")]
+
+use cordon_core::{Call, Plan, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind};
+use cordon_respond::{
+    Attempt, Iam, IamErrorKind, Planned, Request, RevertResult, Reverted, RunError, StepError, StepState, Verified, VerifyResult,
+    apply_plan, deny, remedy, revert_plan, verify_plan,
+};
+
+use crate::fake_iam::{FakeIam, IamState};
+use crate::faults::{Failure, Faults, When};
+use crate::memory_progress::MemoryProgress;
+use crate::{run, until_killed};
+
+pub const ACCOUNT: &str = "111111111111";
+pub const INCIDENT: &str = "inc-0123456789abcdef0123";
+pub const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
+const READ_ONLY: &str = "arn:aws:iam::aws:policy/ReadOnlyAccess";
+
+/// One remedy on one kind of principal.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    pub remedy: RemedyKind,
+    pub kind: PrincipalKind,
+    /// What others did before the plan was made.
+    pub given: fn(&FakeIam, &Principal),
+}
+
+/// Every remedy on every kind of principal that it works on.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    let attached: fn(&FakeIam, &Principal) = |iam, target| iam.attach(target, ADMIN);
+    let untouched: fn(&FakeIam, &Principal) = |_, _| {};
+    let named_alike: fn(&FakeIam, &Principal) = |iam, target| iam.put_inline(target, &policy_name(), "{ \"Version\" :\n\"x\" }");
+    vec![
+        Case { remedy: RemedyKind::DetachPolicy, kind: PrincipalKind::User, given: attached },
+        Case { remedy: RemedyKind::DetachPolicy, kind: PrincipalKind::Role, given: attached },
+        Case { remedy: RemedyKind::DetachPolicy, kind: PrincipalKind::Group, given: attached },
+        Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::User, given: untouched },
+        Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::Role, given: untouched },
+        Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::User, given: named_alike },
+        Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::Role, given: named_alike },
+    ]
+}
+
+/// An account with a target that has more on it than the remedy is about, and a plan of one step.
+#[derive(Debug)]
+pub struct World {
+    pub iam: FakeIam,
+    pub faults: Faults,
+    pub progress: MemoryProgress,
+    pub target: Principal,
+    pub plan: Plan,
+    /// The account when the plan was made.
+    pub before: IamState,
+}
+
+impl World {
+    #[must_use]
+    pub fn new(case: &Case) -> Self {
+        let faults = Faults::default();
+        let iam = FakeIam::with_faults(ACCOUNT.parse().expect("an account"), faults.clone());
+        let bystander = iam.add_user("iam-test-bystander");
+        iam.attach(&bystander, ADMIN);
+        let target = iam.add(case.kind, "/division/", "iam-test-target");
+        iam.attach(&target, READ_ONLY);
+        iam.put_inline(&target, "own", "{\n  \"Version\": \"2012-10-17\" }");
+        iam.tag(&target, "team", "blue");
+        (case.given)(&iam, &target);
+        let facts = run(iam.principal(&target)).expect("a read").expect("the target");
+        let incident = INCIDENT.parse().expect("an incident");
+        let request =
+            Request { incident: &incident, purpose: Purpose::Revert, target: &target, facts: &facts, policy_arn: Some(ADMIN) };
+        let planned = run(remedy(case.remedy).plan(&iam, &request)).expect("a plan");
+        let Planned::Step(step) = planned else { panic!("no step: {planned:?}") };
+        let (before, progress) = (iam.state(), MemoryProgress::with_faults(faults.clone()));
+        iam.forget_calls();
+        faults.clear();
+        Self { iam, faults, progress, target, plan: Plan { steps: vec![step], by_hand: vec![] }, before }
+    }
+
+    fn step(&self) -> &PlannedStep {
+        self.plan.steps.first().expect("a step")
+    }
+
+    /// Applies, without faults, and once more where IAM or the table asked for it.
+    fn apply(&self) {
+        self.faults.clear();
+        let result = run(apply_plan(&self.iam, &self.plan, &self.progress)).expect("no fault is left");
+        assert!(result.complete, "{result:?}");
+    }
+
+    fn revert(&self) -> RevertResult {
+        self.faults.clear();
+        let result = run(revert_plan(&self.iam, &self.plan, &self.progress, None, false)).expect("no fault is left");
+        result.steps.first().expect("a step").result.clone()
+    }
+
+    fn verify(&self) -> VerifyResult {
+        let result = run(verify_plan(&self.iam, &self.plan, &self.progress)).expect("no fault is left");
+        result.steps.first().expect("a step").result.clone()
+    }
+
+    fn assert_unchanged(&self, case: &Case) {
+        assert_eq!(self.iam.state(), self.before, "{case:?}");
+    }
+}
+
+/// The name of the policy that deny-iam puts on.
+#[must_use]
+pub fn policy_name() -> String {
+    deny::policy_name(&INCIDENT.parse().expect("an incident"))
+}
+
+/// Planning and taking the snapshot write nothing.
+pub fn looking_changes_nothing(case: &Case) {
+    let world = World::new(case);
+    run(remedy(case.remedy).snapshot(&world.iam, world.step())).expect("a snapshot");
+    assert_eq!(world.iam.writes(), [], "{case:?}");
+    world.assert_unchanged(case);
+}
+
+/// The calls of the plan are the calls that are made, and so with undo.
+pub fn what_was_shown_is_what_is_made(case: &Case) {
+    let world = World::new(case);
+    let unchanged: &[Call] = &[];
+    assert_eq!(world.iam.writes(), unchanged);
+    world.apply();
+    assert_eq!(world.iam.writes(), world.step().calls, "{case:?}");
+    world.iam.forget_calls();
+    assert_eq!(world.revert(), RevertResult::Reverted { calls: world.step().undo.clone() }, "{case:?}");
+    assert_eq!(world.iam.writes(), world.step().undo, "{case:?}");
+}
+
+pub fn applying_twice_is_applying_once(case: &Case) {
+    let world = World::new(case);
+    let (remedy, step) = (remedy(case.remedy), world.step());
+    let snapshot = run(remedy.snapshot(&world.iam, step)).expect("a snapshot");
+    run(remedy.apply(&world.iam, step, &snapshot, Attempt::First)).expect("applied");
+    let once = world.iam.state();
+    assert_ne!(once, world.before, "{case:?}: nothing was changed");
+    for attempt in [Attempt::First, Attempt::Again] {
+        world.iam.forget_calls();
+        run(remedy.apply(&world.iam, step, &snapshot, attempt)).expect("applied twice");
+        assert_eq!((world.iam.state(), world.iam.writes()), (once.clone(), vec![]), "{case:?}");
+    }
+}
+
+/// Verifying tells the state before from the state after.
+pub fn verifying_sees_the_change_and_its_absence(case: &Case) {
+    let world = World::new(case);
+    let verify = || run(remedy(case.remedy).verify(&world.iam, world.step())).expect("a read");
+    assert!(matches!(verify(), Verified::Missing(_)), "{case:?}");
+    world.apply();
+    assert_eq!(verify(), Verified::Holds, "{case:?}");
+    world.iam.restore(world.before.clone());
+    assert!(matches!(verify(), Verified::Missing(_)), "{case:?}");
+}
+
+pub fn reverting_restores_byte_for_byte_and_twice_is_once(case: &Case) {
+    let world = World::new(case);
+    let (remedy, step) = (remedy(case.remedy), world.step());
+    let snapshot = run(remedy.snapshot(&world.iam, step)).expect("a snapshot");
+    run(remedy.apply(&world.iam, step, &snapshot, Attempt::First)).expect("applied");
+    let reverted = run(remedy.revert(&world.iam, step, &snapshot, false)).expect("reverted");
+    assert!(matches!(reverted, Reverted::Done(_)), "{case:?}: {reverted:?}");
+    world.assert_unchanged(case);
+    world.iam.forget_calls();
+    let again = run(remedy.revert(&world.iam, step, &snapshot, false)).expect("reverted twice");
+    assert!(matches!(again, Reverted::Nothing(_)), "{case:?}: {again:?}");
+    assert_eq!(world.iam.writes(), []);
+    world.assert_unchanged(case);
+}
+
+pub fn reverting_what_was_never_applied_changes_nothing(case: &Case) {
+    let world = World::new(case);
+    let (remedy, step) = (remedy(case.remedy), world.step());
+    let snapshot = run(remedy.snapshot(&world.iam, step)).expect("a snapshot");
+    let reverted = run(remedy.revert(&world.iam, step, &snapshot, false)).expect("reverted");
+    assert!(matches!(reverted, Reverted::Nothing(_)), "{case:?}: {reverted:?}");
+    assert_eq!(world.iam.writes(), []);
+    assert!(matches!(world.revert(), RevertResult::Nothing { .. }), "{case:?}");
+    world.assert_unchanged(case);
+}
+
+pub fn a_dry_run_says_what_undo_will_do_and_does_nothing(case: &Case) {
+    let world = World::new(case);
+    world.apply();
+    let (after, record) = (world.iam.state(), world.progress.record(1));
+    world.iam.forget_calls();
+    let dry = run(revert_plan(&world.iam, &world.plan, &world.progress, None, true)).expect("a dry run");
+    let calls = world.step().undo.clone();
+    assert_eq!(dry.steps.first().map(|step| step.result.clone()), Some(RevertResult::Would { calls }), "{case:?}");
+    assert_eq!((world.iam.state(), world.iam.writes(), world.progress.record(1)), (after, vec![], record), "{case:?}");
+}
+
+/// What somebody changes after an undo is theirs: a second undo does not undo it.
+pub fn an_undone_step_is_never_touched_again(case: &Case) {
+    let world = World::new(case);
+    world.apply();
+    let applied = world.iam.state();
+    world.revert();
+    world.iam.restore(applied.clone());
+    world.iam.forget_calls();
+    assert!(matches!(world.revert(), RevertResult::Nothing { .. }), "{case:?}");
+    let late = run(apply_plan(&world.iam, &world.plan, &world.progress)).expect("a late retry");
+    assert!(!late.complete, "{case:?}: {late:?}");
+    assert_eq!(world.verify(), VerifyResult::Undone, "{case:?}");
+    assert_eq!((world.iam.state(), world.iam.writes()), (applied, vec![]), "{case:?}");
+}
+
+/// A principal that was deleted and made again is not the one that was planned for.
+pub fn a_recreated_or_missing_principal_is_refused(case: &Case) {
+    for missing in [false, true] {
+        let gone = |world: &World| if missing { world.iam.delete(&world.target) } else { world.iam.recreate(&world.target) };
+        let world = World::new(case);
+        let (remedy, step) = (remedy(case.remedy), world.step());
+        let snapshot = run(remedy.snapshot(&world.iam, step)).expect("a snapshot");
+        gone(&world);
+        let now = world.iam.state();
+        let error = run(remedy.snapshot(&world.iam, step)).expect_err("a snapshot of another principal");
+        assert!(matches!(error, StepError::Conflict { .. }), "{case:?}: {error}");
+        for attempt in [Attempt::First, Attempt::Again] {
+            let error = run(remedy.apply(&world.iam, step, &snapshot, attempt)).expect_err("a change of another principal");
+            assert!(matches!(error, StepError::Conflict { .. }) && !error.retryable(), "{case:?}: {error}");
+        }
+        assert!(matches!(run(remedy.verify(&world.iam, step)), Ok(Verified::Missing(_))), "{case:?}");
+        assert_eq!((world.iam.state(), world.iam.writes()), (now, vec![]), "{case:?}");
+
+        let world = World::new(case);
+        world.apply();
+        gone(&world);
+        world.iam.forget_calls();
+        let reverted = world.revert();
+        let right = match reverted {
+            RevertResult::Drift { .. } => true,
+            // An inline policy goes with its principal.
+            RevertResult::Nothing { .. } => missing && case.remedy == RemedyKind::DenyIam,
+            RevertResult::Reverted { .. } | RevertResult::Would { .. } | RevertResult::Failed { .. } => false,
+        };
+        assert!(right, "{case:?}: {reverted:?}");
+        assert_eq!(world.iam.writes(), [], "{case:?}");
+    }
+}
+
+/// Strikes every effect of a run in turn, in every way, and hands the world over as the struck run left it.
+fn struck(case: &Case, prepare: fn(&World), run_once: fn(&World), then: impl Fn(&World, &str)) {
+    let clean = World::new(case);
+    prepare(&clean);
+    clean.faults.clear();
+    run_once(&clean);
+    let effects = clean.faults.effects();
+    assert!(effects > 3, "{case:?}: {effects} effects");
+    let failures = [
+        Failure::Killed,
+        Failure::Error(IamErrorKind::Transient),
+        Failure::Error(IamErrorKind::Conflict),
+        Failure::Error(IamErrorKind::AccessDenied),
+        Failure::Error(IamErrorKind::Other),
+    ];
+    for nth in 1..=effects {
+        for when in [When::Before, When::After] {
+            for failure in failures {
+                let world = World::new(case);
+                prepare(&world);
+                world.faults.strike(nth, when, failure);
+                run_once(&world);
+                then(&world, &format!("{case:?}: {failure:?} {when:?} effect {nth}"));
+            }
+        }
+    }
+}
+
+fn try_to_apply(world: &World) {
+    if let Some(Err(error)) = until_killed(apply_plan(&world.iam, &world.plan, &world.progress)) {
+        assert!(matches!(error, RunError::Transient(_) | RunError::Progress(_)), "{error}");
+    }
+}
+
+fn try_to_revert(world: &World) {
+    if let Some(Err(error)) = until_killed(revert_plan(&world.iam, &world.plan, &world.progress, None, false)) {
+        assert!(matches!(error, RunError::Transient(_) | RunError::Progress(_)), "{error}");
+    }
+}
+
+pub fn a_fault_anywhere_then_resuming_ends_right(case: &Case) {
+    let clean = World::new(case);
+    clean.apply();
+    let wanted = clean.iam.state();
+    struck(
+        case,
+        |_| {},
+        try_to_apply,
+        |world, at| {
+            world.apply();
+            assert_eq!(world.iam.state(), wanted, "{at}");
+            assert_eq!(world.iam.writes().len(), world.step().calls.len(), "{at}: written twice");
+            assert_eq!(world.verify(), VerifyResult::Holds, "{at}");
+            world.revert();
+            assert_eq!(world.iam.state(), world.before, "{at}");
+        },
+    );
+}
+
+pub fn a_fault_anywhere_then_reverting_restores(case: &Case) {
+    struck(
+        case,
+        |_| {},
+        try_to_apply,
+        |world, at| {
+            let reverted = world.revert();
+            assert!(matches!(reverted, RevertResult::Reverted { .. } | RevertResult::Nothing { .. }), "{at}: {reverted:?}");
+            assert_eq!(world.iam.state(), world.before, "{at}");
+        },
+    );
+}
+
+pub fn a_fault_while_reverting_then_reverting_again_restores(case: &Case) {
+    struck(case, World::apply, try_to_revert, |world, at| {
+        world.revert();
+        assert_eq!(world.iam.state(), world.before, "{at}");
+        let undo = world.iam.writes().len() - world.step().calls.len();
+        assert_eq!(undo, world.step().undo.len(), "{at}: undone twice");
+        assert_eq!(world.progress.record(1).map(|record| record.state), Some(StepState::Reverted), "{at}");
+    });
+}
+
+/// Two reads before it counts; stripped once: put back; stripped twice: said.
+pub fn what_is_stripped_is_put_back_once(case: &Case) {
+    let world = World::new(case);
+    world.apply();
+    let applied = world.iam.state();
+    let strip = || world.iam.restore(world.before.clone());
+    strip();
+    assert!(matches!(world.verify(), VerifyResult::Reapplied { .. }), "{case:?}");
+    assert_eq!(world.iam.state(), applied, "{case:?}");
+    assert_eq!(world.verify(), VerifyResult::Holds, "{case:?}");
+    strip();
+    world.iam.forget_calls();
+    assert!(matches!(world.verify(), VerifyResult::Stripped { .. }), "{case:?}");
+    assert_eq!(world.iam.writes(), [], "{case:?}");
+    assert!(matches!(world.revert(), RevertResult::Nothing { .. }), "{case:?}");
+    world.assert_unchanged(case);
+}

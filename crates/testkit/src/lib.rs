@@ -1,0 +1,38 @@
+//! Fakes that never wait, and the laws that every remedy keeps. A dev-dependency only.
+//!
+//! A fake answers at once, so a future over fakes is ready at its first poll, and one that is not ready has met
+//! [`Failure::Killed`]: dropping it there is what a killed function looks like from outside. So no test here needs a runtime.
+
+pub mod fake_iam;
+pub mod faults;
+pub mod laws;
+pub mod memory_progress;
+
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+/// The crate under test. Unit tests inside `cordon-respond` use it by this name: they are compiled apart from the crate that
+/// the fakes implement the ports of.
+pub use cordon_respond as respond;
+
+pub use fake_iam::{Entity, FakeIam, IamState};
+pub use faults::{Failure, Faults, When};
+pub use memory_progress::MemoryProgress;
+
+/// Runs a future over fakes until it is done or killed; `None` where it was killed.
+pub fn until_killed<F: Future>(future: F) -> Option<F::Output> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
+    }
+}
+
+/// Runs a future over fakes to its end.
+///
+/// # Panics
+/// Where the future waits for something that is no fake, or is killed.
+#[expect(clippy::expect_used, reason = "a test that waits has to fail")]
+pub fn run<F: Future>(future: F) -> F::Output {
+    until_killed(future).expect("a future over fakes is done at once")
+}

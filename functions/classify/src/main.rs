@@ -1,0 +1,40 @@
+//! Classify, wired: the table, the packed rules, the clock.
+
+use cordon_aws::{SystemClock, Table};
+use cordon_contract::{ClassifyInput, StateError};
+use cordon_core::pattern::Pattern;
+use cordon_flow::Cases;
+use cordon_flow::classify::Classify;
+use cordon_lambda::{Bundle, Settings};
+
+struct App {
+    table: Table,
+    bundle: Bundle,
+    own: Vec<Pattern>,
+    relay_source: Option<String>,
+}
+
+async fn start() -> Result<App, StateError> {
+    let settings = Settings::from_env()?;
+    let bundle = Bundle::load(&settings.root)?;
+    let sdk = cordon_aws::config::load().await;
+    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
+    Ok(App { table, bundle, own: settings.own_principals, relay_source: settings.relay_source })
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    cordon_lambda::logs();
+    cordon_lambda::serve(start, async |app: &App, input: ClassifyInput| {
+        let classify = Classify {
+            cases: Cases::new(&app.table),
+            rules: &app.bundle,
+            config: app.bundle.config(),
+            own: &app.own,
+            clock: &SystemClock,
+            relay_source: app.relay_source.as_deref(),
+        };
+        classify.run(input).await
+    })
+    .await
+}

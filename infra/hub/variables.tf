@@ -1,0 +1,100 @@
+# What a deployment decides. The module checks the values and says what each is for.
+
+variable "account_id" {
+  description = "The account to deploy to; any other one is refused."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[0-9]{12}$", var.account_id))
+    error_message = "The account id must be 12 digits."
+  }
+}
+
+variable "artifacts" {
+  description = "Folder that `cordon package` wrote."
+  type        = string
+  default     = "../../dist"
+}
+
+variable "region" {
+  description = "IAM's events appear in us-east-1 and nowhere else."
+  type        = string
+  default     = "us-east-1"
+
+  validation {
+    condition     = var.region == "us-east-1"
+    error_message = "Cordon has to stand in us-east-1: IAM's events appear in no other region."
+  }
+}
+
+variable "deploy_role_arn" {
+  description = "A role to deploy as; null for the caller's own credentials."
+  type        = string
+  default     = null
+}
+
+variable "tags" {
+  description = "Tags for everything."
+  type        = map(string)
+  default     = {}
+}
+
+variable "name" {
+  description = "Prefix of every name."
+  type        = string
+  default     = "cordon"
+}
+
+variable "mode" {
+  description = "`dry-run` or `enforce`; the packed cordon.toml has to say the same."
+  type        = string
+  default     = "dry-run"
+}
+
+variable "remediation_scope" {
+  description = "What the remediator may change in mode `enforce`, such as `user/iam-test-*`."
+  type        = list(string)
+  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*"]
+}
+
+variable "remediable_policy_arns" {
+  description = "Managed policies that the remediator may detach."
+  type        = list(string)
+  default     = ["arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::aws:policy/IAMFullAccess"]
+}
+
+variable "event_bus" {
+  description = "`default`, or `own` for a bus that other accounts will later send to."
+  type        = string
+  default     = "default"
+}
+
+variable "event_rule_state" {
+  description = "ENABLED, or ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS to see read-only calls too."
+  type        = string
+  default     = "ENABLED"
+}
+
+variable "approval_timeout_seconds" {
+  description = "How long an approver has."
+  type        = number
+  default     = 14400
+}
+
+variable "alert_email" {
+  description = "An address for alerts and alarms; null for none."
+  type        = string
+  default     = null
+}
+
+variable "log_retention_days" {
+  description = "How long logs are kept."
+  type        = number
+  default     = 365
+}
+
+variable "tracing" {
+  description = "Whether to send traces to X-Ray."
+  type        = bool
+  default     = false
+}

@@ -1,0 +1,330 @@
+//! The definition against the Rust types: every payload decodes, and every answer that a function can give goes its way.
+//!
+//! The answers are made from the types, and each type's list stands beside a `match` without `_`: a new variant does not
+//! compile until its way is written here.
+
+use std::collections::BTreeSet;
+
+use cordon_contract::{
+    CheckInput, CheckOutput, ClassifyInput, ClassifyOutput, Delivery, ErrorName, NotifyInput, NotifyOutput, RemediateInput,
+    RemediateOutput, WaitInput, WaitOutput,
+};
+use cordon_core::{IncidentId, Outcome, Route};
+use cordon_tests::machine::{EXECUTION, Machine, Run};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+pub const INCIDENT: &str = "inc-0123456789abcdef0123";
+
+/// `variants!(Type: pattern => value, …)`: the values, beside a `match` that has to name every variant.
+macro_rules! variants {
+    ($type:ty: $($pattern:pat => $value:expr),+ $(,)?) => {{
+        let _every_variant_is_listed = |value: &$type| match value { $($pattern => ()),+ };
+        vec![$($value),+]
+    }};
+}
+
+fn incident() -> Result<IncidentId, String> {
+    INCIDENT.parse().map_err(|error| format!("the sample incident is none: {error}"))
+}
+
+fn wire(value: impl Serialize) -> Result<Value, String> {
+    serde_json::to_value(value).map_err(|error| error.to_string())
+}
+
+/// An answer, and the state that does something about it.
+pub type Answer = (Value, &'static str);
+
+pub fn of_classify() -> Result<Vec<Answer>, String> {
+    let incident = incident()?;
+    let id = || incident.clone();
+    variants!(ClassifyOutput:
+        ClassifyOutput::Ignored => (ClassifyOutput::Ignored, "Ignored"),
+        ClassifyOutput::Duplicate { .. } => (ClassifyOutput::Duplicate { incident: id() }, "Duplicate"),
+        ClassifyOutput::Merged { .. } => (ClassifyOutput::Merged { incident: id() }, "Merged"),
+        ClassifyOutput::Opened { .. } => (ClassifyOutput::Opened { incident: id() }, "CheckExceptions"),
+        ClassifyOutput::NeedsPerson { .. } => (ClassifyOutput::NeedsPerson { incident: id() }, "NotifyNeedsPerson"),
+    )
+    .into_iter()
+    .map(|(answer, way)| Ok((wire(answer)?, way)))
+    .collect()
+}
+
+pub fn of_check() -> Result<Vec<Answer>, String> {
+    variants!(Route:
+        Route::Exempt => (Route::Exempt, "NotifyExempt"),
+        Route::Alert => (Route::Alert, "NotifyAlert"),
+        Route::Ask => (Route::Ask, "NotifyAsked"),
+        Route::Act => (Route::Act, "NotifyActing"),
+    )
+    .into_iter()
+    .map(|(route, way)| Ok((wire(CheckOutput { route })?, way)))
+    .collect()
+}
+
+/// Of the callback, and of `Expire`, which both can say what was decided in time.
+pub fn of_wait() -> Result<Vec<Answer>, String> {
+    let by = || "U0123ABCD".to_owned();
+    variants!(WaitOutput:
+        WaitOutput::Approved { .. } => (WaitOutput::Approved { by: by() }, "Remediate"),
+        WaitOutput::Denied { .. } => (WaitOutput::Denied { by: by() }, "CloseDenied"),
+        WaitOutput::Expired => (WaitOutput::Expired, "CloseExpired"),
+    )
+    .into_iter()
+    .map(|(answer, way)| Ok((wire(answer)?, way)))
+    .collect()
+}
+
+/// What `remediate` answers: the way after an `apply`, and after a `verify`. `None` where it never answers so.
+fn of_remediate() -> Vec<(RemediateOutput, Option<&'static str>, Option<&'static str>)> {
+    variants!(RemediateOutput:
+        RemediateOutput::Applied => (RemediateOutput::Applied, Some("Settle"), None),
+        RemediateOutput::Partial => (RemediateOutput::Partial, Some("Settle"), Some("ClosePartial")),
+        RemediateOutput::Contained => (RemediateOutput::Contained, None, Some("CloseContained")),
+        RemediateOutput::Again => (RemediateOutput::Again, None, Some("Settle")),
+    )
+}
+
+pub fn of_apply() -> Result<Vec<Answer>, String> {
+    of_remediate()
+        .into_iter()
+        .filter_map(|(answer, way, _)| Some((answer, way?)))
+        .map(|(answer, way)| Ok((wire(answer)?, way)))
+        .collect()
+}
+
+pub fn of_verify() -> Result<Vec<Answer>, String> {
+    of_remediate()
+        .into_iter()
+        .filter_map(|(answer, _, way)| Some((answer, way?)))
+        .map(|(answer, way)| Ok((wire(answer)?, way)))
+        .collect()
+}
+
+fn of_notify() -> Result<Vec<Value>, String> {
+    let fates = variants!(Delivery:
+        Delivery::Sent => Delivery::Sent,
+        Delivery::Skipped => Delivery::Skipped,
+        Delivery::Failed => Delivery::Failed,
+    );
+    // Nothing depends on what became of a message, so each fate once is enough.
+    fates.into_iter().map(|fate| wire(NotifyOutput { sns: fate, slack: fate })).collect()
+}
+
+/// What a task asks of its function.
+enum Call {
+    Classify,
+    Check,
+    Notify(NotifyInput),
+    Wait(WaitInput),
+    Remediate(RemediateInput),
+}
+
+/// The Rust type that a function takes, by its folder.
+pub const INPUTS: [(&str, &str); 5] = [
+    ("check-exceptions", "CheckInput"),
+    ("classify", "ClassifyInput"),
+    ("notify", "NotifyInput"),
+    ("remediate", "RemediateInput"),
+    ("wait-for-approval", "WaitInput"),
+];
+
+impl Call {
+    fn decode(state: &str, function: &str, payload: &Value) -> Result<Self, String> {
+        fn as_input<T: Serialize + DeserializeOwned>(state: &str, payload: &Value) -> Result<T, String> {
+            let input: T = serde_json::from_value(payload.clone()).map_err(|error| {
+                format!("`{state}` sends {payload}, which its function cannot read ({error}): change one of them")
+            })?;
+            let read = wire(&input)?;
+            let sent = payload.as_object().into_iter().flat_map(Map::keys);
+            let lost: Vec<_> = sent.filter(|key| read.get(key).is_none()).collect();
+            if lost.is_empty() {
+                Ok(input)
+            } else {
+                Err(format!("`{state}` sends {lost:?}, which its function does not read: correct the name, or send it no more"))
+            }
+        }
+        match function {
+            "classify" => as_input::<ClassifyInput>(state, payload).map(|_| Self::Classify),
+            "check-exceptions" => as_input::<CheckInput>(state, payload).map(|_| Self::Check),
+            "notify" => as_input(state, payload).map(Self::Notify),
+            "wait-for-approval" => as_input(state, payload).map(Self::Wait),
+            "remediate" => as_input(state, payload).map(Self::Remediate),
+            other => Err(format!("`{state}` calls `{other}`: say in tests/contract/ways.rs what it takes and answers")),
+        }
+    }
+
+    /// Every answer that this call can have.
+    fn answers(&self) -> Result<Vec<Value>, String> {
+        let answers = |answers: Result<Vec<Answer>, String>| Ok(answers?.into_iter().map(|(answer, _)| answer).collect());
+        match self {
+            Self::Classify => answers(of_classify()),
+            Self::Check => answers(of_check()),
+            Self::Notify(_) => of_notify(),
+            Self::Wait(WaitInput::Ask { .. } | WaitInput::Expire { .. }) => answers(of_wait()),
+            Self::Remediate(RemediateInput::Apply { .. }) => answers(of_apply()),
+            Self::Remediate(RemediateInput::Verify { .. }) => answers(of_verify()),
+        }
+    }
+}
+
+/// An execution that stands before a state, its incident known.
+pub fn before(state: &str) -> Run {
+    let mut variables = Map::new();
+    variables.insert("incident".to_owned(), json!(INCIDENT));
+    variables.insert("failure".to_owned(), json!({"state": "Remediate", "error": "Refused", "cause": "sample"}));
+    Run { state: state.to_owned(), input: json!({"sample": "event"}), variables }
+}
+
+/// Where an answer leads, where it should lead elsewhere.
+pub fn astray(machine: &Machine, state: &str, answers: Result<Vec<Answer>, String>) -> Vec<String> {
+    let answers = match answers {
+        Ok(answers) => answers,
+        Err(fault) => return vec![fault],
+    };
+    let way = |(answer, wanted): &Answer| {
+        let reached = machine.succeed(&before(state), answer).and_then(|run| machine.past_choices(run));
+        match reached {
+            Ok(run) if run.state == *wanted => None,
+            Ok(run) => Some(format!(
+                "{answer} from `{state}` leads to `{}`, and should to `{wanted}`: correct the choice after it",
+                run.state
+            )),
+            Err(fault) => Some(fault),
+        }
+    };
+    answers.iter().filter_map(way).collect()
+}
+
+/// How each outcome is written down, and the end that bears its name.
+pub fn outcomes() -> Vec<(Outcome, &'static str, &'static str)> {
+    variants!(Outcome:
+        Outcome::Exempt => (Outcome::Exempt, "CloseExempt", "Exempt"),
+        Outcome::Alerted => (Outcome::Alerted, "CloseAlerted", "Alerted"),
+        Outcome::Denied => (Outcome::Denied, "CloseDenied", "Denied"),
+        Outcome::Expired => (Outcome::Expired, "CloseExpired", "Expired"),
+        Outcome::Contained => (Outcome::Contained, "CloseContained", "Contained"),
+        Outcome::Partial => (Outcome::Partial, "ClosePartial", "Partial"),
+        Outcome::Failed => (Outcome::Failed, "RecordFailure", "Failed"),
+        Outcome::NeedsPerson => (Outcome::NeedsPerson, "CloseNeedsPerson", "NeedsPerson"),
+    )
+}
+
+/// The ends at which no incident was opened.
+pub const WITHOUT_INCIDENT: [&str; 3] = ["Ignored", "Duplicate", "Merged"];
+
+/// Each outcome is written by its state, which leads to the end of its name and shows it there.
+pub fn closings(machine: &Machine) -> Vec<String> {
+    let mut faults = Vec::new();
+    for (outcome, state, end) in outcomes() {
+        let checked = machine.payload(&before(state)).and_then(|payload| {
+            let function = machine.states().get(state).and_then(|state| machine.function(state)).unwrap_or_default();
+            let call = Call::decode(state, &function, &payload)?;
+            let answers = call.answers()?;
+            match call {
+                Call::Notify(NotifyInput::Outcome { outcome: said, .. }) if said == outcome => {}
+                Call::Notify(NotifyInput::Failure { .. }) if outcome == Outcome::Failed => {}
+                _ => return Err(format!("`{state}` must close the incident as `{}`, and sends {payload}", outcome.as_str())),
+            }
+            for answer in answers {
+                let run = machine.succeed(&before(state), &answer)?;
+                if run.state != end {
+                    return Err(format!("`{state}` must lead to `{end}`, not to `{}`", run.state));
+                }
+                if outcome != Outcome::Failed && (run.input["outcome"] != wire(outcome)? || run.input["incident"] != INCIDENT) {
+                    return Err(format!(
+                        "`{state}` must give `incident` and `outcome` as the output of the execution, not {}",
+                        run.input
+                    ));
+                }
+            }
+            Ok(())
+        });
+        faults.extend(checked.err());
+    }
+    let ends: BTreeSet<&str> = machine.of_type("Succeed").chain(machine.of_type("Fail")).map(|(name, _)| name).collect();
+    let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).collect();
+    faults.extend(
+        ends.symmetric_difference(&named)
+            .map(|end| format!("`{end}` is an end of the machine or an outcome, and not the other: name ends for outcomes")),
+    );
+    let failing: Vec<&str> = machine.of_type("Fail").map(|(name, _)| name).collect();
+    if failing != ["Failed"] {
+        faults.push(format!("`Failed` alone counts as a failed execution, and raises the alarm; here it is {failing:?}"));
+    }
+    faults
+}
+
+/// Where all the ways together lead.
+#[derive(Debug, Default)]
+pub struct Walk {
+    pub faults: BTreeSet<String>,
+    pub visited: BTreeSet<String>,
+}
+
+/// Walks every way through the machine: every answer of every function, and every error of every function.
+pub fn walk(machine: &Machine) -> Walk {
+    let mut walk = Walk::default();
+    let event =
+        json!({"version": "0", "id": "sample", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "detail": {}});
+    let mut open = vec![Run { state: machine.start().to_owned(), input: event, variables: Map::new() }];
+    // Two executions that stand before the same state with the same knowledge go on in the same way.
+    let mut known = BTreeSet::new();
+    while let Some(run) = open.pop() {
+        let is_end = machine.states().get(&run.state).is_some_and(|state| machine.ways(state).is_empty());
+        let input = if is_end { &Value::Null } else { &run.input };
+        if !known.insert(json!([run.state, input, run.variables]).to_string()) {
+            continue;
+        }
+        walk.visited.insert(run.state.clone());
+        for next in steps(machine, &run) {
+            match next {
+                Ok(next) if next.state == "UnexpectedAnswer" => {
+                    walk.faults
+                        .insert(format!("`{}` has no way for {}, which a function answers: add a choice", run.state, run.input));
+                }
+                Ok(next) => open.push(next),
+                Err(fault) => {
+                    walk.faults.insert(fault);
+                }
+            }
+        }
+    }
+    walk
+}
+
+/// Every step that can follow.
+fn steps(machine: &Machine, run: &Run) -> Vec<Result<Run, String>> {
+    if machine.states().get(&run.state).is_none_or(|state| state["Type"] != "Task") {
+        return machine.go_on(run).transpose().into_iter().collect();
+    }
+    let function = machine.states().get(&run.state).and_then(|state| machine.function(state)).unwrap_or_default();
+    let call = machine.payload(run).and_then(|payload| Call::decode(&run.state, &function, &payload));
+    let answers = call.and_then(|call| {
+        tells_the_whole_failure(machine, &call)?;
+        call.answers()
+    });
+    let mut steps: Vec<_> = match answers {
+        Ok(answers) => answers.iter().map(|answer| machine.succeed(run, answer)).collect(),
+        Err(fault) => vec![Err(fault)],
+    };
+    let names = ErrorName::ALL.into_iter().map(ErrorName::as_str).chain(["States.Timeout", "Lambda.Unknown"]);
+    steps.extend(names.map(|error| machine.fail(run, error, None)));
+    steps.push(machine.fail(run, ErrorName::Internal.as_str(), Some(&"ä".repeat(2_001))));
+    steps
+}
+
+fn tells_the_whole_failure(machine: &Machine, call: &Call) -> Result<(), String> {
+    let Call::Notify(NotifyInput::Failure { incident, execution, state, cause, .. }) = call else { return Ok(()) };
+    if execution != EXECUTION || !machine.states().contains_key(state) {
+        return Err(format!("`RecordFailure` must say the execution and the state that failed, not `{execution}` and `{state}`"));
+    }
+    if incident.is_none() && state != machine.start() {
+        return Err(format!("`RecordFailure` must name the incident when `{state}` has failed"));
+    }
+    if cause.chars().count() > 2_000 {
+        return Err(format!("`{state}` must cut the cause of a failure to 2000 characters: a message has to hold it"));
+    }
+    Ok(())
+}

@@ -294,6 +294,24 @@ async fn a_role_session_is_contained_through_its_role() -> Test {
 }
 
 #[tokio::test]
+async fn an_administrator_policy_of_ones_own_is_read_recognised_and_detached() -> Test {
+    let deployment = Deployment::get(ENFORCE);
+    let attacker = deployment.user("iam-test-own-policy").await;
+    let disguised = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":"s3:DeleteBucketWebsite","Resource":"*"}}"#;
+    let made = deployment.operator().create_policy().policy_name("team-reporting").policy_document(disguised).send().await?;
+    let arn = made.policy().and_then(|policy| policy.arn()).unwrap().to_owned();
+    attacker.iam.attach_user_policy().user_name("iam-test-own-policy").policy_arn(&arn).send().await?;
+    let card = deployment.card("iam-test-own-policy", "AttachUserPolicy").await;
+    assert!(card.everything().contains("DetachUserPolicy"), "{}", card.everything());
+    deployment.approve(&card, APPROVER).await;
+    attacker.is_refused("iam-test-own-policy-after").await;
+    let incident = deployment.closed("iam-test-own-policy", "AttachUserPolicy").await;
+    assert_eq!(incident["head"]["outcome"], "contained");
+    assert!(deployment.attached("iam-test-own-policy").await.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_cannot_be_judged_becomes_an_incident_for_a_person() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let record = json!({"eventVersion": "1.11", "eventID": "unreadable-1", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com",

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use cordon_core::{Principal, PrincipalKind};
+use cordon_flow::ports::Policies;
 use cordon_respond::{Iam, IamError, IamErrorKind, PrincipalFacts};
 use percent_encoding::percent_decode_str;
 
@@ -196,6 +197,19 @@ fn none_if_missing<T>(answer: Result<Option<T>, IamError>) -> Result<Option<T>, 
     match answer {
         Err(error) if error.kind() == IamErrorKind::NotFound => Ok(None),
         answer => answer,
+    }
+}
+
+#[async_trait]
+impl Policies for SdkIam {
+    async fn document(&self, policy_arn: &str) -> Result<Option<String>, IamError> {
+        let policy = self.client.get_policy().policy_arn(policy_arn).send().await.map_err(|e| failed("iam:GetPolicy", e));
+        let policy = none_if_missing(policy.map(|answer| answer.policy))?;
+        let Some(version) = policy.as_ref().and_then(|policy| policy.default_version_id()) else { return Ok(None) };
+        let answer = self.client.get_policy_version().policy_arn(policy_arn).version_id(version).send().await;
+        let answer = answer.map_err(|e| failed("iam:GetPolicyVersion", e));
+        let found = none_if_missing(answer.map(|answer| answer.policy_version))?;
+        found.and_then(|version| version.document).map(|document| decoded("iam:GetPolicyVersion", &document)).transpose()
     }
 }
 

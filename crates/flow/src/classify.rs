@@ -10,23 +10,26 @@ use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Actor, ActorKind, Config, Detection, Subject};
+use cordon_detect::enrich::{self, Facts};
+use cordon_detect::policy::Document;
 use cordon_respond::deny;
 use serde_json::json;
 
 use crate::cases::{CaseError, Cases, Claim, Opening};
-use crate::ports::{Clock, StoreError};
+use crate::ports::{Clock, Policies, StoreError};
 use crate::provenance;
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
-    /// The detections of a CloudTrail record, the gravest first.
-    fn evaluate(&self, record: &serde_json::Value) -> Vec<Detection>;
+    /// The detections of a CloudTrail record, the gravest first. `facts` is what the record itself could not say.
+    fn evaluate(&self, record: &serde_json::Value, facts: &Facts) -> Vec<Detection>;
 }
 
 /// What classify is given at start-up.
 pub struct Classify<'a> {
     pub cases: Cases<'a>,
     pub rules: &'a dyn Rules,
+    pub policies: &'a dyn Policies,
     pub config: &'a Config,
     /// Cordon's own roles.
     pub own: &'a [Pattern],
@@ -53,7 +56,8 @@ impl Classify<'_> {
         if self.is_own_change(event) {
             return Ok(ClassifyOutput::Ignored);
         }
-        let detections = self.rules.evaluate(&event.record);
+        let facts = self.facts(event).await?;
+        let detections = self.rules.evaluate(&event.record, &facts);
         if detections.is_empty() {
             return Ok(ClassifyOutput::Ignored);
         }
@@ -64,6 +68,25 @@ impl Classify<'_> {
         let found = Found { account: event.account.clone(), actor, subject, detections, event: EventFacts::from_event(event) };
         let head = Head::open(id, found, execution.to_owned(), now);
         self.claim_and_open(head, event.shared_id.as_ref()).await
+    }
+
+    /// The document of a managed policy that the call only names. What IAM does not give away stays unknown, and the rules say
+    /// so; what it may give in a moment is waited for.
+    async fn facts(&self, event: &Event) -> Result<Facts, StateError> {
+        let mut facts = Facts::default();
+        let Some(arn) = enrich::policy_to_read(&event.record) else { return Ok(facts) };
+        match self.policies.document(arn).await {
+            Ok(Some(text)) => match Document::parse_text(&text) {
+                Ok(document) => {
+                    facts.policies.insert(arn.to_owned(), document);
+                }
+                Err(error) => tracing::warn!(policy = arn, %error, "a policy's document cannot be read"),
+            },
+            Ok(None) => tracing::info!(policy = arn, "the policy is gone"),
+            Err(error) if error.retryable() => return Err(StateError::new(ErrorName::Transient, error.to_string())),
+            Err(error) => tracing::warn!(policy = arn, %error, "a policy cannot be read"),
+        }
+        Ok(facts)
     }
 
     /// The very calls that the remediator makes, made by one of Cordon's own roles: no incident about our own answer to one.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
+use cordon_respond::IamError;
 use cordon_slack::{Message, Notice, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -92,6 +93,13 @@ pub trait Channel: Send + Sync {
     async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
     /// Replaces the message that was clicked on, where it cannot be replaced by its id.
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+}
+
+/// Managed policies of an account.
+#[async_trait]
+pub trait Policies: Send + Sync {
+    /// The text of the default version; `None` where there is no such policy.
+    async fn document(&self, policy_arn: &str) -> Result<Option<String>, IamError>;
 }
 
 /// What became of a task's completion.

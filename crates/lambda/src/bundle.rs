@@ -5,6 +5,7 @@ use std::path::Path;
 
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::{Config, Detection, RuleId};
+use cordon_detect::enrich::Facts;
 use cordon_detect::{RuleBook, RuleSource};
 use cordon_flow::classify::Rules;
 use serde_json::Value;
@@ -66,8 +67,8 @@ impl Bundle {
 }
 
 impl Rules for Bundle {
-    fn evaluate(&self, record: &Value) -> Vec<Detection> {
-        self.book.evaluate(record)
+    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+        self.book.evaluate_with(record, facts)
     }
 }
 

@@ -1,6 +1,6 @@
-//! Classify, wired: the table, the packed rules, the clock.
+//! Classify, wired: the table, the packed rules, IAM for a policy's document, the clock.
 
-use cordon_aws::{SystemClock, Table};
+use cordon_aws::{SdkIam, SystemClock, Table};
 use cordon_contract::{ClassifyInput, StateError};
 use cordon_core::pattern::Pattern;
 use cordon_flow::Cases;
@@ -9,6 +9,7 @@ use cordon_lambda::{Bundle, Settings};
 
 struct App {
     table: Table,
+    iam: SdkIam,
     bundle: Bundle,
     own: Vec<Pattern>,
     relay_source: Option<String>,
@@ -19,7 +20,8 @@ async fn start() -> Result<App, StateError> {
     let bundle = Bundle::load(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
-    Ok(App { table, bundle, own: settings.own_principals, relay_source: settings.relay_source })
+    let iam = SdkIam::new(aws_sdk_iam::Client::new(&sdk));
+    Ok(App { table, iam, bundle, own: settings.own_principals, relay_source: settings.relay_source })
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -29,6 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let classify = Classify {
             cases: Cases::new(&app.table),
             rules: &app.bundle,
+            policies: &app.iam,
             config: app.bundle.config(),
             own: &app.own,
             clock: &SystemClock,

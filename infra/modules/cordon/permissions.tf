@@ -140,6 +140,8 @@ data "aws_iam_policy_document" "ask_and_answer" {
 }
 
 locals {
+  # Any policy of the account's own can be the administrator's under another name.
+  remediable_policies   = concat(var.remediable_policy_arns, ["${local.iam}:policy/*"])
   remediable_principals = [for resource in var.remediation_scope : "${local.iam}:${resource}"]
 }
 
@@ -160,13 +162,13 @@ data "aws_iam_policy_document" "remediate" {
       ]
       # AWS authorises these on the principal. The policies are listed for the sandbox's emulator, which takes a group's
       # attachment for an action on the policy; on AWS they match nothing.
-      resources = concat(local.remediable_principals, var.remediable_policy_arns)
+      resources = concat(local.remediable_principals, local.remediable_policies)
 
       # AWS always sends this key with these actions. `IfExists` is again for the emulator, which does not know it.
       condition {
-        test     = "ArnEqualsIfExists"
+        test     = "ArnLikeIfExists"
         variable = "iam:PolicyARN"
-        values   = var.remediable_policy_arns
+        values   = local.remediable_policies
       }
     }
   }

@@ -42,7 +42,7 @@ variable "remediation_scope" {
 }
 
 variable "remediable_policy_arns" {
-  description = "Managed policies that the remediator may detach."
+  description = "AWS-managed policies that the remediator may detach, beside every policy of the account's own."
   type        = list(string)
   default     = ["arn:aws:iam::aws:policy/AdministratorAccess", "arn:aws:iam::aws:policy/AdministratorAccess-Amplify", "arn:aws:iam::aws:policy/IAMFullAccess"]
 

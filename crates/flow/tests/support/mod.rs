@@ -9,14 +9,16 @@ use async_trait::async_trait;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::{Config, Detection, IncidentId, Level, RemedyKind, Response};
+use cordon_detect::enrich::Facts;
 use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
 use cordon_flow::notify::Notify;
-use cordon_flow::ports::{Channel, Clock, Completion, Condition, DeliveryError, Key, Publisher, Store, StoreError, Tasks, Write};
+use cordon_flow::ports::{Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write};
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
+use cordon_respond::IamError;
 use cordon_slack::{Message, Notice, Secret};
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
@@ -95,6 +97,7 @@ pub struct Heard {
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
     pub completed: Mutex<Vec<(String, Value)>>,
+    pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
     pub sns_is_down: Mutex<bool>,
     pub tasks_are_down: Mutex<bool>,
@@ -142,6 +145,14 @@ impl Publisher for Heard {
 }
 
 #[async_trait]
+impl Policies for Heard {
+    async fn document(&self, policy_arn: &str) -> Result<Option<String>, IamError> {
+        self.policies_read.lock().unwrap().push(policy_arn.to_owned());
+        Ok(None)
+    }
+}
+
+#[async_trait]
 impl Tasks for Heard {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError> {
         Self::answer(&self.tasks_are_down)?;
@@ -174,7 +185,7 @@ impl Clock for FakeClock {
 pub struct FakeRules;
 
 impl Rules for FakeRules {
-    fn evaluate(&self, record: &Value) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, _facts: &Facts) -> Vec<Detection> {
         let rule = |id: &str, response| Detection {
             rule: id.parse().unwrap(),
             title: format!("Rule {id}"),
@@ -264,6 +275,7 @@ impl World {
         Classify {
             cases: self.cases(),
             rules: &FakeRules,
+            policies: &self.heard,
             config: &self.config,
             own: &[],
             clock: &self.clock,

@@ -15,7 +15,7 @@ const IAM: &str = "iam.amazonaws.com";
 /// The fields below `cordon.policy`; empty where the record has nothing to do with a policy.
 pub(super) fn describe(record: &Value, facts: &Facts) -> Map<String, Value> {
     let mut fields = Map::new();
-    if let Some(arn) = text(record, "/requestParameters/policyArn") {
+    if let Some(arn) = named_policy(record) {
         fields.insert("arn".to_owned(), json!(arn));
         match facts.policies.get(arn) {
             Some(document) => describe_grants(&grants(document), &mut fields),
@@ -47,9 +47,14 @@ pub(super) fn describe(record: &Value, facts: &Facts) -> Map<String, Value> {
 
 /// The policy that a record names without saying, or our knowing, what it grants.
 pub(super) fn unknown_policy(record: &Value) -> Option<&str> {
-    let arn = text(record, "/requestParameters/policyArn")?;
+    let arn = named_policy(record)?;
     let carries_it = permissions(record).is_some();
     Some(arn).filter(|arn| !carries_it && managed::of(arn).is_none())
+}
+
+/// The managed policy that a record names. Identity Center has a name of its own for it.
+fn named_policy(record: &Value) -> Option<&str> {
+    ["/requestParameters/policyArn", "/requestParameters/managedPolicyArn"].into_iter().find_map(|pointer| text(record, pointer))
 }
 
 /// The permissions policy that a record carries. Other services than IAM and Identity Center call other things by these names.

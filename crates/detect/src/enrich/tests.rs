@@ -46,6 +46,16 @@ fn a_policy_that_is_not_known_is_not_called_harmless() {
 }
 
 #[test]
+fn a_policy_that_a_permission_set_gets_is_known_by_its_name_too() {
+    let set = |arn: &str| {
+        json!({"eventName": "AttachManagedPolicyToPermissionSet", "eventSource": "sso.amazonaws.com",
+            "requestParameters": {"permissionSetArn": "arn:aws:sso:::permissionSet/ssoins-0/ps-0", "managedPolicyArn": arn}})
+    };
+    assert!(has(&cordon(&set("arn:aws:iam::aws:policy/AdministratorAccess"))["policy"]["grants"], "admin"));
+    assert_eq!(cordon(&set("arn:aws:iam::aws:policy/ReadOnlyAccess"))["policy"]["grants"], json!([]));
+}
+
+#[test]
 fn a_document_in_the_record_is_analysed() {
     let policy = |name: &str, document: Value| cordon(&iam(name, &json!({"policyDocument": document})))["policy"].clone();
     assert!(has(&policy("PutUserPolicy", json!(ALL))["grants"], "admin"));

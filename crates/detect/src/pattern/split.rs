@@ -1,8 +1,10 @@
 //! From what the rules select to as few patterns as fit AWS's quota.
 //!
 //! Where one pattern is too long, services are dealt out to several, so that an event fits only one of them. Leaving such an
-//! exclusion out, where it does not fit itself, costs a duplicate execution and never an event.
+//! exclusion out, where it does not fit itself, costs a duplicate execution and never an event. What is left over of the patterns
+//! is put together again, so that they are few.
 
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -86,18 +88,19 @@ fn dealt_out(selections: &[Selection], fits: &dyn Fn(&Value) -> bool) -> Vec<Val
     let (named, open): (Vec<Selection>, Vec<Selection>) =
         selections.iter().cloned().partition(|selection| service_name(selection).is_some());
     let services: BTreeSet<&str> = named.iter().filter_map(|selection| service_name(selection)).collect();
+    let mut groups: Vec<Vec<Selection>> = services.iter().map(|service| of_service(service, &named, &open)).collect();
+    // The longest first, so that short ones fill what is left.
+    groups.sort_by_key(|group| Reverse(either(branches(group)).map_or(0, |pattern| length(&pattern))));
     let mut bins: Vec<Vec<Selection>> = Vec::new();
     let mut patterns: Vec<Value> = Vec::new();
-    for service in &services {
-        let group = of_service(service, &named, &open);
-        let with_last = bins.last().map(|bin| [bin.as_slice(), group.as_slice()].concat());
-        match with_last {
-            Some(bin) if either(branches(&bin)).is_some_and(|pattern| fits(&pattern)) => {
-                bins.pop();
-                bins.push(bin);
-            }
-            _ if either(branches(&group)).is_some_and(|pattern| fits(&pattern)) => bins.push(group),
-            _ => patterns.extend(one_service(&group, fits)),
+    for group in groups {
+        let whole = |selections: &[Selection]| either(branches(selections)).is_some_and(|pattern| fits(&pattern));
+        if !whole(&group) {
+            patterns.extend(one_service(&group, fits));
+        } else if let Some(bin) = bins.iter_mut().find(|bin| whole(&[bin.as_slice(), group.as_slice()].concat())) {
+            bin.extend(group);
+        } else {
+            bins.push(group);
         }
     }
     patterns.extend(bins.iter().filter_map(|bin| either(branches(bin))));
@@ -108,7 +111,38 @@ fn dealt_out(selections: &[Selection], fits: &dyn Fn(&Value) -> bool) -> Vec<Val
         Some(_) => patterns.extend(open.iter().flat_map(|selection| in_pieces(selection, None, fits))),
         None => {}
     }
-    patterns
+    packed(patterns, fits)
+}
+
+fn length(pattern: &Value) -> usize {
+    pattern.to_string().len()
+}
+
+/// The same alternatives in as few patterns as fit, each alternative whole. None has a `$or` of its own below another one.
+fn packed(mut patterns: Vec<Value>, fits: &dyn Fn(&Value) -> bool) -> Vec<Value> {
+    patterns.sort_by_key(|pattern| Reverse(length(pattern)));
+    let mut packed: Vec<Vec<Value>> = Vec::new();
+    for pattern in patterns {
+        let more = alternatives(&pattern);
+        let room = |held: &&mut Vec<Value>| {
+            let together = [held.as_slice(), more.as_slice()].concat();
+            together.iter().all(|alternative| alternative.get("$or").is_none())
+                && either(together).is_some_and(|whole| fits(&whole))
+        };
+        match packed.iter_mut().find(room) {
+            Some(held) => held.extend(more),
+            None => packed.push(more),
+        }
+    }
+    packed.into_iter().filter_map(either).collect()
+}
+
+/// What a pattern lists below its `$or`; a pattern without one is one alternative.
+fn alternatives(pattern: &Value) -> Vec<Value> {
+    match (pattern.as_object().map(Map::len), pattern.get("$or").and_then(Value::as_array)) {
+        (Some(1), Some(alternatives)) => alternatives.clone(),
+        _ => vec![pattern.clone()],
+    }
 }
 
 /// The pattern with the services that other patterns take left out. Nothing is left out of one that names services itself.

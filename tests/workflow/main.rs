@@ -297,7 +297,8 @@ async fn a_role_session_is_contained_through_its_role() -> Test {
 async fn an_administrator_policy_of_ones_own_is_read_recognised_and_detached() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-own-policy").await;
-    let disguised = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":"s3:DeleteBucketWebsite","Resource":"*"}}"#;
+    let disguised =
+        r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","NotAction":"s3:DeleteBucketWebsite","Resource":"*"}}"#;
     let made = deployment.operator().create_policy().policy_name("team-reporting").policy_document(disguised).send().await?;
     let arn = made.policy().and_then(|policy| policy.arn()).unwrap().to_owned();
     attacker.iam.attach_user_policy().user_name("iam-test-own-policy").policy_arn(&arn).send().await?;

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detection::Gate;
+use crate::detection::{Gate, Level};
 use crate::ids::{AccountId, RuleId};
 use crate::pattern::Pattern;
 use crate::principal::{Actor, Principal};
@@ -36,6 +36,8 @@ pub struct Config {
     pub gates: Gates,
     #[serde(default)]
     pub rules: Rules,
+    #[serde(default)]
+    pub notifications: Notifications,
 }
 
 /// Who may be changed.
@@ -111,6 +113,21 @@ pub struct Rules {
     /// Rules that are loaded and checked but never match.
     #[serde(default)]
     pub disabled: Vec<RuleId>,
+}
+
+/// Who is told of what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notifications {
+    /// Alerts below this level go to SNS only. A question to a person, a change and a failure are always told in Slack.
+    #[serde(default = "low")]
+    pub slack_min_level: Level,
+}
+
+impl Default for Notifications {
+    fn default() -> Self {
+        Self { slack_min_level: low() }
+    }
 }
 
 /// A `cordon.toml` that cannot be used.
@@ -261,6 +278,10 @@ fn tag_key() -> String {
 
 fn tag_value() -> String {
     "true".to_owned()
+}
+
+fn low() -> Level {
+    Level::Low
 }
 
 fn a_day() -> u32 {

@@ -4,10 +4,10 @@
 //! where every configured channel failed is the state itself retried, because then nobody would know.
 
 use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError};
-use cordon_core::IncidentId;
 use cordon_core::incident::{Head, Outcome, SlackMessage, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{IncidentId, Level};
 use cordon_respond::runner::StepRecord;
 use cordon_slack::Message;
 use serde_json::json;
@@ -21,6 +21,8 @@ pub struct Notify<'a> {
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
+    /// Alerts and exemptions below this level are not posted to Slack.
+    pub slack_min_level: Level,
     pub clock: &'a dyn Clock,
 }
 
@@ -58,13 +60,19 @@ impl Notify<'_> {
         let (subject, alert) = messages::structured(&head, message);
         let sns = self.publisher.publish(&subject, &alert).await;
         let slack = match (in_slack(&head), self.channel) {
-            (InSlack::Post(card), Some(channel)) if head.slack.is_none() => Some(channel.post(&card).await),
+            (InSlack::Post(card), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, message) => {
+                Some(channel.post(&card).await)
+            }
             _ => None,
         };
         let output = NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) };
         let posted = slack.as_ref().and_then(|result| result.as_ref().ok()).cloned();
         self.record(id, output, posted, &[sns.err(), slack.and_then(Result::err)]).await?;
         nobody_told(output)
+    }
+
+    fn is_too_quiet(&self, head: &Head, message: &str) -> bool {
+        matches!(message, "alert" | "exempt") && head.severity < self.slack_min_level
     }
 
     async fn record(

@@ -15,7 +15,9 @@ use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
 use cordon_flow::notify::Notify;
-use cordon_flow::ports::{Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write};
+use cordon_flow::ports::{
+    Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
+};
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
@@ -288,7 +290,13 @@ impl World {
     }
 
     pub fn notify(&self) -> Notify<'_> {
-        Notify { cases: self.cases(), publisher: &self.heard, channel: Some(&self.heard), clock: &self.clock }
+        Notify {
+            cases: self.cases(),
+            publisher: &self.heard,
+            channel: Some(&self.heard),
+            slack_min_level: self.config.notifications.slack_min_level,
+            clock: &self.clock,
+        }
     }
 
     pub fn wait(&self) -> Wait<'_> {

@@ -2,6 +2,7 @@
 //! and errors under the names that the state machine knows. No domain: what a state does is in the `flow` crate.
 
 pub mod bundle;
+pub mod http;
 pub mod serve;
 pub mod settings;
 pub mod slack;

@@ -2,19 +2,15 @@
 //!
 //! A failure answers 500 without a reason: whoever clicks again finishes the same decision.
 
-use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
-use aws_lambda_events::encodings::Body;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use cordon_aws::{StepFunctions, SystemClock, Table};
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::Config;
 use cordon_flow::Cases;
 use cordon_flow::callback::{Callback, Reply, Request};
 use cordon_flow::decide::Decide;
+use cordon_lambda::http::{ApiGatewayV2httpRequest, header, raw_body, response};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, bundle};
-use cordon_slack::interaction::MAX_BODY_BYTES;
 use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 
 struct App {
@@ -43,7 +39,7 @@ async fn start() -> Result<App, StateError> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
-    cordon_lambda::serve(start, async |app: &App, request: ApiGatewayV2httpRequest| Ok(respond(answer(app, &request).await)))
+    cordon_lambda::serve(start, async |app: &App, request: ApiGatewayV2httpRequest| Ok(response(answer(app, &request).await)))
         .await
 }
 
@@ -51,32 +47,15 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
     let Some(body) = raw_body(request) else {
         return Reply { status: 400, text: "The body cannot be read.".to_owned() };
     };
-    let header = |name: &str| request.headers.get(name).and_then(|value| value.to_str().ok());
     let decide = Decide { cases: Cases::new(&app.table), config: &app.config, tasks: &app.tasks, clock: &SystemClock };
     let callback = Callback { decide, secret: app.slack.secret(), channel: &app.slack };
-    let request = Request { timestamp: header(TIMESTAMP_HEADER), signature: header(SIGNATURE_HEADER), body: &body };
-    match callback.run(&request).await {
+    let signed =
+        Request { timestamp: header(request, TIMESTAMP_HEADER), signature: header(request, SIGNATURE_HEADER), body: &body };
+    match callback.run(&signed).await {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(name = error.name.as_str(), error = %error.message, "a click could not be handled");
             Reply { status: 500, text: "Something failed; please click again.".to_owned() }
         }
     }
-}
-
-/// The bytes as Slack sent and signed them. `None` where the gateway's base64 is broken or the body is larger than any click.
-fn raw_body(request: &ApiGatewayV2httpRequest) -> Option<Vec<u8>> {
-    let body = request.body.as_deref().unwrap_or_default();
-    if body.len() > MAX_BODY_BYTES * 2 {
-        return None;
-    }
-    if request.is_base64_encoded { STANDARD.decode(body).ok() } else { Some(body.as_bytes().to_vec()) }
-}
-
-fn respond(reply: Reply) -> ApiGatewayV2httpResponse {
-    let mut response = ApiGatewayV2httpResponse::default();
-    response.status_code = i64::from(reply.status);
-    response.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
-    response.body = Some(Body::Text(reply.text));
-    response
 }

@@ -39,6 +39,13 @@ enum Processor {
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let bundle = Bundle::load(&arguments.root)?;
+    let failures = cordon_detect::check_cases(bundle.book());
+    if let Some(first) = failures.first() {
+        return Err(Failure::Input(format!(
+            "{} case(s) of the rules fail, the first: {first}; run `cordon rule test`",
+            failures.len()
+        )));
+    }
     let bootstraps = if arguments.plain {
         PackageOptions::cargo(&arguments.bootstraps)
     } else {

@@ -4,7 +4,7 @@ use cordon_contract::StateError;
 use cordon_core::IncidentId;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::port::Iam;
-use cordon_respond::runner::{self, PlanResult, RevertResult};
+use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
 use serde_json::json;
 
 use crate::cases::Cases;
@@ -28,7 +28,12 @@ impl Undo<'_> {
     ) -> Result<PlanResult<RevertResult>, StateError> {
         let head = self.cases.head(id).await?;
         let result = runner::revert_plan(self.iam, &head.plan, &self.cases.steps(id), only, dry_run).await.map_err(run_error)?;
-        if !dry_run && !result.steps.is_empty() {
+        let tried = |step: &StepOutcome<RevertResult>| match step.result {
+            RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
+            RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
+        };
+        // What changed nothing and refused nothing is no part of the incident's story.
+        if result.steps.iter().any(tried) {
             let kind = if result.complete { Kind::Undone } else { Kind::UndoRefused };
             let data = json!({"complete": result.complete, "steps": result.steps});
             self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;

@@ -49,6 +49,9 @@ fn what_was_approved_is_done_verified_and_undone() {
     assert!(run(undo.run(&incident, "arn:aws:iam::111111111111:user/ada", None, false)).unwrap().complete);
     assert_eq!(world.iam.state(), before);
     assert_eq!(world.timeline(&incident).last().unwrap(), "undone");
+    let entries = world.timeline(&incident).len();
+    assert!(run(undo.run(&incident, "arn:aws:iam::111111111111:user/ada", None, false)).unwrap().complete);
+    assert_eq!(world.timeline(&incident).len(), entries, "a second undo has nothing to tell");
 }
 
 #[test]

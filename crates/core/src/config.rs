@@ -3,12 +3,23 @@
 //! It is packed with the functions and read once at start-up. Unknown keys, bad patterns and missing approvers are errors
 //! that name the file, the line and the fix; nothing is ever filled in silently that would widen what may be changed.
 
+mod approval;
+mod check;
+mod exceptions;
+mod notifications;
+mod scope;
+
 use serde::{Deserialize, Serialize};
 
-use crate::detection::{Gate, Level};
-use crate::ids::{AccountId, RuleId};
-use crate::pattern::Pattern;
-use crate::principal::{Actor, Principal};
+pub use approval::{Approval, Approver};
+pub use exceptions::Exceptions;
+pub use notifications::Notifications;
+pub use scope::Scope;
+
+use crate::detection::Gate;
+use crate::ids::RuleId;
+use crate::principal::Principal;
+use check::line_of;
 
 /// Whether anything is changed at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -40,65 +51,6 @@ pub struct Config {
     pub notifications: Notifications,
 }
 
-/// Who may be changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scope {
-    /// Account ids, or the one entry `*`.
-    #[serde(default = "any")]
-    pub accounts: Vec<Pattern>,
-    /// ARN patterns of users, roles and groups.
-    #[serde(default = "test_principals")]
-    pub principals: Vec<Pattern>,
-    /// ARN patterns that are never changed, whatever else is said.
-    #[serde(default)]
-    pub never_touch: Vec<Pattern>,
-}
-
-impl Default for Scope {
-    fn default() -> Self {
-        Self { accounts: any(), principals: test_principals(), never_touch: Vec::new() }
-    }
-}
-
-/// What lets an incident pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Exceptions {
-    #[serde(default = "tag_key")]
-    pub tag_key: String,
-    #[serde(default = "tag_value")]
-    pub tag_value: String,
-    #[serde(default = "admins")]
-    pub exempt_groups: Vec<String>,
-    /// A tag or membership that Cordon saw being given counts only after so many hours.
-    #[serde(default = "a_day")]
-    pub min_age_hours: u32,
-}
-
-impl Default for Exceptions {
-    fn default() -> Self {
-        Self { tag_key: tag_key(), tag_value: tag_value(), exempt_groups: admins(), min_age_hours: a_day() }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approval {
-    #[serde(default)]
-    pub approvers: Vec<Approver>,
-}
-
-/// A person who may approve or deny.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Approver {
-    pub name: String,
-    pub slack_user_id: String,
-    /// ARN patterns of the AWS principals that are the same person: they cannot decide their own incident.
-    pub principals: Vec<Pattern>,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gates {
@@ -113,21 +65,6 @@ pub struct Rules {
     /// Rules that are loaded and checked but never match.
     #[serde(default)]
     pub disabled: Vec<RuleId>,
-}
-
-/// Who is told of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notifications {
-    /// Alerts below this level go to SNS only. A question to a person, a change and a failure are always told in Slack.
-    #[serde(default = "low")]
-    pub slack_min_level: Level,
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        Self { slack_min_level: low() }
-    }
 }
 
 /// A `cordon.toml` that cannot be used.
@@ -152,72 +89,6 @@ impl Config {
         })?;
         config.check(file, text)?;
         Ok(config)
-    }
-
-    fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
-        let fail = |needle: &str, reason: String| {
-            Err(ConfigError {
-                file: file.to_owned(),
-                line: text.find(needle).filter(|_| !needle.is_empty()).map(|at| line_of(text, at)),
-                reason,
-            })
-        };
-        for account in &self.scope.accounts {
-            if account.as_str() != "*" && account.as_str().parse::<AccountId>().is_err() {
-                return fail(
-                    account.as_str(),
-                    format!("scope.accounts: `{account}` is not an account id of twelve digits; write one, or `*` for all"),
-                );
-            }
-        }
-        let approver_patterns = self
-            .approval
-            .approvers
-            .iter()
-            .flat_map(|approver| approver.principals.iter().map(|p| ("approval.approvers.principals", p)));
-        let scope_patterns = self.scope.principals.iter().map(|p| ("scope.principals", p));
-        let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
-        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns) {
-            if !pattern.as_str().starts_with("arn:") || pattern.as_str().split(':').count() < 6 {
-                return fail(
-                    pattern.as_str(),
-                    format!("{key}: `{pattern}` is not an ARN pattern; write it like `arn:aws:iam::*:user/iam-test-*`"),
-                );
-            }
-        }
-        if self.exceptions.tag_key.is_empty() || self.exceptions.tag_value.is_empty() {
-            return fail(
-                "tag_",
-                "exceptions: `tag_key` and `tag_value` must not be empty; an empty value would exempt by accident".to_owned(),
-            );
-        }
-        for approver in &self.approval.approvers {
-            let id = approver.slack_user_id.as_str();
-            if !(id.starts_with('U') || id.starts_with('W'))
-                || id.len() < 3
-                || !id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-            {
-                return fail(
-                    id,
-                    format!(
-                        "approval.approvers: `{id}` is not a Slack member id; copy it from the member's profile (`U…` or `W…`)"
-                    ),
-                );
-            }
-            if approver.principals.is_empty() {
-                return fail(
-                    id,
-                    format!(
-                        "approval.approvers: `{}` has no `principals`; name the AWS principals of this person, so that they cannot approve their own incident",
-                        approver.name
-                    ),
-                );
-            }
-        }
-        if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
-            return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
-        }
-        Ok(())
     }
 
     /// A rule's gate, which only becomes automatic where this file names the rule.
@@ -248,54 +119,12 @@ impl Config {
     }
 }
 
-impl Approver {
-    /// True where the incident's actor is this person, by the actor's own ARN or by the role or user behind a session.
-    #[must_use]
-    pub fn is_actor(&self, actor: &Actor) -> bool {
-        let principal = actor.principal().map(|principal| principal.arn());
-        [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()]
-            .into_iter()
-            .flatten()
-            .any(|arn| self.principals.iter().any(|pattern| pattern.matches(arn)))
-    }
-}
-
-fn line_of(text: &str, at: usize) -> usize {
-    text.get(..at).unwrap_or_default().matches('\n').count() + 1
-}
-
-fn any() -> Vec<Pattern> {
-    vec![Pattern::new("*")]
-}
-
-fn test_principals() -> Vec<Pattern> {
-    ["user", "role", "group"].iter().map(|kind| Pattern::new(&format!("arn:aws:iam::*:{kind}/iam-test-*"))).collect()
-}
-
-fn tag_key() -> String {
-    "SecurityApproved".to_owned()
-}
-
-fn tag_value() -> String {
-    "true".to_owned()
-}
-
-fn low() -> Level {
-    Level::Low
-}
-
-fn a_day() -> u32 {
-    24
-}
-
-fn admins() -> Vec<String> {
-    vec!["admins".to_owned()]
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::principal::PrincipalKind;
+    use crate::ids::AccountId;
+    use crate::pattern::Pattern;
+    use crate::principal::{Actor, PrincipalKind};
 
     fn error(text: &str) -> String {
         Config::parse("cordon.toml", text).unwrap_err().to_string()

@@ -4,15 +4,21 @@
 //! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
 //! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
 
-use async_trait::async_trait;
+mod approvals;
+mod keys;
+mod steps;
+
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Entry, NewEntry};
 use cordon_core::{EventId, IncidentId, Principal};
-use cordon_respond::runner::{Progress, ProgressError, StepRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
+
+pub use approvals::{Approval, Vote};
+use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
+pub use steps::Steps;
 
 use crate::ports::{Condition, Key, Store, StoreError, Write};
 use crate::provenance::{self, Grant, Provenance};
@@ -59,28 +65,6 @@ pub enum Claim {
 pub enum Opening {
     Opened,
     Joined(IncidentId),
-}
-
-/// How a question to a person stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Vote {
-    Waiting,
-    Approved,
-    Denied,
-    Expired,
-}
-
-/// A question to a person.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Approval {
-    pub version: u64,
-    /// Step Functions' task token. It leaves the table only towards Step Functions.
-    pub token: String,
-    pub vote: Vote,
-    pub deadline: Timestamp,
-    #[serde(default)]
-    pub by: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -242,27 +226,6 @@ impl<'a> Cases<'a> {
         .await
     }
 
-    pub async fn approval(&self, id: &IncidentId) -> Result<Option<Approval>, CaseError> {
-        self.get(&approval_key(id)).await
-    }
-
-    /// The write that stores an approval, conditional on the one that was read.
-    pub fn approval_write(id: &IncidentId, approval: &Approval) -> Result<Write, CaseError> {
-        let condition = if approval.version == 1 { Condition::Absent } else { Condition::Version(approval.version - 1) };
-        put(approval_key(id), approval, condition)
-    }
-
-    /// The record of a plan's step, counted from 1.
-    pub async fn step(&self, id: &IncidentId, n: usize) -> Result<Option<StepRecord>, CaseError> {
-        self.get(&step_key(id, n)).await
-    }
-
-    /// Keeps the progress of an incident's steps.
-    #[must_use]
-    pub fn steps(&self, id: &IncidentId) -> Steps<'a> {
-        Steps { cases: *self, id: id.clone() }
-    }
-
     /// Who gave a principal an exception, where Cordon saw it.
     pub async fn provenance(&self, principal: &Principal, grant: Grant<'_>) -> Result<Option<Provenance>, CaseError> {
         self.get(&provenance::key(principal, grant)).await
@@ -315,35 +278,6 @@ impl<'a> Cases<'a> {
     }
 }
 
-/// The step records of one incident, as the remedies' runner keeps them.
-pub struct Steps<'a> {
-    cases: Cases<'a>,
-    id: IncidentId,
-}
-
-#[async_trait]
-impl Progress for Steps<'_> {
-    async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
-        self.cases.step(&self.id, n).await.map_err(|error| progress_error(&error))
-    }
-
-    async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError> {
-        let condition = if record.version <= 1 { Condition::Absent } else { Condition::Version(record.version - 1) };
-        let write = put(step_key(&self.id, n), record, condition).map_err(|error| progress_error(&error))?;
-        self.cases.store.write(vec![write]).await.map_err(|error| progress_error(&error.into()))
-    }
-}
-
-fn progress_error(error: &CaseError) -> ProgressError {
-    match error {
-        CaseError::Store(StoreError::Condition) => ProgressError::Superseded,
-        CaseError::Store(StoreError::Transient(reason)) => ProgressError::Unavailable(reason.clone()),
-        CaseError::Store(StoreError::Refused(_)) | CaseError::NotFound(_) | CaseError::Unreadable(_) => {
-            ProgressError::Broken(error.to_string())
-        }
-    }
-}
-
 fn decode<T: DeserializeOwned>(item: Value) -> Result<T, CaseError> {
     serde_json::from_value(item).map_err(unreadable)
 }
@@ -354,60 +288,6 @@ fn put<T: Serialize>(key: Key, item: &T, condition: Condition) -> Result<Write, 
 
 fn unreadable(error: serde_json::Error) -> CaseError {
     CaseError::Unreadable(error.to_string())
-}
-
-fn incident_pk(id: &IncidentId) -> String {
-    format!("INCIDENT#{id}")
-}
-
-fn head_key(id: &IncidentId) -> Key {
-    Key::new(incident_pk(id), "HEAD")
-}
-
-fn log_key(id: &IncidentId, seq: u64) -> Key {
-    Key::new(incident_pk(id), format!("LOG#{seq:06}"))
-}
-
-fn approval_key(id: &IncidentId) -> Key {
-    Key::new(incident_pk(id), "APPROVAL#1")
-}
-
-fn step_key(id: &IncidentId, n: usize) -> Key {
-    Key::new(incident_pk(id), format!("STEP#{n:03}"))
-}
-
-fn event_key(event: &EventId) -> Key {
-    Key::new(format!("EVENT#{event}"), "CLAIM")
-}
-
-fn shared_key(shared: &EventId) -> Key {
-    Key::new(format!("EVENT#shared#{shared}"), "CLAIM")
-}
-
-/// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
-/// because the open incident's plan would not undo it.
-fn open_key(head: &Head) -> Key {
-    let account = head.account.as_ref().map_or("unknown", |account| account.as_str());
-    let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
-    let subject = if head.unreadable.is_some() { head.event.id.to_string() } else { head.subject.to_string() };
-    let policy = head.event.policy_arn.as_deref().unwrap_or_default();
-    let case = format!("{account}#{}#{subject}#{rule}#{policy}", head.actor.display());
-    // DynamoDB takes 2,048 bytes of partition key, and the parts are somebody else's text.
-    if case.len() > 1_500 {
-        return Key::new(format!("OPEN#{}", EventId::from_content(case.as_bytes())), "OPEN");
-    }
-    Key::new(format!("OPEN#{case}"), "OPEN")
-}
-
-fn state_pk(state: State) -> String {
-    let name = match state {
-        State::Opened => "opened",
-        State::Decided => "decided",
-        State::Asking => "asking",
-        State::Remediating => "remediating",
-        State::Closed => "closed",
-    };
-    format!("STATE#{name}")
 }
 
 fn in_days(now: Timestamp, days: i64) -> i64 {

@@ -1,0 +1,76 @@
+//! What a `cordon.toml` that parses can still have wrong: each is an error with the file, the line and the fix.
+
+use super::{Config, ConfigError, Mode};
+use crate::ids::AccountId;
+
+impl Config {
+    pub(super) fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
+        let fail = |needle: &str, reason: String| {
+            Err(ConfigError {
+                file: file.to_owned(),
+                line: text.find(needle).filter(|_| !needle.is_empty()).map(|at| line_of(text, at)),
+                reason,
+            })
+        };
+        for account in &self.scope.accounts {
+            if account.as_str() != "*" && account.as_str().parse::<AccountId>().is_err() {
+                return fail(
+                    account.as_str(),
+                    format!("scope.accounts: `{account}` is not an account id of twelve digits; write one, or `*` for all"),
+                );
+            }
+        }
+        let approver_patterns = self
+            .approval
+            .approvers
+            .iter()
+            .flat_map(|approver| approver.principals.iter().map(|p| ("approval.approvers.principals", p)));
+        let scope_patterns = self.scope.principals.iter().map(|p| ("scope.principals", p));
+        let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
+        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns) {
+            if !pattern.as_str().starts_with("arn:") || pattern.as_str().split(':').count() < 6 {
+                return fail(
+                    pattern.as_str(),
+                    format!("{key}: `{pattern}` is not an ARN pattern; write it like `arn:aws:iam::*:user/iam-test-*`"),
+                );
+            }
+        }
+        if self.exceptions.tag_key.is_empty() || self.exceptions.tag_value.is_empty() {
+            return fail(
+                "tag_",
+                "exceptions: `tag_key` and `tag_value` must not be empty; an empty value would exempt by accident".to_owned(),
+            );
+        }
+        for approver in &self.approval.approvers {
+            let id = approver.slack_user_id.as_str();
+            if !(id.starts_with('U') || id.starts_with('W'))
+                || id.len() < 3
+                || !id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
+            {
+                return fail(
+                    id,
+                    format!(
+                        "approval.approvers: `{id}` is not a Slack member id; copy it from the member's profile (`U…` or `W…`)"
+                    ),
+                );
+            }
+            if approver.principals.is_empty() {
+                return fail(
+                    id,
+                    format!(
+                        "approval.approvers: `{}` has no `principals`; name the AWS principals of this person, so that they cannot approve their own incident",
+                        approver.name
+                    ),
+                );
+            }
+        }
+        if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
+            return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at).unwrap_or_default().matches('\n').count() + 1
+}

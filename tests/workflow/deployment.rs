@@ -189,6 +189,10 @@ impl Deployment {
         self.sandbox.slack().click(&click).await.unwrap()
     }
 
+    pub fn page_url(&self) -> &str {
+        self.sandbox.page_url()
+    }
+
     pub fn slack(&self) -> &cordon_sandbox::slack::SlackStandIn {
         self.sandbox.slack()
     }

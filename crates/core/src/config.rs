@@ -5,8 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::detection::{Gate, Level};
+use crate::detection::Gate;
 use crate::ids::{AccountId, RuleId};
+use crate::notifications::Notifications;
 use crate::pattern::Pattern;
 use crate::principal::{Actor, Principal};
 
@@ -115,21 +116,6 @@ pub struct Rules {
     pub disabled: Vec<RuleId>,
 }
 
-/// Who is told of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notifications {
-    /// Alerts below this level go to SNS only. A question to a person, a change and a failure are always told in Slack.
-    #[serde(default = "low")]
-    pub slack_min_level: Level,
-}
-
-impl Default for Notifications {
-    fn default() -> Self {
-        Self { slack_min_level: low() }
-    }
-}
-
 /// A `cordon.toml` that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{file}{}: {reason}", line.map(|line| format!(":{line}")).unwrap_or_default())]
@@ -214,6 +200,9 @@ impl Config {
                 );
             }
         }
+        if let Some((needle, reason)) = self.notifications.fault() {
+            return fail(&needle, reason);
+        }
         if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
             return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
         }
@@ -278,10 +267,6 @@ fn tag_key() -> String {
 
 fn tag_value() -> String {
     "true".to_owned()
-}
-
-fn low() -> Level {
-    Level::Low
 }
 
 fn a_day() -> u32 {

@@ -85,7 +85,10 @@ impl Callback<'_> {
         if secret.app_id.is_some() && secret.app_id != click.sender.app_id {
             return Some("This click comes from another Slack app, so nothing was changed.");
         }
-        if matches!(&secret.delivery, Delivery::Bot { channel, .. } if *channel != click.channel_id) {
+        let is_ours = |own: &str| {
+            own == click.channel_id || self.decide.config.notifications.channels().any(|channel| channel == click.channel_id)
+        };
+        if matches!(&secret.delivery, Delivery::Bot { channel, .. } if !is_ours(channel)) {
             return Some("This click comes from another channel, so nothing was changed.");
         }
         if click.sender.is_bot || click.sender.is_guest || click.sender.is_from_outside() {

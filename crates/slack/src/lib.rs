@@ -15,7 +15,9 @@ pub mod signature;
 pub mod text;
 
 pub use blocks::{LimitError, validate};
-pub use card::{Card, Decider, Failure, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict};
+pub use card::{
+    Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
+};
 pub use client::{Posted, Reply, SlackClient, SlackError};
 pub use interaction::{Action, Click, Interaction, InteractionError, Sender, Submission};
 pub use modal::{Modal, ModalKind};

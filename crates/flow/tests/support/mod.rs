@@ -14,6 +14,7 @@ use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
+use cordon_flow::messages::Alert;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
     Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
@@ -37,6 +38,7 @@ pub struct FakeStore {
     items: Mutex<BTreeMap<Key, Value>>,
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
+    pub counts_fail: Mutex<bool>,
 }
 
 impl FakeStore {
@@ -67,6 +69,17 @@ impl Store for FakeStore {
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError> {
         let items = self.items.lock().unwrap();
         Ok(items.values().filter(|item| item["gsi1pk"] == json!(state)).take(limit as usize).cloned().collect())
+    }
+
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError> {
+        if *self.counts_fail.lock().unwrap() {
+            return Err(StoreError::Transient("throttled".to_owned()));
+        }
+        let mut items = self.items.lock().unwrap();
+        let item = items.entry(key.clone()).or_insert_with(|| json!({"n": 0}));
+        let n = item["n"].as_u64().unwrap() + 1;
+        *item = json!({"n": n, "expires_at": expires_at});
+        Ok(n)
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
@@ -105,6 +118,8 @@ pub struct Heard {
     pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
+    /// The same with topics and attributes.
+    pub alerts: Mutex<Vec<Alert>>,
     pub completed: Mutex<Vec<(String, Value)>>,
     pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
@@ -173,9 +188,10 @@ impl Channel for Heard {
 
 #[async_trait]
 impl Publisher for Heard {
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError> {
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
         Self::answer(&self.sns_is_down)?;
-        self.published.lock().unwrap().push((subject.to_owned(), message.clone()));
+        self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
+        self.alerts.lock().unwrap().push(alert.clone());
         Ok(())
     }
 }
@@ -328,13 +344,13 @@ impl World {
             cases: self.cases(),
             publisher: &self.heard,
             channel: Some(&self.heard),
-            slack_min_level: self.config.notifications.slack_min_level,
+            notifications: &self.config.notifications,
             clock: &self.clock,
         }
     }
 
     pub fn wait(&self) -> Wait<'_> {
-        Wait { cases: self.cases(), channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+        Wait { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
     }
 
     pub fn decide(&self) -> Decide<'_> {

@@ -44,6 +44,7 @@ module "cordon" {
   event_rule_state         = var.event_rule_state
   approval_timeout_seconds = var.approval_timeout_seconds
   alert_email              = var.alert_email
+  alert_topic_arns         = var.alert_topic_arns
   log_retention_days       = var.log_retention_days
   tracing                  = var.tracing
 }

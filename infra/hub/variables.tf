@@ -87,6 +87,12 @@ variable "alert_email" {
   default     = null
 }
 
+variable "alert_topic_arns" {
+  description = "Further topics that cordon.toml's notification routes name."
+  type        = list(string)
+  default     = []
+}
+
 variable "log_retention_days" {
   description = "How long logs are kept."
   type        = number

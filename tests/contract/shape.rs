@@ -19,7 +19,7 @@ const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
-const MAY_FAIL: [&str; 2] = ["NotifyAsked", "NotifyActing"];
+const MAY_FAIL: [&str; 3] = ["NotifyMerged", "NotifyAsked", "NotifyActing"];
 /// Terraform's file with the functions' own timeouts.
 const FUNCTIONS: &str = "infra/modules/cordon/functions.tf";
 

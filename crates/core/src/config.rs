@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use approval::{Approval, Approver};
 pub use exceptions::Exceptions;
-pub use notifications::Notifications;
+pub use notifications::{Destination, Notifications};
 pub use scope::Scope;
 
 use crate::detection::Gate;

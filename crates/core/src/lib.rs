@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a clock, a file or the network, so nothing here fails except on the input it is given.
 
+pub mod blast_radius;
 pub mod config;
 pub mod decision;
 pub mod detection;
@@ -15,7 +16,8 @@ pub mod plan;
 pub mod principal;
 pub mod timeline;
 
-pub use config::Config;
+pub use blast_radius::{BlastRadius, KeyUse};
+pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
 pub use event::{Event, Origin};

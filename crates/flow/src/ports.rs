@@ -4,9 +4,11 @@ use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
 use cordon_respond::IamError;
-use cordon_slack::{Message, Notice, Secret};
+use cordon_slack::{Message, Modal, Notice, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
+
+use crate::messages::Alert;
 
 /// Tells the time, so that tests can.
 pub trait Clock: Send + Sync {
@@ -65,6 +67,8 @@ pub trait Store: Send + Sync {
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError>;
     /// All of the writes or none.
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+    /// Adds one to the item's attribute `n`, which begins at nothing, and gives the new value. Atomic, however many count.
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError>;
     /// Headers of incidents in a state, the newest first, at most `limit`.
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError>;
 }
@@ -79,20 +83,27 @@ pub struct DeliveryError {
 /// Where structured alerts go (SNS).
 #[async_trait]
 pub trait Publisher: Send + Sync {
-    /// `subject` is at most 100 printable ASCII characters.
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError>;
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError>;
 }
 
 /// Slack, by bot token or incoming webhook.
 #[async_trait]
 pub trait Channel: Send + Sync {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError>;
+    /// Posts into a channel by its id instead of the secret's. An incoming webhook has one channel only and refuses.
+    async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError>;
+    /// Posts into the thread of a message. A message without `ts` has none: refused.
+    async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError>;
     /// Replaces a posted message. A message without `ts` cannot be replaced: a new one is posted.
     async fn update(&self, at: &SlackMessage, message: &Message) -> Result<(), DeliveryError>;
     /// Answers a click so that only the person who clicked sees it.
     async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
     /// Replaces the message that was clicked on, where it cannot be replaced by its id.
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+    /// Opens a dialog for the click that brought the trigger. Needs a bot token.
+    async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError>;
+    /// The ids of a user group's members. Needs a bot token; asked at most once a decision, so not kept here.
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError>;
 }
 
 /// Managed policies of an account.

@@ -4,18 +4,21 @@
 //! The token is written before the card is posted, so that no click can come before there is something to decide.
 
 use cordon_contract::{ErrorName, StateError, WaitInput, WaitOutput};
-use cordon_core::IncidentId;
 use cordon_core::incident::State;
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{Config, IncidentId};
 use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::cases::{Approval, CaseError, Cases, Vote};
 use crate::messages;
+use crate::notify;
+use crate::pace::{Pace, Posted, Turn};
 use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
 
 pub struct Wait<'a> {
     pub cases: Cases<'a>,
+    pub config: &'a Config,
     pub channel: Option<&'a dyn Channel>,
     pub tasks: &'a dyn Tasks,
     pub clock: &'a dyn Clock,
@@ -58,17 +61,23 @@ impl Wait<'_> {
         if head.slack.is_some() {
             return Ok(());
         }
-        let posted = channel.post(&messages::asking(&head, deadline)).await;
+        let notifications = &self.config.notifications;
+        let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
+        let place = notify::destination(notifications, &head).channel;
+        let posted = pace.post(channel, place, Turn::Wanted, &messages::asking(&head, &approval)).await;
         self.cases
             .commit(id, self.clock.now(), |head| match &posted {
-                Ok(message) => {
+                Posted::Card(message) => {
                     head.slack = Some(message.clone());
                     Some(vec![NewEntry::cordon(
                         Kind::Notified,
                         json!({"slack": "posted", "channel": message.channel, "ts": message.ts}),
                     )])
                 }
-                Err(error) => Some(vec![NewEntry::cordon(Kind::Notified, json!({"slack": "failed", "reason": error.message}))]),
+                Posted::InSummary => Some(vec![NewEntry::cordon(Kind::Notified, json!({"slack": "summarised"}))]),
+                Posted::Failed(error) => {
+                    Some(vec![NewEntry::cordon(Kind::Notified, json!({"slack": "failed", "reason": error.message}))])
+                }
             })
             .await?;
         Ok(())

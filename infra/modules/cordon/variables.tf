@@ -129,6 +129,17 @@ variable "alert_email" {
   }
 }
 
+variable "alert_topic_arns" {
+  description = "Topics beside the deployment's own that cordon.toml's notification routes name. Nobody else's may be published to."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alert_topic_arns : can(regex("^arn:[^:*]+:sns:[^:*]+:[0-9]{12}:[^:*]+$", arn))])
+    error_message = "Each must be the ARN of an SNS topic, without wildcards."
+  }
+}
+
 variable "log_level" {
   description = "What the functions log: error, warn, info, debug or trace."
   type        = string

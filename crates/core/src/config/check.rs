@@ -64,6 +64,9 @@ impl Config {
                 );
             }
         }
+        if let Some((needle, reason)) = self.notifications.fault() {
+            return fail(&needle, reason);
+        }
         if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
             return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
         }

@@ -14,6 +14,7 @@ use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
+use cordon_flow::messages::Alert;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
     Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
@@ -21,7 +22,7 @@ use cordon_flow::ports::{
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
-use cordon_slack::{Message, Notice, Secret};
+use cordon_slack::{Message, Modal, Notice, Secret};
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ pub struct FakeStore {
     items: Mutex<BTreeMap<Key, Value>>,
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
+    pub counts_fail: Mutex<bool>,
 }
 
 impl FakeStore {
@@ -69,6 +71,17 @@ impl Store for FakeStore {
         Ok(items.values().filter(|item| item["gsi1pk"] == json!(state)).take(limit as usize).cloned().collect())
     }
 
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError> {
+        if *self.counts_fail.lock().unwrap() {
+            return Err(StoreError::Transient("throttled".to_owned()));
+        }
+        let mut items = self.items.lock().unwrap();
+        let item = items.entry(key.clone()).or_insert_with(|| json!({"n": 0}));
+        let n = item["n"].as_u64().unwrap() + 1;
+        *item = json!({"n": n, "expires_at": expires_at});
+        Ok(n)
+    }
+
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let failure = {
             let mut failures = self.failures.lock().unwrap();
@@ -95,9 +108,18 @@ impl Store for FakeStore {
 #[derive(Default)]
 pub struct Heard {
     pub posts: Mutex<Vec<Message>>,
+    /// Posts into a channel that was named, and which.
+    pub posts_elsewhere: Mutex<Vec<(String, Message)>>,
+    /// Replies in a thread: the `ts` above, and what was said.
+    pub replies: Mutex<Vec<(String, Message)>>,
     pub updates: Mutex<Vec<Message>>,
+    pub modals: Mutex<Vec<Modal>>,
+    /// The user groups that there are.
+    pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
+    /// The same with topics and attributes.
+    pub alerts: Mutex<Vec<Alert>>,
     pub completed: Mutex<Vec<(String, Value)>>,
     pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
@@ -135,13 +157,41 @@ impl Channel for Heard {
         self.updates.lock().unwrap().push(message.clone());
         Ok(())
     }
+
+    async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let mut posts = self.posts_elsewhere.lock().unwrap();
+        posts.push((channel.to_owned(), message.clone()));
+        Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+    }
+
+    async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
+        let mut replies = self.replies.lock().unwrap();
+        replies.push((ts.clone(), message.clone()));
+        Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+    }
+
+    async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        self.modals.lock().unwrap().push(modal.clone());
+        Ok(())
+    }
+
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let groups = self.groups.lock().unwrap();
+        groups.get(group).cloned().ok_or_else(|| DeliveryError { message: "no_such_subteam".to_owned() })
+    }
 }
 
 #[async_trait]
 impl Publisher for Heard {
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError> {
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
         Self::answer(&self.sns_is_down)?;
-        self.published.lock().unwrap().push((subject.to_owned(), message.clone()));
+        self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
+        self.alerts.lock().unwrap().push(alert.clone());
         Ok(())
     }
 }
@@ -294,13 +344,13 @@ impl World {
             cases: self.cases(),
             publisher: &self.heard,
             channel: Some(&self.heard),
-            slack_min_level: self.config.notifications.slack_min_level,
+            notifications: &self.config.notifications,
             clock: &self.clock,
         }
     }
 
     pub fn wait(&self) -> Wait<'_> {
-        Wait { cases: self.cases(), channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+        Wait { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
     }
 
     pub fn decide(&self) -> Decide<'_> {

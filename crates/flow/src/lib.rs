@@ -2,11 +2,13 @@
 //!
 //! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
 
+pub mod accounts;
 pub mod callback;
 pub mod cases;
 pub mod check;
 pub mod classify;
 pub mod decide;
+pub mod exceptions;
 pub mod messages;
 pub mod notify;
 pub mod ports;
@@ -15,4 +17,5 @@ pub mod remediate;
 pub mod undo;
 pub mod wait;
 
+pub use accounts::Accounts;
 pub use cases::{CaseError, Cases};

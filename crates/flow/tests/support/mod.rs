@@ -8,9 +8,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::{Head, SlackMessage};
-use cordon_core::{Config, Detection, IncidentId, Level, RemedyKind, Response};
+use cordon_core::{AccountId, Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
-use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
@@ -20,7 +19,8 @@ use cordon_flow::ports::{
 };
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
-use cordon_respond::IamError;
+use cordon_flow::{Accounts, Cases};
+use cordon_respond::{Iam, IamError, IamErrorKind};
 use cordon_slack::{Message, Notice, Secret};
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
@@ -37,11 +37,25 @@ pub struct FakeStore {
     items: Mutex<BTreeMap<Key, Value>>,
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
+    /// Reads of partitions that begin so fail.
+    pub unreadable: Mutex<Option<(String, StoreError)>>,
 }
 
 impl FakeStore {
     pub fn keys(&self) -> Vec<String> {
         self.items.lock().unwrap().keys().map(|key| format!("{}/{}", key.pk, key.sk)).collect()
+    }
+
+    /// Puts an item there as somebody else would.
+    pub fn put(&self, pk: &str, sk: &str, item: Value) {
+        self.items.lock().unwrap().insert(Key::new(pk, sk), item);
+    }
+
+    fn readable(&self, pk: &str) -> Result<(), StoreError> {
+        match &*self.unreadable.lock().unwrap() {
+            Some((prefix, error)) if pk.starts_with(prefix) => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn holds(items: &BTreeMap<Key, Value>, write: &Write) -> bool {
@@ -56,10 +70,12 @@ impl FakeStore {
 #[async_trait]
 impl Store for FakeStore {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        self.readable(&key.pk)?;
         Ok(self.items.lock().unwrap().get(key).cloned())
     }
 
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError> {
+        self.readable(pk)?;
         let items = self.items.lock().unwrap();
         Ok(items.iter().filter(|(key, _)| key.pk == pk && key.sk.starts_with(prefix)).map(|(_, item)| item.clone()).collect())
     }
@@ -183,6 +199,25 @@ impl Clock for FakeClock {
     }
 }
 
+/// One account, whose sessions can be refused.
+pub struct FakeAccounts {
+    pub iam: FakeIam,
+    pub refuses: Mutex<Option<IamErrorKind>>,
+    pub opened: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Accounts for FakeAccounts {
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+        self.opened.lock().unwrap().push(format!("{account} {incident}"));
+        let refused = if account.as_str() == ACCOUNT { *self.refuses.lock().unwrap() } else { Some(IamErrorKind::AccessDenied) };
+        match refused {
+            Some(kind) => Err(IamError::new(kind, "sts:AssumeRole", "refused on purpose")),
+            None => Ok(Arc::new(self.iam.clone())),
+        }
+    }
+}
+
 /// Two rules that stand for the shipped ones.
 pub struct FakeRules;
 
@@ -199,9 +234,9 @@ impl Rules for FakeRules {
         };
         let contain = vec![RemedyKind::DenyIam];
         let exceptions = |group: bool| {
-            let mut kinds = vec![cordon_core::ExceptionKind::Tag];
+            let mut kinds = vec![ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
             if group {
-                kinds.push(cordon_core::ExceptionKind::Group);
+                kinds.push(ExceptionKind::Group);
             }
             kinds
         };
@@ -221,6 +256,10 @@ impl Rules for FakeRules {
                     Response { revert: vec![], contain, gate: Default::default(), exceptions: exceptions(true) },
                 )]
             }
+            Some("TagUser" | "UntagUser") if record["userAgent"] == json!("honours-none") => {
+                let none = Response { revert: vec![], contain, gate: Default::default(), exceptions: vec![] };
+                vec![rule("tag-changed", none)]
+            }
             _ => vec![],
         }
     }
@@ -231,6 +270,7 @@ pub struct World {
     pub store: Arc<FakeStore>,
     pub heard: Heard,
     pub iam: FakeIam,
+    pub accounts: FakeAccounts,
     pub config: Config,
     pub clock: FakeClock,
 }
@@ -263,6 +303,7 @@ impl World {
         Self {
             store: Arc::default(),
             heard: Heard::default(),
+            accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
             clock: FakeClock(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap())),
@@ -286,7 +327,7 @@ impl World {
     }
 
     pub fn check(&self) -> Check<'_> {
-        Check { cases: self.cases(), config: &self.config, iam: &self.iam, own: &[], clock: &self.clock }
+        Check { cases: self.cases(), config: &self.config, accounts: &self.accounts, own: &[], clock: &self.clock }
     }
 
     pub fn notify(&self) -> Notify<'_> {
@@ -308,7 +349,7 @@ impl World {
     }
 
     pub fn remediate(&self) -> Remediate<'_> {
-        Remediate { cases: self.cases(), config: &self.config, iam: &self.iam, clock: &self.clock }
+        Remediate { cases: self.cases(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
     }
 
     pub fn head(&self, id: &IncidentId) -> Head {

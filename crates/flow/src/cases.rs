@@ -9,6 +9,7 @@ mod budget;
 mod exceptions;
 mod keys;
 mod steps;
+mod switch;
 
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};

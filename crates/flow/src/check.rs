@@ -81,7 +81,7 @@ impl Check<'_> {
             left_out: planning.left_out.clone(),
             planning_failed: planning_failed.or_else(undated),
             too_old: head.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),
-            only_by_asking: None,
+            only_by_asking: self.stopped().await?,
         };
         let decision = decide(&facts);
         if !decision.route.is_automatic() {
@@ -89,6 +89,14 @@ impl Check<'_> {
         }
         facts.only_by_asking = self.over_budget(&head.id).await?;
         Ok(decide(&facts))
+    }
+
+    /// Why nothing can be changed at the moment, in a sentence for whoever is asked.
+    async fn stopped(&self) -> Result<Option<String>, StateError> {
+        match self.cases.stopped().await {
+            Ok(stopped) => Ok(stopped),
+            Err(error) => unreadable(error, "Whether enforcement is stopped").map(Some),
+        }
     }
 
     /// Takes one of the hour's automatic enforcements; why there is none, in a sentence.

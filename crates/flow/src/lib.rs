@@ -14,6 +14,7 @@ pub mod notify;
 pub mod ports;
 pub mod provenance;
 pub mod remediate;
+pub mod switch;
 pub mod undo;
 pub mod wait;
 

@@ -62,6 +62,14 @@ pub(super) fn budget_key(now: Timestamp) -> Key {
     Key::new(format!("RATE#{}", now.strftime("%Y-%m-%dT%H")), "BUDGET")
 }
 
+pub(super) fn switch_key() -> Key {
+    Key::new("SWITCH", "STATE")
+}
+
+pub(super) fn switch_log_key(at: Timestamp) -> Key {
+    Key::new("SWITCH", format!("LOG#{at}"))
+}
+
 pub(super) fn state_pk(state: State) -> String {
     let name = match state {
         State::Opened => "opened",

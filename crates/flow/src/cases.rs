@@ -116,7 +116,12 @@ impl<'a> Cases<'a> {
             Err(error) => return Err(error.into()),
         }
         if let Some(found) = self.get::<ClaimItem>(&event_key(event)).await? {
-            return Ok(if found.execution == execution { Claim::Mine } else { Claim::Taken(found.incident) });
+            return Ok(match found {
+                found if found.execution != execution => Claim::Taken(found.incident),
+                // Our own claim, by an earlier try that found the call to be another incident's.
+                found if found.incident != *incident => Claim::SharedWith(found.incident),
+                _ => Claim::Mine,
+            });
         }
         let Some(shared) = shared else { return Err(StoreError::Transient("a claim vanished".to_owned()).into()) };
         match self.get::<ClaimItem>(&shared_key(shared)).await? {

@@ -1,6 +1,9 @@
 //! A table, a channel, a topic and a task in memory, with faults on purpose.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod accounts;
+mod deliveries;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,8 +11,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::{Head, SlackMessage};
-use cordon_core::{AccountId, Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
+use cordon_core::{Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
+use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
@@ -19,12 +23,14 @@ use cordon_flow::ports::{
 };
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
-use cordon_flow::{Accounts, Cases};
-use cordon_respond::{Iam, IamError, IamErrorKind};
+use cordon_respond::IamError;
 use cordon_slack::{Message, Notice, Secret};
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+
+pub use accounts::FakeAccounts;
+pub use deliveries::{by, by_role, made_at, transient_retries};
 
 pub const ADMIN_POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 pub const ACCOUNT: &str = "111111111111";
@@ -199,25 +205,6 @@ impl Clock for FakeClock {
     }
 }
 
-/// One account, whose sessions can be refused.
-pub struct FakeAccounts {
-    pub iam: FakeIam,
-    pub refuses: Mutex<Option<IamErrorKind>>,
-    pub opened: Mutex<Vec<String>>,
-}
-
-#[async_trait]
-impl Accounts for FakeAccounts {
-    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
-        self.opened.lock().unwrap().push(format!("{account} {incident}"));
-        let refused = if account.as_str() == ACCOUNT { *self.refuses.lock().unwrap() } else { Some(IamErrorKind::AccessDenied) };
-        match refused {
-            Some(kind) => Err(IamError::new(kind, "sts:AssumeRole", "refused on purpose")),
-            None => Ok(Arc::new(self.iam.clone())),
-        }
-    }
-}
-
 /// Two rules that stand for the shipped ones.
 pub struct FakeRules;
 
@@ -241,7 +228,7 @@ impl Rules for FakeRules {
             kinds
         };
         match record["eventName"].as_str() {
-            Some("AttachUserPolicy") => vec![rule(
+            Some("AttachUserPolicy" | "AttachRolePolicy") => vec![rule(
                 "admin-attached",
                 Response {
                     revert: vec![RemedyKind::DetachPolicy],
@@ -250,7 +237,7 @@ impl Rules for FakeRules {
                     exceptions: exceptions(false),
                 },
             )],
-            Some("CreateUser" | "AddUserToGroup") => {
+            Some("CreateUser" | "AddUserToGroup" | "PutUserPolicy") => {
                 vec![rule(
                     "iam-write",
                     Response { revert: vec![], contain, gate: Default::default(), exceptions: exceptions(true) },

@@ -6,11 +6,13 @@ pub mod config;
 pub mod iam;
 pub mod publish;
 pub mod secret;
+pub mod session;
 pub mod table;
 pub mod tasks;
 
 pub use clock::SystemClock;
 pub use iam::SdkIam;
 pub use publish::Topic;
+pub use session::{Sessions, SpokeRole};
 pub use table::Table;
 pub use tasks::StepFunctions;

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 found something, or did not contain; 2 wrong use or bad input. An error is one sentence that says
 //! what to do.
 
+mod caller;
 mod commands;
 mod failure;
 mod show;
@@ -31,6 +32,13 @@ enum Command {
     /// Look at incidents, and undo what was done in one.
     #[command(subcommand)]
     Incident(commands::incident::Command),
+    /// Record, list and end exceptions.
+    #[command(subcommand)]
+    Exception(commands::exception::Command),
+    /// Stop every change at once, without a deployment.
+    Stop(commands::switch::Arguments),
+    /// Let changes be made again after `cordon stop`.
+    Resume(commands::switch::Arguments),
     /// Make the function zips and their manifest for Terraform.
     Package(commands::package::Arguments),
 }
@@ -42,6 +50,9 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Rule(command) => commands::rule::run(&command),
         Command::Incident(command) => commands::incident::run(command).await,
+        Command::Exception(command) => commands::exception::run(command).await,
+        Command::Stop(arguments) => commands::switch::stop(&arguments).await,
+        Command::Resume(arguments) => commands::switch::resume(&arguments).await,
         Command::Package(arguments) => commands::package::run(&arguments),
     };
     match done {

@@ -5,7 +5,9 @@ use std::fmt::Write as _;
 use cordon_core::Call;
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Broken, Entry};
+use cordon_flow::exceptions::Recorded;
 use cordon_respond::runner::{RevertResult, StepOutcome};
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// One incident, one line.
@@ -20,6 +22,24 @@ pub fn line(head: &Head) -> String {
         visible(&head.actor.display()),
         visible(&head.subject.to_string()),
     )
+}
+
+/// A recorded exception, in two lines.
+pub fn exception(recorded: &Recorded, now: Timestamp) -> String {
+    let state = match &recorded.ended {
+        Some(ended) => format!("ended {} by {}: {}", ended.at.strftime("%Y-%m-%d"), ended.by, ended.reason),
+        None if recorded.stands(now) => "stands".to_owned(),
+        None => "over".to_owned(),
+    };
+    let first = format!(
+        "{}  until {}  {} may {}, {state}",
+        recorded.id,
+        recorded.until.strftime("%Y-%m-%d %H:%M:%SZ"),
+        recorded.principal,
+        recorded.rule
+    );
+    let second = format!("    {}: {} (recorded by {})", recorded.owner, recorded.reason, recorded.created_by);
+    format!("{}\n{}", visible(&first), visible(&second))
 }
 
 fn status(head: &Head) -> String {

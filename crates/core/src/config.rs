@@ -6,13 +6,15 @@
 mod approval;
 mod check;
 mod exceptions;
+mod limits;
 mod notifications;
 mod scope;
 
 use serde::{Deserialize, Serialize};
 
 pub use approval::{Approval, Approver};
-pub use exceptions::Exceptions;
+pub use exceptions::{Automation, Exceptions, end};
+pub use limits::Limits;
 pub use notifications::{Destination, Notifications};
 pub use scope::Scope;
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub rules: Rules,
     #[serde(default)]
     pub notifications: Notifications,
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -117,6 +121,12 @@ impl Config {
     pub fn approver(&self, slack_user_id: &str) -> Option<&Approver> {
         self.approval.approvers.iter().find(|approver| approver.slack_user_id == slack_user_id)
     }
+
+    /// The approver who an AWS principal is, by the ARN that IAM gives it.
+    #[must_use]
+    pub fn approver_by_arn(&self, arn: &str) -> Option<&Approver> {
+        self.approval.approvers.iter().find(|approver| approver.is_arn(arn))
+    }
 }
 
 #[cfg(test)]
@@ -149,6 +159,22 @@ mod tests {
         assert!(error("[scope]\n\nprincipals = [\"iam-test-*\"]").starts_with("cordon.toml:3: scope.principals"));
         assert!(error("[exceptions]\ntag_value = \"\"").contains("must not be empty"));
         assert!(error("mode = \"enforce\"").contains("nobody could approve"));
+        assert!(error("[exceptions]\nuntil_key = \"SecurityApproved\"").starts_with("cordon.toml:2: exceptions.until_key"));
+        assert!(error("[exceptions]\nmax_days = 4000").contains("between 1 and 366"));
+        assert!(error("[exceptions]\nexempt_groups = [\"\"]").contains("exempt_groups"));
+        let automation = |roles: &str, more: &str| format!("[[exceptions.automation]]\nname = \"CI\"\nroles = [{roles}]\n{more}");
+        assert!(error(&automation("\"arn:aws:iam::*:user/ci\"", "")).starts_with("cordon.toml:3: exceptions.automation.roles"));
+        assert!(error(&automation("\"arn:aws:iam::*:role/*\"", "")).contains("every role"));
+        assert!(error(&automation("\"ci\"", "")).contains("is not an ARN pattern"));
+        assert!(error(&automation("", "")).contains("names no role"));
+        assert!(error(&automation("\"arn:aws:iam::*:role/ci\"", "rules = []")).contains("leave `rules` out"));
+        assert!(
+            error(&automation("\"arn:aws:iam::*:role/ci\"", "user_agent = \"x\"")).starts_with("cordon.toml:4: unknown field")
+        );
+        assert!(Config::parse("cordon.toml", &automation("\"arn:aws:iam::*:role/ci-*\"", "rules = [\"a\"]")).is_ok());
+        assert!(error("[limits]\nenforcements_per_hour = 5000").starts_with("cordon.toml:2: limits.enforcements_per_hour"));
+        assert!(error("[limits]\n\nmax_event_age_minutes = 0").starts_with("cordon.toml:3: limits.max_event_age_minutes"));
+        assert!(error("[limits]\nper_hour = 1").starts_with("cordon.toml:2: unknown field `per_hour`"));
         let approver = |id: &str, principals: &str| {
             format!("[[approval.approvers]]\nname = \"A\"\nslack_user_id = \"{id}\"\nprincipals = [{principals}]")
         };

@@ -1,7 +1,8 @@
 //! Which route an incident takes, from facts that others have read.
 //!
 //! INVARIANT: a read that failed never exempts and never acts: it asks. Nothing but `Mode::Enforce`, a trusted origin, a plan
-//! that survived the scope, and no valid exception leads to `Ask` or `Act`.
+//! that survived the scope, an event of this day, and no valid exception leads to `Ask` or `Act`. Whatever keeps a change from
+//! being made without asking makes every automatic route ask.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +19,17 @@ pub enum Route {
     Alert,
     Ask,
     Act,
+}
+
+impl Route {
+    /// True where something is changed before anybody was asked.
+    #[must_use]
+    pub fn is_automatic(self) -> bool {
+        match self {
+            Self::Act => true,
+            Self::Exempt | Self::Alert | Self::Ask => false,
+        }
+    }
 }
 
 /// A route with the reason that people are told.
@@ -62,6 +74,10 @@ pub struct Facts {
     pub left_out: Vec<String>,
     /// A failed read while planning, in a sentence.
     pub planning_failed: Option<String>,
+    /// Why the event is too old to be answered by a change, in a sentence.
+    pub too_old: Option<String>,
+    /// Why nothing may be changed without asking, in a sentence: the budget is used up.
+    pub only_by_asking: Option<String>,
 }
 
 /// Decides the route.
@@ -89,6 +105,9 @@ pub fn decide(facts: &Facts) -> Decision {
     if !facts.origin.may_enforce() {
         return alert("The event's source is not trusted to change anything".to_owned());
     }
+    if let Some(reason) = &facts.too_old {
+        return alert(format!("Not approved for remediation: {reason}"));
+    }
     let unknown = facts.planning_failed.clone().or_else(|| {
         caught.iter().find_map(|judged| match &judged.verdict {
             Verdict::Unknown(reason) => Some(reason.clone()),
@@ -99,11 +118,11 @@ pub fn decide(facts: &Facts) -> Decision {
         let reason = facts.left_out.first().cloned().unwrap_or_else(|| "There is nothing left to undo or to contain".to_owned());
         return alert(format!("Not approved for remediation: {reason}"));
     }
-    let reason = match &unknown {
-        None => "Approved for remediation".to_owned(),
-        Some(unknown) => format!("A person has to decide: {unknown}"),
+    let reason = match (&unknown, &facts.only_by_asking) {
+        (None, None) => "Approved for remediation".to_owned(),
+        (Some(reason), _) | (None, Some(reason)) => format!("A person has to decide: {reason}"),
     };
-    let automatic = unknown.is_none() && caught.iter().all(|judged| judged.gate == Gate::Auto);
+    let automatic = unknown.is_none() && facts.only_by_asking.is_none() && caught.iter().all(|judged| judged.gate == Gate::Auto);
     let route = match (dry_run, automatic) {
         (true, _) => Route::Alert,
         (false, true) => Route::Act,
@@ -128,6 +147,8 @@ mod tests {
             planned_steps: 1,
             left_out: vec![],
             planning_failed: None,
+            too_old: None,
+            only_by_asking: None,
         }
     }
 
@@ -175,5 +196,17 @@ mod tests {
         assert_eq!((out.route, out.approved_for_remediation), (Route::Alert, false));
         assert!(out.decision_reason.contains("outside the scope"));
         assert_eq!(decide(&Facts { judged: vec![], ..facts() }).route, Route::Alert);
+    }
+
+    #[test]
+    fn an_old_event_only_alerts_and_a_used_up_budget_asks() {
+        let auto = Facts { judged: vec![judged(Verdict::Caught, Gate::Auto)], ..facts() };
+        assert!(decide(&auto).route.is_automatic());
+        let old = decide(&Facts { too_old: Some("it is two days old".to_owned()), ..auto.clone() });
+        assert_eq!((old.route, old.approved_for_remediation), (Route::Alert, false));
+        assert!(old.decision_reason.contains("two days old"));
+        let over = decide(&Facts { only_by_asking: Some("the budget is used up".to_owned()), ..auto });
+        assert_eq!((over.route, over.approved_for_remediation), (Route::Ask, true));
+        assert!(over.decision_reason.contains("the budget is used up"));
     }
 }

@@ -67,6 +67,10 @@ pub enum ExceptionKind {
     Tag,
     /// Membership of the actor in an exempt group.
     Group,
+    /// An exception that an approver recorded for the actor.
+    Recorded,
+    /// The actor is a session of a role that `cordon.toml` names as trusted automation.
+    Automation,
 }
 
 /// The `response` block of a rule.
@@ -81,12 +85,14 @@ pub struct Response {
     pub contain: Vec<RemedyKind>,
     #[serde(default)]
     pub gate: Gate,
-    #[serde(default = "tag_only")]
+    /// Empty: nothing exempts from this rule.
+    #[serde(default = "all_but_group")]
     pub exceptions: Vec<ExceptionKind>,
 }
 
-fn tag_only() -> Vec<ExceptionKind> {
-    vec![ExceptionKind::Tag]
+/// A group is joined for many reasons; the others are given for this one.
+fn all_but_group() -> Vec<ExceptionKind> {
+    vec![ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation]
 }
 
 /// A rule that matched an event.

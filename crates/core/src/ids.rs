@@ -106,6 +106,22 @@ id!(
     |v| v.strip_prefix("inc-").is_some_and(|hex| hex.len() == 20 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 );
 
+id!(
+    /// A recorded exception: `exc-` and 12 hexadecimal digits.
+    ExceptionId,
+    "an exception id of the form `exc-` and 12 hexadecimal digits",
+    |v| v.strip_prefix("exc-").is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+);
+
+impl ExceptionId {
+    /// The id of an exception with this content: recorded twice at the same moment, it is the same one.
+    #[must_use]
+    pub fn derive(content: &[u8]) -> Self {
+        let digest = hex::encode(Sha256::digest(content));
+        Self(format!("exc-{}", digest.get(..12).unwrap_or_default()))
+    }
+}
+
 impl IncidentId {
     /// Derives the id from the account and the event, so that every retry of the same event finds the same incident.
     #[must_use]
@@ -164,6 +180,8 @@ mod tests {
         assert!("iam::123456789012:user/a".parse::<Arn>().is_err());
         assert!("inc-0123456789abcdef012".parse::<IncidentId>().is_err());
         assert!("".parse::<EventId>().is_err());
+        assert!("exc-0123456789ab".parse::<ExceptionId>().is_ok() && "exc-0123456789aB".parse::<ExceptionId>().is_err());
+        assert!(ExceptionId::derive(b"x").as_str().parse::<ExceptionId>().is_ok());
         let error = "x y".parse::<RuleId>().unwrap_err().to_string();
         assert!(error.contains("`x y`"), "{error}");
     }

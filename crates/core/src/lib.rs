@@ -21,7 +21,7 @@ pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
 pub use event::{Event, Origin};
-pub use ids::{AccountId, Arn, EventId, IncidentId, RuleId};
+pub use ids::{AccountId, Arn, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
 pub use plan::{Call, Plan, PlannedStep, Purpose};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};

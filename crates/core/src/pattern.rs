@@ -1,6 +1,8 @@
 //! The pattern language of `cordon.toml`: `*` stands for any run of characters, everything else for itself.
 //!
-//! A pattern is matched against the whole text, case-sensitively: `user/admin` never matches `user/admin2`.
+//! A pattern is matched against the whole text, case-sensitively: `user/admin` never matches `user/admin2`. An ARN is matched
+//! part by part, as IAM's `ArnLike` does: a `*` never crosses one of its first five colons, and may cross a `/`. A path can
+//! hold a colon, so without that a path of an attacker's choice could stand for an account and a name.
 
 use std::fmt;
 
@@ -25,17 +27,43 @@ impl Pattern {
     /// True when the whole of `text` fits. Linear in the text for each `*`, without recursion.
     #[must_use]
     pub fn matches(&self, text: &str) -> bool {
-        let mut pieces = self.0.split('*');
-        let first = pieces.next().unwrap_or_default();
-        let Some(mut rest) = text.strip_prefix(first) else { return false };
-        let mut middle: Vec<&str> = pieces.collect();
-        let Some(last) = middle.pop() else { return rest.is_empty() };
-        for piece in middle {
-            let Some(at) = rest.find(piece) else { return false };
-            rest = rest.get(at + piece.len()..).unwrap_or_default();
+        if !self.is_arn() {
+            return fits(&self.0, text);
         }
-        rest.ends_with(last)
+        let (mut patterns, mut parts) = (self.0.splitn(ARN_PARTS, ':'), text.splitn(ARN_PARTS, ':'));
+        (0..ARN_PARTS).all(|_| match (patterns.next(), parts.next()) {
+            (Some(pattern), Some(part)) => fits(pattern, part),
+            _ => false,
+        })
     }
+
+    /// True where the pattern has the six parts of an ARN.
+    #[must_use]
+    pub fn is_arn(&self) -> bool {
+        self.0.starts_with("arn:") && self.0.splitn(ARN_PARTS, ':').count() == ARN_PARTS
+    }
+
+    /// What follows the fifth colon of an ARN pattern; nothing where it is none.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        if self.is_arn() { self.0.splitn(ARN_PARTS, ':').last().unwrap_or_default() } else { "" }
+    }
+}
+
+/// `arn:partition:service:region:account:resource`
+const ARN_PARTS: usize = 6;
+
+fn fits(pattern: &str, text: &str) -> bool {
+    let mut pieces = pattern.split('*');
+    let first = pieces.next().unwrap_or_default();
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    let mut middle: Vec<&str> = pieces.collect();
+    let Some(last) = middle.pop() else { return rest.is_empty() };
+    for piece in middle {
+        let Some(at) = rest.find(piece) else { return false };
+        rest = rest.get(at + piece.len()..).unwrap_or_default();
+    }
+    rest.ends_with(last)
 }
 
 impl fmt::Display for Pattern {
@@ -62,11 +90,33 @@ mod tests {
         check("user/iam-test-*", "user/IAM-test-a", false);
         check("arn:aws:iam::*:user/iam-test-*", "arn:aws:iam::111111111111:user/iam-test-a", true);
         check("arn:aws:iam::*:user/iam-test-*", "arn:aws:iam::111111111111:user/prod/iam-test-a", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:iam::111111111111:role/deploy2", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:iam::111111111111:role/Deploy", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:iam::111111111111:role/ci/deploy", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:iam::211111111111:role/deploy", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:iam::111111111111:user/deploy", false);
+        check("arn:aws:iam::111111111111:role/deploy", "arn:aws:sts::111111111111:assumed-role/deploy/x", false);
         check("", "", true);
         check("", "a", false);
         check("*", "", true);
         check("a*a", "a", false);
         check("a*b*c", "a-b-b-c", true);
         check("a?c", "abc", false);
+    }
+
+    #[test]
+    fn a_star_stays_in_its_part_of_an_arn_and_crosses_paths() {
+        let scope = "arn:aws:iam::*:user/iam-test-*";
+        // A path may hold colons: this user is called `evil`.
+        check(scope, "arn:aws:iam::111111111111:user/x:user/iam-test-a/evil", false);
+        check("arn:aws:iam::*:user/*", "arn:aws:iam::111111111111:user/ops/ada", true);
+        check("arn:aws:iam::*:user/ops/*", "arn:aws:iam::111111111111:user/ops/eu/ada", true);
+        check("arn:aws:iam::*:user/ops/*", "arn:aws:iam::111111111111:user/opsx/ada", false);
+        check("arn:aws:iam::*:role/*Security*", "arn:aws:iam::111111111111:role/a/b/AWSReservedSSO_Security_0", true);
+        check("arn:aws:iam::*:*", "arn:aws:iam::111111111111:user/a", true);
+        check("arn:aws:iam::*:user/a", "arn:aws:iam::user/a", false);
+        check("arn:aws:iam::*", "arn:aws:iam::111111111111:user/a", true);
+        assert!(!Pattern::new("arn:aws:iam::*").is_arn() && Pattern::new(scope).is_arn());
+        assert_eq!(Pattern::new("arn:aws:iam::*:user/a:b").resource(), "user/a:b");
     }
 }

@@ -231,11 +231,26 @@ fn only_three_rules_ask_for_a_change_and_root_is_never_one() {
     assert_eq!(names, ["iam-admin-inline-policy-written", "iam-admin-policy-attached", "iam-write-by-iam-user"]);
     assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask && response.contain == [RemedyKind::DenyIam]));
     let [(_, written), (_, attached), (_, write)] = &responses[..] else { unreachable!() };
-    assert_eq!((&written.revert[..], &written.exceptions[..]), (&[][..], &[ExceptionKind::Tag][..]));
-    assert_eq!((&attached.revert[..], &attached.exceptions[..]), (&[RemedyKind::DetachPolicy][..], &[ExceptionKind::Tag][..]));
-    assert_eq!((&write.revert[..], &write.exceptions[..]), (&[][..], &[ExceptionKind::Group, ExceptionKind::Tag][..]));
+    let not_group = [ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
+    let all = [ExceptionKind::Group, ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
+    assert_eq!((&written.revert[..], &written.exceptions[..]), (&[][..], &not_group[..]));
+    assert_eq!((&attached.revert[..], &attached.exceptions[..]), (&[RemedyKind::DetachPolicy][..], &not_group[..]));
+    assert_eq!((&write.revert[..], &write.exceptions[..]), (&[][..], &all[..]));
     let root = book.rule(&"root-activity".parse().unwrap()).unwrap();
     assert_eq!((root.level, &root.response), (Level::Critical, &None));
+}
+
+/// Whoever is exempt must not be able to use that against what exempts and what answers.
+#[test]
+fn rules_about_root_the_exceptions_and_cordon_itself_honour_no_exception() {
+    let book = shipped();
+    let about_ourselves = ["exception-tag-changed", "cordon-changed", "cordon-disabled", "quarantine-lifted"];
+    let about_root = book.rules().iter().map(|rule| rule.id.as_str()).filter(|id| id.starts_with("root-"));
+    for id in about_ourselves.into_iter().chain(about_root) {
+        let rule = book.rule(&id.parse().unwrap()).unwrap_or_else(|| panic!("there is no rule `{id}`"));
+        let honoured = rule.response.iter().flat_map(|response| &response.exceptions).count();
+        assert_eq!(honoured, 0, "`{id}` has a response and must say `exceptions: []`");
+    }
 }
 
 #[test]

@@ -4,13 +4,15 @@
 
 use cordon_core::incident::Head;
 use cordon_core::{BlastRadius, Principal, PrincipalKind, Subject};
-use cordon_respond::port::{Iam, IamError};
+use cordon_respond::port::IamError;
+
+use crate::accounts::Accounts;
 
 /// IAM lets a user have two keys; more are not looked at.
 const KEYS_MAX: usize = 4;
 
 /// `None` where the event names no principal of the account that the incident is in.
-pub async fn gather(iam: &dyn Iam, head: &Head) -> Option<BlastRadius> {
+pub async fn gather(accounts: &dyn Accounts, head: &Head) -> Option<BlastRadius> {
     let principal = of_whom(head)?;
     let mut found = BlastRadius {
         principal: principal.clone(),
@@ -19,6 +21,13 @@ pub async fn gather(iam: &dyn Iam, head: &Head) -> Option<BlastRadius> {
         groups: Vec::new(),
         more: 0,
         unknown: Vec::new(),
+    };
+    let iam = match accounts.iam(&principal.account, &head.id).await {
+        Ok(iam) => iam,
+        Err(error) => {
+            found.unknown.push(unread("account", &error));
+            return Some(found);
+        }
     };
     let policies = iam.attached_policies(&principal).await;
     found.policies = kept(policies, "attached policies", &mut found);

@@ -5,8 +5,11 @@
 //! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
 
 mod approvals;
+mod budget;
+mod exceptions;
 mod keys;
 mod steps;
+mod switch;
 
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
@@ -17,6 +20,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use approvals::{Approval, Vote};
+pub use budget::Budget;
 use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
 pub use steps::Steps;
 
@@ -112,7 +116,12 @@ impl<'a> Cases<'a> {
             Err(error) => return Err(error.into()),
         }
         if let Some(found) = self.get::<ClaimItem>(&event_key(event)).await? {
-            return Ok(if found.execution == execution { Claim::Mine } else { Claim::Taken(found.incident) });
+            return Ok(match found {
+                found if found.execution != execution => Claim::Taken(found.incident),
+                // Our own claim, by an earlier try that found the call to be another incident's.
+                found if found.incident != *incident => Claim::SharedWith(found.incident),
+                _ => Claim::Mine,
+            });
         }
         let Some(shared) = shared else { return Err(StoreError::Transient("a claim vanished".to_owned()).into()) };
         match self.get::<ClaimItem>(&shared_key(shared)).await? {
@@ -237,12 +246,19 @@ impl<'a> Cases<'a> {
         self.get(&provenance::key(principal, grant)).await
     }
 
-    /// Keeps what an event gave away, before anything is decided on it. Events come late and twice: the newest stands.
+    /// Keeps what an event gave or took away, before anything is decided on it. Of two writers one starts over.
     pub async fn remember(&self, grants: Vec<(Key, Provenance)>) -> Result<(), CaseError> {
         for (key, provenance) in grants {
-            let known: Option<Provenance> = self.get(&key).await?;
-            if known.is_none_or(|known| known.at <= provenance.at) {
-                self.store.write(vec![put(key, &provenance, Condition::Always)?]).await?;
+            let mut tries = 0;
+            loop {
+                let known: Option<Provenance> = self.get(&key).await?;
+                let Some(next) = provenance.clone().after(known.as_ref()) else { break };
+                let condition = known.map_or(Condition::Absent, |known| Condition::Version(known.version));
+                match self.store.write(vec![put(key.clone(), &next, condition)?]).await {
+                    Ok(()) => break,
+                    Err(StoreError::Condition) if tries < COMMIT_TRIES => tries += 1,
+                    Err(error) => return Err(error.into()),
+                }
             }
         }
         Ok(())

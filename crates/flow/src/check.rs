@@ -1,37 +1,36 @@
 //! CheckExceptions: may this have happened, what would be done about it, and does somebody have to be asked first.
 //!
-//! INVARIANT: a read that fails leads to a person. An exception counts only by what IAM says now, never by what the event
-//! says, and not where the actor gave it.
+//! INVARIANT: a read that fails leads to a person. An exception counts only by what IAM, the table and `cordon.toml` say now,
+//! never by what the event says, and not where the actor gave it. Nothing is changed without asking beyond the hour's budget.
+
+mod grants;
+mod judge;
+
+use std::sync::Arc;
 
 use cordon_contract::{CheckInput, CheckOutput, StateError};
-use cordon_core::decision::{Facts, Judged, Verdict, decide};
+use cordon_core::decision::{Facts, decide};
 use cordon_core::incident::{Head, State};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{ActorKind, Config, Detection, ExceptionKind, Plan, Principal, PrincipalKind, Response};
+use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan};
 use cordon_respond::planner::{self, Case, Planning};
-use cordon_respond::port::Iam;
+use cordon_respond::port::{Iam, IamError};
 use serde_json::json;
 
+use crate::accounts::{Accounts, unknown_account};
 use crate::blast_radius;
-use crate::cases::Cases;
-use crate::ports::Clock;
-use crate::provenance::{Grant, objection};
+use crate::cases::{Budget, CaseError, Cases};
+use crate::ports::{Clock, StoreError};
+use judge::{Findings, Judge};
 
 pub struct Check<'a> {
     pub cases: Cases<'a>,
     pub config: &'a Config,
-    pub iam: &'a dyn Iam,
+    pub accounts: &'a dyn Accounts,
     /// Cordon's own roles, which no plan may touch.
     pub own: &'a [Pattern],
     pub clock: &'a dyn Clock,
-}
-
-/// What was found about exceptions, for the decision and for the card.
-#[derive(Default)]
-struct Findings {
-    judged: Vec<Judged>,
-    sentences: Vec<String>,
 }
 
 impl Check<'_> {
@@ -41,23 +40,16 @@ impl Check<'_> {
         if let Some(decision) = &head.decision {
             return Ok(CheckOutput { route: decision.route });
         }
-        let findings = self.judge(&head).await?;
+        let findings = Judge::new(self, &head).run().await?;
         let caught: Vec<Detection> = head.detections.iter().filter(|detection| findings.is_caught(detection)).cloned().collect();
         let (planning, planning_failed) = self.plan(&head, &caught).await;
-        let decision = decide(&Facts {
-            mode: self.config.mode,
-            origin: head.event.origin,
-            judged: findings.judged,
-            planned_steps: planning.plan.steps.len(),
-            left_out: planning.left_out.clone(),
-            planning_failed,
-        });
-        let blast_radius = blast_radius::gather(self.iam, &head).await;
+        let decision = self.decide(&head, &findings, &planning, planning_failed).await?;
+        let blast_radius = blast_radius::gather(self.accounts, &head).await;
         let data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": findings.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
             "left_out": planning.left_out, "event_name": head.event.name, "actor_arn": head.actor.arn, "subject": head.subject.to_string(),
-            "policy_arn": head.event.policy_arn,
+            "policy_arn": head.event.policy_arn, "exempted_by": findings.exempted_by,
         });
         let decided = self
             .cases
@@ -76,125 +68,60 @@ impl Check<'_> {
         Ok(CheckOutput { route: decided.decision.map_or(decision.route, |decision| decision.route) })
     }
 
-    async fn judge(&self, head: &Head) -> Result<Findings, StateError> {
-        let mut findings = Findings::default();
-        for detection in &head.detections {
-            let Some(response) = &detection.response else { continue };
-            let verdict = self.exceptions(head, response, &mut findings.sentences).await?;
-            findings.judged.push(Judged { rule: detection.rule.clone(), gate: self.config.gate(&detection.rule), verdict });
-        }
-        Ok(findings)
-    }
-
-    async fn exceptions(&self, head: &Head, response: &Response, sentences: &mut Vec<String>) -> Result<Verdict, StateError> {
-        let mut unknown = None;
-        for kind in &response.exceptions {
-            let verdict = match kind {
-                ExceptionKind::Tag => self.tag(head, response, sentences).await?,
-                ExceptionKind::Group => self.group(head, sentences).await?,
-            };
-            match verdict {
-                Verdict::Exempt(_) => return Ok(verdict),
-                Verdict::Unknown(_) => unknown = Some(verdict),
-                Verdict::Caught => {}
-            }
-        }
-        Ok(unknown.unwrap_or(Verdict::Caught))
-    }
-
-    /// The tag of whom the rule is about: the subject, where something is undone on it; else the actor.
-    async fn tag(&self, head: &Head, response: &Response, sentences: &mut Vec<String>) -> Result<Verdict, StateError> {
-        let actor = head.actor.principal();
-        let tagged =
-            if response.revert.is_empty() { actor.clone() } else { head.subject.principal().cloned().or_else(|| actor.clone()) };
-        let Some(principal) = tagged else { return Ok(Verdict::Caught) };
-        if principal.kind == PrincipalKind::Group {
-            say(sentences, "Groups carry no tags, so no exception tag was looked for.".to_owned());
-            return Ok(Verdict::Caught);
-        }
-        let wanted = &self.config.exceptions;
-        let name = format!("{}={}", wanted.tag_key, wanted.tag_value);
-        let tags = match self.iam.tags(&principal).await {
-            Ok(tags) => tags,
-            Err(error) => {
-                let sentence = format!("The tags of `{principal}` could not be read ({error})");
-                say(sentences, format!("{sentence}."));
-                return Ok(Verdict::Unknown(sentence));
-            }
-        };
-        if tags.get(&wanted.tag_key) != Some(&wanted.tag_value) {
-            say(sentences, format!("`{principal}` does not carry the exception tag `{name}`."));
-            return Ok(Verdict::Caught);
-        }
-        let kind = if principal.kind == PrincipalKind::Role { "Role" } else { "User" };
-        let exempt = format!("{kind} has approved exception tag: {name}");
-        self.weigh(
-            head,
-            &principal,
-            Grant::Tag(&wanted.tag_key),
-            &format!("the tag `{name}` of `{principal}`"),
-            exempt,
-            sentences,
-        )
-        .await
-    }
-
-    async fn group(&self, head: &Head, sentences: &mut Vec<String>) -> Result<Verdict, StateError> {
-        let Some(principal) = head.actor.principal().filter(|_| head.actor.kind == ActorKind::IamUser) else {
-            return Ok(Verdict::Caught);
-        };
-        let groups = match self.iam.groups_of_user(&principal.name).await {
-            Ok(groups) => groups,
-            Err(error) => {
-                let sentence = format!("The groups of `{principal}` could not be read ({error})");
-                say(sentences, format!("{sentence}."));
-                return Ok(Verdict::Unknown(sentence));
-            }
-        };
-        for group in groups.iter().filter(|group| self.config.exceptions.exempt_groups.contains(group)) {
-            let exempt = format!("Actor is in the exempt group: {group}");
-            let what = format!("the membership of `{principal}` in the exempt group `{group}`");
-            match self.weigh(head, &principal, Grant::Group(group), &what, exempt, sentences).await? {
-                Verdict::Caught => {}
-                verdict => return Ok(verdict),
-            }
-        }
-        say(
-            sentences,
-            format!(
-                "`{principal}` is in no exempt group that counts (exempt: {}).",
-                self.config.exceptions.exempt_groups.join(", ")
-            ),
-        );
-        Ok(Verdict::Caught)
-    }
-
-    /// A grant stands; does it count?
-    async fn weigh(
+    async fn decide(
         &self,
         head: &Head,
-        principal: &Principal,
-        grant: Grant<'_>,
-        what: &str,
-        exempt: String,
-        sentences: &mut Vec<String>,
-    ) -> Result<Verdict, StateError> {
-        let event_time = head.event.time.unwrap_or(head.opened_at);
-        let provenance = self.cases.provenance(principal, grant).await?;
-        let objection = provenance.as_ref().and_then(|provenance| {
-            objection(provenance, what, head.actor.principal().as_ref(), event_time, self.config.exceptions.min_age_hours)
-        });
-        match objection {
-            Some(objection) => {
-                say(sentences, capitalised(&format!("{objection}.")));
-                Ok(Verdict::Caught)
+        findings: &Findings,
+        planning: &Planning,
+        planning_failed: Option<String>,
+    ) -> Result<Decision, StateError> {
+        let undated = || head.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
+        let mut facts = Facts {
+            mode: self.config.mode,
+            origin: head.event.origin,
+            judged: findings.judged.clone(),
+            planned_steps: planning.plan.steps.len(),
+            left_out: planning.left_out.clone(),
+            planning_failed: planning_failed.or_else(undated),
+            too_old: head.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),
+            only_by_asking: self.stopped().await?,
+        };
+        let decision = decide(&facts);
+        if !decision.route.is_automatic() {
+            return Ok(decision);
+        }
+        facts.only_by_asking = self.over_budget(&head.id).await?;
+        Ok(decide(&facts))
+    }
+
+    /// Why nothing can be changed at the moment, in a sentence for whoever is asked.
+    async fn stopped(&self) -> Result<Option<String>, StateError> {
+        match self.cases.stopped().await {
+            Ok(stopped) => Ok(stopped),
+            Err(error) => unreadable(error, "Whether enforcement is stopped").map(Some),
+        }
+    }
+
+    /// Takes one of the hour's automatic enforcements; why there is none, in a sentence.
+    async fn over_budget(&self, id: &IncidentId) -> Result<Option<String>, StateError> {
+        let per_hour = self.config.limits.enforcements_per_hour;
+        match self.cases.take_from_budget(id, per_hour, self.clock.now()).await {
+            Ok(Budget::Taken) => Ok(None),
+            Ok(Budget::UsedUp) => Ok(Some(format!(
+                "the budget of {per_hour} automatic enforcements an hour is used up (limits.enforcements_per_hour)"
+            ))),
+            Ok(Budget::Contended) => {
+                Ok(Some("too many incidents want an automatic enforcement at this moment to count them".to_owned()))
             }
-            None => {
-                let known =
-                    provenance.map_or_else(|| "before Cordon could see who did it".to_owned(), |p| format!("by `{}`", p.by));
-                say(sentences, capitalised(&format!("{what} was given {known}.")));
-                Ok(Verdict::Exempt(exempt))
-            }
+            Err(error) => unreadable(error, "The budget of automatic enforcements").map(Some),
+        }
+    }
+
+    /// IAM in an account, for one incident.
+    async fn iam(&self, account: Option<&AccountId>, id: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+        match account {
+            Some(account) => self.accounts.iam(account, id).await,
+            None => Err(unknown_account()),
         }
     }
 
@@ -210,7 +137,11 @@ impl Check<'_> {
             detections: caught,
             policy_arn: head.event.policy_arn.as_deref(),
         };
-        match planner::plan(self.iam, self.config, self.own, &case).await {
+        let planned = match self.iam(head.account.as_ref(), &head.id).await {
+            Ok(iam) => planner::plan(&*iam, self.config, self.own, &case).await,
+            Err(error) => Err(error),
+        };
+        match planned {
             Ok(planning) => (planning, None),
             Err(error) => {
                 let reason = format!("IAM could not be read while planning ({error})");
@@ -221,19 +152,12 @@ impl Check<'_> {
     }
 }
 
-impl Findings {
-    fn is_caught(&self, detection: &Detection) -> bool {
-        self.judged.iter().any(|judged| judged.rule == detection.rule && !matches!(judged.verdict, Verdict::Exempt(_)))
+/// A read of the table that failed: tried again where that can help, and else a sentence for a person.
+fn unreadable(error: CaseError, what: &str) -> Result<String, StateError> {
+    match error {
+        CaseError::Store(StoreError::Transient(_) | StoreError::Condition) => Err(error.into()),
+        CaseError::Store(StoreError::Refused(_)) | CaseError::NotFound(_) | CaseError::Unreadable(_) => {
+            Ok(format!("{what} could not be read ({error})"))
+        }
     }
-}
-
-fn say(sentences: &mut Vec<String>, sentence: String) {
-    if !sentences.contains(&sentence) {
-        sentences.push(sentence);
-    }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
 }

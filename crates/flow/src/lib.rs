@@ -2,19 +2,23 @@
 //!
 //! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
 
+pub mod accounts;
 pub mod blast_radius;
 pub mod callback;
 pub mod cases;
 pub mod check;
 pub mod classify;
 pub mod decide;
+pub mod exceptions;
 pub mod messages;
 pub mod notify;
 pub mod pace;
 pub mod ports;
 pub mod provenance;
 pub mod remediate;
+pub mod switch;
 pub mod undo;
 pub mod wait;
 
+pub use accounts::Accounts;
 pub use cases::{CaseError, Cases};

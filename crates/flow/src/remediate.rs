@@ -3,22 +3,25 @@
 //! INVARIANT: nothing is planned here. What is not in the stored plan is not done, and the plan is only carried out where the
 //! policy says `enforce` and the route was released: by an approval that stands in the table, or by an automatic gate.
 
+use std::sync::Arc;
+
 use cordon_contract::{ErrorName, RemediateInput, RemediateOutput, StateError};
 use cordon_core::config::Mode;
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
 use cordon_respond::port::Iam;
-use cordon_respond::runner::{self, RunError, VerifyResult};
+use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
 use serde_json::json;
 
+use crate::accounts::{self, Accounts};
 use crate::cases::{Cases, Vote};
 use crate::ports::Clock;
 
 pub struct Remediate<'a> {
     pub cases: Cases<'a>,
     pub config: &'a Config,
-    pub iam: &'a dyn Iam,
+    pub accounts: &'a dyn Accounts,
     pub clock: &'a dyn Clock,
 }
 
@@ -33,7 +36,10 @@ impl Remediate<'_> {
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
         let head = self.cases.head(id).await?;
         self.may_change(&head).await?;
-        let result = runner::apply_plan(self.iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?;
+        let result = match self.open(&head).await? {
+            Ok(iam) => runner::apply_plan(&*iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?,
+            Err(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
+        };
         let data = json!({"complete": result.complete, "steps": result.steps});
         self.cases
             .commit(id, self.clock.now(), |head| {
@@ -47,7 +53,10 @@ impl Remediate<'_> {
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
         let head = self.cases.head(id).await?;
         self.may_change(&head).await?;
-        let result = runner::verify_plan(self.iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?;
+        let result = match self.open(&head).await? {
+            Ok(iam) => runner::verify_plan(&*iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?,
+            Err(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
+        };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
         let stripped = result.steps.iter().any(|step| matches!(step.result, VerifyResult::Reapplied { .. }));
         let now = self.clock.now();
@@ -68,6 +77,14 @@ impl Remediate<'_> {
             (false, true) => RemediateOutput::Again,
             (false, false) => RemediateOutput::Partial,
         })
+    }
+
+    /// IAM of the event's account, or why nothing can be changed there.
+    async fn open(&self, head: &Head) -> Result<Result<Arc<dyn Iam>, String>, StateError> {
+        match self.cases.stopped().await? {
+            Some(stopped) => Ok(Err(stopped)),
+            None => accounts::open(self.accounts, head).await,
+        }
     }
 
     /// Asked again here, whatever path the state machine took: the last gate before a write.

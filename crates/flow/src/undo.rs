@@ -1,19 +1,19 @@
 //! Undo: restores what an incident's plan changed, the last step first, and refuses where somebody changed it since.
 
-use cordon_contract::StateError;
+use cordon_contract::{ErrorName, StateError};
 use cordon_core::IncidentId;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_respond::port::Iam;
 use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
 use serde_json::json;
 
+use crate::accounts::{self, Accounts};
 use crate::cases::Cases;
 use crate::ports::Clock;
 use crate::remediate::run_error;
 
 pub struct Undo<'a> {
     pub cases: Cases<'a>,
-    pub iam: &'a dyn Iam,
+    pub accounts: &'a dyn Accounts,
     pub clock: &'a dyn Clock,
 }
 
@@ -27,7 +27,9 @@ impl Undo<'_> {
         dry_run: bool,
     ) -> Result<PlanResult<RevertResult>, StateError> {
         let head = self.cases.head(id).await?;
-        let result = runner::revert_plan(self.iam, &head.plan, &self.cases.steps(id), only, dry_run).await.map_err(run_error)?;
+        let iam = accounts::open(self.accounts, &head).await?;
+        let iam = iam.map_err(|reason| StateError::new(ErrorName::Refused, format!("nothing was undone: {reason}")))?;
+        let result = runner::revert_plan(&*iam, &head.plan, &self.cases.steps(id), only, dry_run).await.map_err(run_error)?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,

@@ -66,6 +66,14 @@ impl Bundle {
                 return Err(StateError::new(ErrorName::BadConfig, message));
             }
         }
+        let exempt = config.exceptions.automation.iter().flat_map(|automation| automation.rules.iter().flatten());
+        for id in exempt {
+            if book.rule(id).is_none() {
+                let message =
+                    format!("cordon.toml: exceptions.automation names no enabled rule: `{id}`; `cordon rule list` prints them");
+                return Err(StateError::new(ErrorName::BadConfig, message));
+            }
+        }
         Ok(Self { book, config })
     }
 

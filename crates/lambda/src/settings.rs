@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use cordon_aws::SpokeRole;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::pattern::Pattern;
+use cordon_core::{AccountId, Arn};
 
 /// What Terraform tells a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +20,8 @@ pub struct Settings {
     pub relay_source: Option<String>,
     /// ARN patterns of Cordon's own roles, separated by commas: no plan touches them.
     pub own_principals: Vec<Pattern>,
+    /// The role that Cordon assumes in other accounts; `None`: it works in its own account only.
+    pub spoke: Option<SpokeRole>,
     /// Where `cordon.toml` and `rules/` lie.
     pub root: PathBuf,
 }
@@ -53,7 +57,21 @@ impl Settings {
             state_machine_arn: given("CORDON_STATE_MACHINE_ARN").unwrap_or_default(),
             relay_source: given("CORDON_RELAY_SOURCE"),
             own_principals: required("CORDON_OWN_PRINCIPALS")?.split(',').map(|pattern| Pattern::new(pattern.trim())).collect(),
+            spoke: given("CORDON_SPOKE_ROLE").map(|name| SpokeRole { name, external_id: given("CORDON_EXTERNAL_ID") }),
             root: PathBuf::from(required("LAMBDA_TASK_ROOT")?),
+        })
+    }
+}
+
+impl Settings {
+    /// The account and the partition that the function runs in: those of its topic.
+    ///
+    /// # Errors
+    /// `BadConfig` where `CORDON_TOPIC_ARN` is no ARN.
+    pub fn account(&self) -> Result<(AccountId, String), StateError> {
+        let arn = self.topic_arn.parse::<Arn>().ok();
+        arn.and_then(|arn| Some((arn.account()?, arn.partition().to_owned()))).ok_or_else(|| {
+            StateError::new(ErrorName::BadConfig, format!("`CORDON_TOPIC_ARN` is `{}`, which is no topic's ARN", self.topic_arn))
         })
     }
 }
@@ -69,5 +87,25 @@ mod tests {
         let settings =
             Settings::from(|name| Some(if name == "CORDON_RELAY_SOURCE" { String::new() } else { "x".to_owned() })).unwrap();
         assert_eq!(settings.relay_source, None);
+    }
+
+    #[test]
+    fn the_account_is_the_topics_and_another_one_is_reached_only_where_a_role_is_named() {
+        let with = |spoke: &str, topic: &str| {
+            Settings::from(|name| {
+                Some(match name {
+                    "CORDON_SPOKE_ROLE" | "CORDON_EXTERNAL_ID" => spoke.to_owned(),
+                    "CORDON_TOPIC_ARN" => topic.to_owned(),
+                    _ => "x".to_owned(),
+                })
+            })
+            .unwrap()
+        };
+        let settings = with("", "arn:aws-cn:sns:cn-north-1:111122223333:cordon-alerts");
+        assert_eq!(settings.spoke, None);
+        assert_eq!(settings.account().unwrap(), ("111122223333".parse().unwrap(), "aws-cn".to_owned()));
+        assert!(with("", "cordon-alerts").account().is_err());
+        let spoke = with("cordon-spoke", "x").spoke.unwrap();
+        assert_eq!((spoke.name.as_str(), spoke.external_id.as_deref()), ("cordon-spoke", Some("cordon-spoke")));
     }
 }

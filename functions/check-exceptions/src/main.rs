@@ -1,6 +1,6 @@
-//! CheckExceptions, wired: the table, IAM for reading, the policy.
+//! CheckExceptions, wired: the table, IAM of the event's account for reading, the policy.
 
-use cordon_aws::{SdkIam, SystemClock, Table};
+use cordon_aws::{Sessions, SystemClock, Table};
 use cordon_contract::{CheckInput, StateError};
 use cordon_core::Config;
 use cordon_core::pattern::Pattern;
@@ -10,7 +10,7 @@ use cordon_lambda::{Settings, bundle};
 
 struct App {
     table: Table,
-    iam: SdkIam,
+    sessions: Sessions,
     config: Config,
     own: Vec<Pattern>,
 }
@@ -18,10 +18,11 @@ struct App {
 async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
     let config = bundle::config(&settings.root)?;
+    let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        iam: SdkIam::new(aws_sdk_iam::Client::new(&sdk)),
+        sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
         config,
         own: settings.own_principals,
     })
@@ -31,8 +32,13 @@ async fn start() -> Result<App, StateError> {
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: CheckInput| {
-        let check =
-            Check { cases: Cases::new(&app.table), config: &app.config, iam: &app.iam, own: &app.own, clock: &SystemClock };
+        let check = Check {
+            cases: Cases::new(&app.table),
+            config: &app.config,
+            accounts: &app.sessions,
+            own: &app.own,
+            clock: &SystemClock,
+        };
         check.run(input).await
     })
     .await

@@ -1,6 +1,6 @@
-//! Remediate and Verify, wired: the table and IAM.
+//! Remediate and Verify, wired: the table, and IAM of the event's account.
 
-use cordon_aws::{SdkIam, SystemClock, Table};
+use cordon_aws::{Sessions, SystemClock, Table};
 use cordon_contract::{RemediateInput, StateError};
 use cordon_core::Config;
 use cordon_flow::Cases;
@@ -9,17 +9,18 @@ use cordon_lambda::{Settings, bundle};
 
 struct App {
     table: Table,
-    iam: SdkIam,
+    sessions: Sessions,
     config: Config,
 }
 
 async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
     let config = bundle::config(&settings.root)?;
+    let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        iam: SdkIam::new(aws_sdk_iam::Client::new(&sdk)),
+        sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
         config,
     })
 }
@@ -28,7 +29,8 @@ async fn start() -> Result<App, StateError> {
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: RemediateInput| {
-        let remediate = Remediate { cases: Cases::new(&app.table), config: &app.config, iam: &app.iam, clock: &SystemClock };
+        let remediate =
+            Remediate { cases: Cases::new(&app.table), config: &app.config, accounts: &app.sessions, clock: &SystemClock };
         remediate.run(input).await
     })
     .await

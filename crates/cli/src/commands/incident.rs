@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{SdkIam, SystemClock, Table};
+use cordon_aws::{Sessions, SpokeRole, SystemClock, Table};
 use cordon_core::incident::State;
 use cordon_core::{IncidentId, timeline};
 use cordon_flow::Cases;
 use cordon_flow::undo::Undo;
 use serde_json::json;
 
+use crate::caller::Caller;
 use crate::failure::Failure;
 use crate::show;
 
@@ -48,6 +49,8 @@ pub enum Command {
         /// Say what would be done.
         #[arg(long)]
         dry_run: bool,
+        #[command(flatten)]
+        spoke: Spoke,
     },
 }
 
@@ -59,11 +62,35 @@ pub struct Deployment {
     table: String,
 }
 
+impl Deployment {
+    pub fn table(&self, sdk: &SdkConfig) -> Table {
+        Table::new(aws_sdk_dynamodb::Client::new(sdk), self.table.clone())
+    }
+}
+
+/// How to reach an incident's account, where it is not the caller's.
+#[derive(Args)]
+pub struct Spoke {
+    /// The role to assume in an incident's account, where that is another one than yours.
+    #[arg(long, env = "CORDON_SPOKE_ROLE", value_name = "NAME")]
+    spoke_role: Option<String>,
+    /// The external id that the role's trust policy wants.
+    #[arg(long, env = "CORDON_EXTERNAL_ID", value_name = "ID")]
+    external_id: Option<String>,
+}
+
+impl Spoke {
+    fn role(self) -> Option<SpokeRole> {
+        let external_id = self.external_id.filter(|id| !id.is_empty());
+        self.spoke_role.filter(|name| !name.is_empty()).map(|name| SpokeRole { name, external_id })
+    }
+}
+
 pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List { deployment, open, limit, json } => list(&deployment, open, limit, json).await,
         Command::Show { id, deployment, json } => show_one(&id, &deployment, json).await,
-        Command::Undo { id, deployment, step, dry_run } => undo(&id, &deployment, step, dry_run).await,
+        Command::Undo { id, deployment, step, dry_run, spoke } => undo(&id, &deployment, step, dry_run, spoke).await,
     }
 }
 
@@ -73,7 +100,7 @@ fn parse(id: &str) -> Result<IncidentId, Failure> {
 
 async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
     let sdk = cordon_aws::config::load().await;
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.table.clone());
+    let table = deployment.table(&sdk);
     (sdk, table)
 }
 
@@ -121,13 +148,13 @@ async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<Ex
     Ok(if chain.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: bool) -> Result<ExitCode, Failure> {
+async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: bool, spoke: Spoke) -> Result<ExitCode, Failure> {
     let id = parse(id)?;
     let (sdk, table) = table(deployment).await;
-    let by = identity(&aws_sdk_sts::Client::new(&sdk)).await?;
-    let iam = SdkIam::new(aws_sdk_iam::Client::new(&sdk));
-    let undo = Undo { cases: Cases::new(&table), iam: &iam, clock: &SystemClock };
-    let result = undo.run(&id, &by, step, dry_run).await?;
+    let caller = Caller::find(&sdk).await?;
+    let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role());
+    let undo = Undo { cases: Cases::new(&table), accounts: &sessions, clock: &SystemClock };
+    let result = undo.run(&id, &caller.arn, step, dry_run).await?;
     for step in &result.steps {
         println!("{}", show::undone(step));
     }
@@ -135,13 +162,4 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
         println!("Nothing was changed in this incident, so there is nothing to undo.");
     }
     Ok(if result.complete || result.steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
-}
-
-/// The caller's ARN, which stands on the timeline.
-async fn identity(sts: &aws_sdk_sts::Client) -> Result<String, Failure> {
-    let caller = sts.get_caller_identity().send().await.map_err(|error| {
-        let error = aws_sdk_sts::error::DisplayErrorContext(error);
-        Failure::Input(format!("AWS does not say who you are ({error}); check your credentials"))
-    })?;
-    caller.arn.ok_or_else(|| Failure::Input("AWS does not say who you are; check your credentials".to_owned()))
 }

@@ -1,7 +1,9 @@
 //! One module a command.
 
 pub mod check;
+pub mod exception;
 pub mod incident;
 pub mod package;
 pub mod rule;
 pub mod sandbox;
+pub mod switch;

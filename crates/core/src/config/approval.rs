@@ -30,6 +30,12 @@ impl Approver {
         [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()]
             .into_iter()
             .flatten()
-            .any(|arn| self.principals.iter().any(|pattern| pattern.matches(arn)))
+            .any(|arn| self.is_arn(arn))
+    }
+
+    /// True where one of this person's patterns fits the ARN.
+    #[must_use]
+    pub fn is_arn(&self, arn: &str) -> bool {
+        self.principals.iter().any(|pattern| pattern.matches(arn))
     }
 }

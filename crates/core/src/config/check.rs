@@ -1,7 +1,10 @@
 //! What a `cordon.toml` that parses can still have wrong: each is an error with the file, the line and the fix.
 
-use super::{Config, ConfigError, Mode};
+use super::{Automation, Config, ConfigError, Exceptions, Limits, Mode};
 use crate::ids::AccountId;
+
+/// What is wrong, and a text of the file that stands where it is wrong.
+type Fault = (String, String);
 
 impl Config {
     pub(super) fn check(&self, file: &str, text: &str) -> Result<(), ConfigError> {
@@ -12,6 +15,9 @@ impl Config {
                 reason,
             })
         };
+        if let Err((needle, reason)) = self.exceptions.check().and_then(|()| self.limits.check()) {
+            return fail(&needle, reason);
+        }
         for account in &self.scope.accounts {
             if account.as_str() != "*" && account.as_str().parse::<AccountId>().is_err() {
                 return fail(
@@ -27,19 +33,15 @@ impl Config {
             .flat_map(|approver| approver.principals.iter().map(|p| ("approval.approvers.principals", p)));
         let scope_patterns = self.scope.principals.iter().map(|p| ("scope.principals", p));
         let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
-        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns) {
-            if !pattern.as_str().starts_with("arn:") || pattern.as_str().split(':').count() < 6 {
+        let automation = self.exceptions.automation.iter().flat_map(|automation| &automation.roles);
+        let automation = automation.map(|pattern| ("exceptions.automation.roles", pattern));
+        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns).chain(automation) {
+            if !pattern.is_arn() {
                 return fail(
                     pattern.as_str(),
                     format!("{key}: `{pattern}` is not an ARN pattern; write it like `arn:aws:iam::*:user/iam-test-*`"),
                 );
             }
-        }
-        if self.exceptions.tag_key.is_empty() || self.exceptions.tag_value.is_empty() {
-            return fail(
-                "tag_",
-                "exceptions: `tag_key` and `tag_value` must not be empty; an empty value would exempt by accident".to_owned(),
-            );
         }
         for approver in &self.approval.approvers {
             let id = approver.slack_user_id.as_str();
@@ -69,6 +71,74 @@ impl Config {
         }
         if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
             return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
+        }
+        Ok(())
+    }
+}
+
+impl Exceptions {
+    fn check(&self) -> Result<(), Fault> {
+        let fail = |needle: &str, reason: &str| Err((needle.to_owned(), format!("exceptions{reason}")));
+        if self.tag_key.is_empty() || self.tag_value.is_empty() {
+            return fail("tag_", ": `tag_key` and `tag_value` must not be empty; an empty value would exempt by accident");
+        }
+        // IAM does not tell keys apart by their case.
+        if self.until_key.is_empty() || self.until_key.eq_ignore_ascii_case(&self.tag_key) {
+            return fail("until_key", ".until_key must be the key of a tag of its own, such as `SecurityApprovedUntil`");
+        }
+        if self.exempt_groups.iter().any(String::is_empty) {
+            return fail("exempt_groups", ".exempt_groups: a group has a name; leave the list empty to exempt none");
+        }
+        if !(1..=Self::DAYS_MAX).contains(&self.max_days) {
+            return fail("max_days", &format!(".max_days must be between 1 and {}", Self::DAYS_MAX));
+        }
+        self.automation.iter().try_for_each(Automation::check)
+    }
+}
+
+impl Automation {
+    fn check(&self) -> Result<(), Fault> {
+        let name = &self.name;
+        let fail = |needle: &str, reason: String| Err((needle.to_owned(), format!("exceptions.automation{reason}")));
+        if name.trim().is_empty() {
+            return fail("[[exceptions.automation]]", ": `name` says whose the automation is, and must not be empty".to_owned());
+        }
+        if self.roles.is_empty() {
+            return fail(name, format!(": `{name}` names no role; write `roles = [\"arn:aws:iam::111122223333:role/deploy\"]`"));
+        }
+        if self.rules.as_ref().is_some_and(Vec::is_empty) {
+            return fail(
+                name,
+                format!(": `{name}` is exempt from no rule; leave `rules` out to mean every rule that honours automation"),
+            );
+        }
+        for role in self.roles.iter().filter(|role| role.is_arn()) {
+            let Some(rest) = role.resource().strip_prefix("role/") else {
+                return fail(
+                    role.as_str(),
+                    format!(
+                        ".roles: `{role}` is no role; automation is known by the role behind its session, like `arn:aws:iam::111122223333:role/deploy`"
+                    ),
+                );
+            };
+            if rest.chars().all(|c| matches!(c, '*' | '/')) {
+                return fail(role.as_str(), format!(".roles: `{role}` is every role; name the ones that may"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    fn check(&self) -> Result<(), Fault> {
+        let fail = |key: &str, reason: String| Err((key.to_owned(), format!("limits.{key} {reason}")));
+        if self.enforcements_per_hour > Self::ENFORCEMENTS_MAX {
+            let reason = format!("must be at most {}; 0 asks before every change", Self::ENFORCEMENTS_MAX);
+            return fail("enforcements_per_hour", reason);
+        }
+        if !(1..=Self::AGE_MAX_MINUTES).contains(&self.max_event_age_minutes) {
+            let reason = format!("must be between 1 and {} (fourteen days)", Self::AGE_MAX_MINUTES);
+            return fail("max_event_age_minutes", reason);
         }
         Ok(())
     }

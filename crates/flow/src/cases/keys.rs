@@ -1,7 +1,8 @@
 //! The keys of the table, made here and in [`crate::provenance`] only.
 
 use cordon_core::incident::{Head, State};
-use cordon_core::{EventId, IncidentId};
+use cordon_core::{EventId, ExceptionId, IncidentId};
+use jiff::Timestamp;
 
 use crate::ports::Key;
 
@@ -46,6 +47,27 @@ pub(super) fn open_key(head: &Head) -> Key {
         return Key::new(format!("OPEN#{}", EventId::from_content(case.as_bytes())), "OPEN");
     }
     Key::new(format!("OPEN#{case}"), "OPEN")
+}
+
+/// All recorded exceptions stand in one partition: every check reads them all, by one query.
+pub(super) const EXCEPTIONS: &str = "EXCEPTIONS";
+pub(super) const EXCEPTION_PREFIX: &str = "EXCEPTION#";
+
+pub(super) fn exception_key(id: &ExceptionId) -> Key {
+    Key::new(EXCEPTIONS, format!("{EXCEPTION_PREFIX}{id}"))
+}
+
+/// The hour of the clock, in UTC.
+pub(super) fn budget_key(now: Timestamp) -> Key {
+    Key::new(format!("RATE#{}", now.strftime("%Y-%m-%dT%H")), "BUDGET")
+}
+
+pub(super) fn switch_key() -> Key {
+    Key::new("SWITCH", "STATE")
+}
+
+pub(super) fn switch_log_key(at: Timestamp) -> Key {
+    Key::new("SWITCH", format!("LOG#{at}"))
 }
 
 pub(super) fn state_pk(state: State) -> String {

@@ -1,6 +1,9 @@
 //! A table, a channel, a topic and a task in memory, with faults on purpose.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
+
+mod accounts;
+mod deliveries;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -8,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::{Head, SlackMessage};
-use cordon_core::{Config, Detection, IncidentId, Level, RemedyKind, Response};
+use cordon_core::{Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
 use cordon_flow::Cases;
 use cordon_flow::check::Check;
@@ -27,6 +30,9 @@ use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
+pub use accounts::FakeAccounts;
+pub use deliveries::{by, by_role, made_at, transient_retries};
+
 pub const ADMIN_POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 pub const ACCOUNT: &str = "111111111111";
 pub const APPROVER: &str = "U0APPROVER";
@@ -39,11 +45,25 @@ pub struct FakeStore {
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
     pub counts_fail: Mutex<bool>,
+    /// Reads of partitions that begin so fail.
+    pub unreadable: Mutex<Option<(String, StoreError)>>,
 }
 
 impl FakeStore {
     pub fn keys(&self) -> Vec<String> {
         self.items.lock().unwrap().keys().map(|key| format!("{}/{}", key.pk, key.sk)).collect()
+    }
+
+    /// Puts an item there as somebody else would.
+    pub fn put(&self, pk: &str, sk: &str, item: Value) {
+        self.items.lock().unwrap().insert(Key::new(pk, sk), item);
+    }
+
+    fn readable(&self, pk: &str) -> Result<(), StoreError> {
+        match &*self.unreadable.lock().unwrap() {
+            Some((prefix, error)) if pk.starts_with(prefix) => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn holds(items: &BTreeMap<Key, Value>, write: &Write) -> bool {
@@ -58,10 +78,12 @@ impl FakeStore {
 #[async_trait]
 impl Store for FakeStore {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        self.readable(&key.pk)?;
         Ok(self.items.lock().unwrap().get(key).cloned())
     }
 
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError> {
+        self.readable(pk)?;
         let items = self.items.lock().unwrap();
         Ok(items.iter().filter(|(key, _)| key.pk == pk && key.sk.starts_with(prefix)).map(|(_, item)| item.clone()).collect())
     }
@@ -249,14 +271,14 @@ impl Rules for FakeRules {
         };
         let contain = vec![RemedyKind::DenyIam];
         let exceptions = |group: bool| {
-            let mut kinds = vec![cordon_core::ExceptionKind::Tag];
+            let mut kinds = vec![ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
             if group {
-                kinds.push(cordon_core::ExceptionKind::Group);
+                kinds.push(ExceptionKind::Group);
             }
             kinds
         };
         match record["eventName"].as_str() {
-            Some("AttachUserPolicy") => vec![rule(
+            Some("AttachUserPolicy" | "AttachRolePolicy") => vec![rule(
                 "admin-attached",
                 Response {
                     revert: vec![RemedyKind::DetachPolicy],
@@ -265,11 +287,15 @@ impl Rules for FakeRules {
                     exceptions: exceptions(false),
                 },
             )],
-            Some("CreateUser" | "AddUserToGroup") => {
+            Some("CreateUser" | "AddUserToGroup" | "PutUserPolicy") => {
                 vec![rule(
                     "iam-write",
                     Response { revert: vec![], contain, gate: Default::default(), exceptions: exceptions(true) },
                 )]
+            }
+            Some("TagUser" | "UntagUser") if record["userAgent"] == json!("honours-none") => {
+                let none = Response { revert: vec![], contain, gate: Default::default(), exceptions: vec![] };
+                vec![rule("tag-changed", none)]
             }
             _ => vec![],
         }
@@ -281,6 +307,7 @@ pub struct World {
     pub store: Arc<FakeStore>,
     pub heard: Heard,
     pub iam: FakeIam,
+    pub accounts: FakeAccounts,
     pub config: Config,
     pub clock: FakeClock,
 }
@@ -313,6 +340,7 @@ impl World {
         Self {
             store: Arc::default(),
             heard: Heard::default(),
+            accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
             clock: FakeClock(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap())),
@@ -336,7 +364,7 @@ impl World {
     }
 
     pub fn check(&self) -> Check<'_> {
-        Check { cases: self.cases(), config: &self.config, iam: &self.iam, own: &[], clock: &self.clock }
+        Check { cases: self.cases(), config: &self.config, accounts: &self.accounts, own: &[], clock: &self.clock }
     }
 
     pub fn notify(&self) -> Notify<'_> {
@@ -358,7 +386,7 @@ impl World {
     }
 
     pub fn remediate(&self) -> Remediate<'_> {
-        Remediate { cases: self.cases(), config: &self.config, iam: &self.iam, clock: &self.clock }
+        Remediate { cases: self.cases(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
     }
 
     pub fn head(&self, id: &IncidentId) -> Head {

@@ -1,0 +1,49 @@
+//! IAM in the account of the event: Cordon's own, or one that trusts a role of Cordon's.
+//!
+//! A session that cannot be opened is a failed read like any other: it asks a person, it never exempts and never acts.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use cordon_contract::{ErrorName, StateError};
+use cordon_core::incident::Head;
+use cordon_core::{AccountId, IncidentId};
+use cordon_respond::port::{Iam, IamError, IamErrorKind};
+use cordon_respond::runner::{PlanResult, StepOutcome};
+
+/// Opens IAM, account by account.
+#[async_trait]
+pub trait Accounts: Send + Sync {
+    /// IAM in `account`. The incident names the session, so that the account's own trail says what it was for.
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError>;
+}
+
+/// The error for an incident that names no account.
+pub(crate) fn unknown_account() -> IamError {
+    IamError::new(IamErrorKind::Other, "sts:AssumeRole", "the event does not say in which account the call took effect")
+}
+
+/// IAM in the account of an incident, or why it cannot be opened: `Transient` where another try may help.
+pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Result<Arc<dyn Iam>, String>, StateError> {
+    let opened = match &head.account {
+        Some(account) => accounts.iam(account, &head.id).await,
+        None => Err(unknown_account()),
+    };
+    match opened {
+        Ok(iam) => Ok(Ok(iam)),
+        Err(error) if error.retryable() => Err(StateError::new(ErrorName::Transient, error.to_string())),
+        Err(error) => Ok(Err(format!("no session in the account of the event: {error}"))),
+    }
+}
+
+/// What a run comes to that could not begin: every step of the plan, with the reason.
+pub(crate) fn none_of<R>(head: &Head, failed: impl Fn() -> R) -> PlanResult<R> {
+    let steps = (1..).zip(&head.plan.steps).map(|(n, step)| StepOutcome {
+        n,
+        remedy: step.remedy,
+        purpose: step.purpose,
+        target: step.target.arn(),
+        result: failed(),
+    });
+    PlanResult { steps: steps.collect(), complete: false }
+}

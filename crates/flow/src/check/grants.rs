@@ -1,0 +1,195 @@
+//! Exceptions that stand in IAM: the exception tag with its end, and exempt groups. Each is weighed by who gave it, and when.
+
+use std::collections::BTreeMap;
+
+use cordon_contract::StateError;
+use cordon_core::config::end;
+use cordon_core::decision::Verdict;
+use cordon_core::incident::Head;
+use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
+use jiff::Timestamp;
+
+use super::judge::Findings;
+use super::{Check, unreadable};
+use crate::provenance::{Change, Grant, Provenance, contradiction, objection};
+
+pub(super) struct Grants<'a> {
+    pub check: &'a Check<'a>,
+    pub head: &'a Head,
+    pub event_time: Timestamp,
+}
+
+/// Something that stands in IAM, and what it is called in a sentence.
+struct Standing<'a> {
+    principal: &'a Principal,
+    grant: Grant<'a>,
+    what: String,
+    /// The tag's value; nothing where it does not stand, or is a membership.
+    value: Option<&'a str>,
+}
+
+impl Grants<'_> {
+    /// The tag of whom the rule is about: the subject, where something is undone on it; else the actor.
+    pub async fn tag(&self, response: &Response, findings: &mut Findings) -> Result<Verdict, StateError> {
+        let actor = self.head.actor.principal();
+        let tagged = if response.revert.is_empty() {
+            actor.clone()
+        } else {
+            self.head.subject.principal().cloned().or_else(|| actor.clone())
+        };
+        let Some(principal) = tagged else { return Ok(Verdict::Caught) };
+        if principal.kind == PrincipalKind::Group {
+            findings.say("Groups carry no tags, so no exception tag was looked for.".to_owned());
+            return Ok(Verdict::Caught);
+        }
+        let wanted = &self.check.config.exceptions;
+        let name = format!("{}={}", wanted.tag_key, wanted.tag_value);
+        // In the account of the principal: another account may have one of the same name.
+        let tags = match self.check.iam(Some(&principal.account), &self.head.id).await {
+            Ok(iam) => iam.tags(&principal).await,
+            Err(error) => Err(error),
+        };
+        let tags = match tags {
+            Ok(tags) => tags,
+            Err(error) => return Ok(findings.unknown(format!("The tags of `{principal}` could not be read ({error})"))),
+        };
+        if tags.get(&wanted.tag_key) != Some(&wanted.tag_value) {
+            findings.say(format!("`{principal}` does not carry the exception tag `{name}`."));
+            return Ok(Verdict::Caught);
+        }
+        let what = format!("the tag `{name}` of `{principal}`");
+        let standing =
+            Standing { principal: &principal, grant: Grant::Tag(&wanted.tag_key), what, value: Some(&wanted.tag_value) };
+        let until = match self.until(&principal, &tags, findings).await? {
+            Ok(until) => until,
+            Err(verdict) => return Ok(verdict),
+        };
+        match self.weigh(&standing, findings).await? {
+            Some(verdict) => Ok(verdict),
+            None => {
+                let kind = if principal.kind == PrincipalKind::Role { "Role" } else { "User" };
+                let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
+                Ok(Verdict::Exempt(format!("{kind} has approved exception tag: {name}{until}")))
+            }
+        }
+    }
+
+    /// The exception tag's end; a verdict where it does not count for its end, or for who changed that.
+    async fn until<'t>(
+        &self,
+        principal: &Principal,
+        tags: &'t BTreeMap<String, String>,
+        findings: &mut Findings,
+    ) -> Result<Result<Option<&'t str>, Verdict>, StateError> {
+        let (key, required) = (&self.check.config.exceptions.until_key, self.check.config.exceptions.require_until);
+        // IAM takes a key in any case of letters for the same one, and an end only ever limits.
+        let value = tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str());
+        let objection = match value.map(|value| (value, end(value))) {
+            None if required => Some(format!("`{principal}` carries no `{key}`, which exceptions.require_until wants")),
+            None => None,
+            Some((value, None)) => {
+                Some(format!("`{key}` of `{principal}` is `{value}`, which is neither a date nor an RFC 3339 time"))
+            }
+            Some((value, Some(end))) if end <= self.event_time => {
+                Some(format!("the exception of `{principal}` ended: `{key}` is `{value}`"))
+            }
+            Some((_, Some(_))) => None,
+        };
+        if let Some(objection) = objection {
+            findings.say(capitalised(&format!("{objection}, so the exception tag does not count.")));
+            return Ok(Err(Verdict::Caught));
+        }
+        let standing = Standing { principal, grant: Grant::Tag(key), what: format!("the tag `{key}` of `{principal}`"), value };
+        let verdict = match self.provenance(&standing, findings).await? {
+            Err(verdict) => Some(verdict),
+            // It does not stand, and nobody was seen taking it away.
+            Ok(None) => None,
+            Ok(Some(provenance)) => self.object(&provenance, &standing, findings),
+        };
+        Ok(verdict.map_or(Ok(value), Err))
+    }
+
+    pub async fn group(&self, findings: &mut Findings) -> Result<Verdict, StateError> {
+        let Some(principal) = self.head.actor.principal().filter(|_| self.head.actor.kind == ActorKind::IamUser) else {
+            return Ok(Verdict::Caught);
+        };
+        let groups = match self.check.iam(Some(&principal.account), &self.head.id).await {
+            Ok(iam) => iam.groups_of_user(&principal.name).await,
+            Err(error) => Err(error),
+        };
+        let groups = match groups {
+            Ok(groups) => groups,
+            Err(error) => return Ok(findings.unknown(format!("The groups of `{principal}` could not be read ({error})"))),
+        };
+        let exempt = &self.check.config.exceptions.exempt_groups;
+        for group in groups.iter().filter(|group| exempt.contains(group)) {
+            let what = format!("the membership of `{principal}` in the exempt group `{group}`");
+            let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
+            match self.weigh(&standing, findings).await? {
+                None => return Ok(Verdict::Exempt(format!("Actor is in the exempt group: {group}"))),
+                Some(Verdict::Caught) => {}
+                Some(verdict) => return Ok(verdict),
+            }
+        }
+        findings.say(format!("`{principal}` is in no exempt group that counts (exempt: {}).", exempt.join(", ")));
+        Ok(Verdict::Caught)
+    }
+
+    /// A grant stands; does it count? `None` where it does.
+    async fn weigh(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Option<Verdict>, StateError> {
+        let what = &standing.what;
+        let provenance = match self.provenance(standing, findings).await? {
+            Ok(provenance) => provenance,
+            Err(verdict) => return Ok(Some(verdict)),
+        };
+        let said = match &provenance {
+            Some(provenance) => match self.object(provenance, standing, findings) {
+                Some(verdict) => return Ok(Some(verdict)),
+                None => provenance.said(),
+            },
+            None if self.check.config.exceptions.require_provenance => {
+                findings.say(capitalised(&format!(
+                    "nobody was seen giving {what}, which exceptions.require_provenance wants, so it does not count."
+                )));
+                return Ok(Some(Verdict::Caught));
+            }
+            None => "given before Cordon could see who did it".to_owned(),
+        };
+        findings.say(capitalised(&format!("{what} was {said}.")));
+        Ok(None)
+    }
+
+    fn object(&self, provenance: &Provenance, standing: &Standing<'_>, findings: &mut Findings) -> Option<Verdict> {
+        let limits = &self.check.config.exceptions;
+        let actor = self.head.actor.principal();
+        let is_gone = standing.value.is_none() && matches!(standing.grant, Grant::Tag(_));
+        let contradicted = match provenance.change {
+            // The end was taken away, and is away: that is what was seen.
+            Change::TakenAway if is_gone => None,
+            Change::Given | Change::TakenAway | Change::Renamed => contradiction(provenance, &standing.what, standing.value),
+        };
+        let objection = contradicted
+            .or_else(|| objection(provenance, &standing.what, actor.as_ref(), self.event_time, limits.min_age_hours))?;
+        findings.say(capitalised(&format!("{objection}.")));
+        Some(Verdict::Caught)
+    }
+
+    async fn provenance(
+        &self,
+        standing: &Standing<'_>,
+        findings: &mut Findings,
+    ) -> Result<Result<Option<Provenance>, Verdict>, StateError> {
+        match self.check.cases.provenance(standing.principal, standing.grant).await {
+            Ok(provenance) => Ok(Ok(provenance)),
+            Err(error) => {
+                let sentence = unreadable(error, &format!("Who gave {}", standing.what))?;
+                Ok(Err(findings.unknown(sentence)))
+            }
+        }
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}

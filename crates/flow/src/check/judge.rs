@@ -1,0 +1,134 @@
+//! Whether an exception lets an incident pass, rule by rule.
+//!
+//! Each kind of exception that a rule honours is looked at until one holds. A read that failed is remembered: without an exception
+//! that holds, it asks a person.
+
+use cordon_contract::StateError;
+use cordon_core::decision::{Judged, Verdict};
+use cordon_core::incident::Head;
+use cordon_core::{Detection, ExceptionKind, Response, RuleId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::grants::Grants;
+use super::{Check, unreadable};
+use crate::exceptions::{Bearing, Recorded};
+
+/// What was found about exceptions, for the decision, the card and the timeline.
+#[derive(Default)]
+pub(super) struct Findings {
+    pub judged: Vec<Judged>,
+    pub sentences: Vec<String>,
+    /// The recorded exceptions and the automation that let rules pass, with whose they are.
+    pub exempted_by: Vec<Value>,
+}
+
+impl Findings {
+    pub fn is_caught(&self, detection: &Detection) -> bool {
+        self.judged.iter().any(|judged| judged.rule == detection.rule && !matches!(judged.verdict, Verdict::Exempt(_)))
+    }
+
+    pub fn say(&mut self, sentence: String) {
+        if !self.sentences.contains(&sentence) {
+            self.sentences.push(sentence);
+        }
+    }
+
+    /// A read that failed, as a verdict.
+    pub fn unknown(&mut self, sentence: String) -> Verdict {
+        self.say(format!("{sentence}."));
+        Verdict::Unknown(sentence)
+    }
+
+    fn exempted_by(&mut self, value: Value) {
+        if !self.exempted_by.contains(&value) {
+            self.exempted_by.push(value);
+        }
+    }
+}
+
+pub(super) struct Judge<'a> {
+    check: &'a Check<'a>,
+    head: &'a Head,
+    event_time: Timestamp,
+    /// Read once, when the first rule asks.
+    recorded: Option<Result<Vec<Recorded>, String>>,
+    findings: Findings,
+}
+
+impl<'a> Judge<'a> {
+    pub fn new(check: &'a Check<'a>, head: &'a Head) -> Self {
+        let event_time = head.event.time.unwrap_or(head.opened_at);
+        Self { check, head, event_time, recorded: None, findings: Findings::default() }
+    }
+
+    pub async fn run(mut self) -> Result<Findings, StateError> {
+        for detection in &self.head.detections {
+            let Some(response) = &detection.response else { continue };
+            let verdict = self.exceptions(&detection.rule, response).await?;
+            let gate = self.check.config.gate(&detection.rule);
+            self.findings.judged.push(Judged { rule: detection.rule.clone(), gate, verdict });
+        }
+        Ok(self.findings)
+    }
+
+    async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, StateError> {
+        let grants = Grants { check: self.check, head: self.head, event_time: self.event_time };
+        let mut unknown = None;
+        for kind in &response.exceptions {
+            let verdict = match kind {
+                ExceptionKind::Tag => grants.tag(response, &mut self.findings).await?,
+                ExceptionKind::Group => grants.group(&mut self.findings).await?,
+                ExceptionKind::Recorded => self.recorded(rule).await?,
+                ExceptionKind::Automation => self.automation(rule),
+            };
+            match verdict {
+                Verdict::Exempt(_) => return Ok(verdict),
+                Verdict::Unknown(_) => unknown = Some(verdict),
+                Verdict::Caught => {}
+            }
+        }
+        if response.exceptions.is_empty() {
+            self.findings.say(format!("The rule `{rule}` honours no exception."));
+        }
+        Ok(unknown.unwrap_or(Verdict::Caught))
+    }
+
+    fn automation(&mut self, rule: &RuleId) -> Verdict {
+        let Some(automation) = self.check.config.exceptions.automation(&self.head.actor, rule) else { return Verdict::Caught };
+        let role = self.head.actor.issuer_arn.as_deref().unwrap_or_default();
+        let sentence = format!("`{role}` is trusted automation of cordon.toml: {}", automation.name);
+        self.findings.say(format!("{sentence}."));
+        self.findings.exempted_by(json!({"automation": automation.name, "role": role}));
+        Verdict::Exempt(sentence)
+    }
+
+    async fn recorded(&mut self, rule: &RuleId) -> Result<Verdict, StateError> {
+        if self.recorded.is_none() {
+            self.recorded = Some(match self.check.cases.exceptions().await {
+                Ok(recorded) => Ok(recorded),
+                Err(error) => Err(unreadable(error, "The recorded exceptions")?),
+            });
+        }
+        let recorded = match &self.recorded {
+            Some(Ok(recorded)) => recorded,
+            Some(Err(sentence)) => return Ok(self.findings.unknown(sentence.clone())),
+            None => return Ok(Verdict::Caught),
+        };
+        for exception in recorded {
+            match exception.bearing(&self.head.actor, rule, self.event_time, self.check.config) {
+                Bearing::Covers(sentence) => {
+                    self.findings.say(format!("{sentence}."));
+                    self.findings.exempted_by(json!({
+                        "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
+                        "until": exception.until, "reason": exception.reason, "rule": exception.rule,
+                    }));
+                    return Ok(Verdict::Exempt(sentence));
+                }
+                Bearing::Not(sentence) => self.findings.say(sentence),
+                Bearing::None => {}
+            }
+        }
+        Ok(Verdict::Caught)
+    }
+}

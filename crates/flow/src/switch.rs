@@ -1,0 +1,134 @@
+//! The kill switch: stops every change at once, without a deployment, and lets changes be made again.
+//!
+//! It stops twice. A note in the table makes `remediate` refuse, in every account and with the reason. A deny on the
+//! remediator's own role takes its power, whatever its code, its configuration or the table say. Either one alone stops.
+
+use cordon_core::Principal;
+use cordon_respond::port::{Iam, IamError, IamErrorKind};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::cases::{CaseError, Cases};
+use crate::ports::Clock;
+
+/// The name of the deny on the remediator's role.
+pub const POLICY_NAME: &str = "CordonStop";
+/// Everything that a remedy does or may come to do. Reads go on, so that a report says how things stand.
+pub const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonStop","Effect":"Deny","Action":["iam:Add*","iam:Attach*","iam:Change*","iam:Create*","iam:Deactivate*","iam:Delete*","iam:Detach*","iam:Put*","iam:Remove*","iam:Reset*","iam:Set*","iam:Tag*","iam:Untag*","iam:Update*","iam:Upload*","cloudtrail:Put*","cloudtrail:StartLogging","cloudtrail:Update*","sts:AssumeRole"],"Resource":"*"}]}"#;
+
+/// Who stopped or resumed last, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    pub stopped: bool,
+    pub by: String,
+    pub at: Timestamp,
+    pub reason: String,
+}
+
+impl Note {
+    /// For a card or a refusal, without a full stop.
+    #[must_use]
+    pub fn said(&self) -> String {
+        format!(
+            "enforcement was stopped by `{}` at {} ({}), so an approval changes nothing until `cordon resume`",
+            self.by, self.at, self.reason
+        )
+    }
+}
+
+/// What of the switch is set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Position {
+    pub note: Option<Note>,
+    /// True where the remediator's role carries the deny.
+    pub denied: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SwitchError {
+    #[error("there is no role `{0}`; name the remediator's role with --role, as Terraform's output role_arns does")]
+    NoSuchRole(String),
+    #[error("the reason has 1 to {REASON_MAX_CHARS} characters, on one line")]
+    Reason,
+    #[error("the role `{role}`: {error}")]
+    Iam { role: String, error: IamError },
+    #[error("the table: {0}")]
+    Table(#[from] CaseError),
+    #[error("IAM took the change of the role `{0}`, and does not show it; look at its inline policies, and try again")]
+    NotSeen(String),
+}
+
+const REASON_MAX_CHARS: usize = 500;
+
+pub struct Switch<'a> {
+    pub cases: Cases<'a>,
+    pub iam: &'a dyn Iam,
+    /// The remediator's role.
+    pub role: Principal,
+    pub clock: &'a dyn Clock,
+}
+
+impl Switch<'_> {
+    /// Stops. Both halves are tried, whatever becomes of the other; the first failure is told after both.
+    ///
+    /// # Errors
+    /// [`SwitchError`], where one of the halves failed.
+    pub async fn stop(&self, by: &str, reason: &str) -> Result<(), SwitchError> {
+        let note = self.note(true, by, reason)?;
+        let denied = self.deny().await;
+        self.cases.set_switch(&note).await?;
+        denied
+    }
+
+    /// Lets changes be made again: first the role's power is back and seen, then the note says so.
+    ///
+    /// # Errors
+    /// [`SwitchError`]; changes are still stopped then.
+    pub async fn resume(&self, by: &str, reason: &str) -> Result<(), SwitchError> {
+        let note = self.note(false, by, reason)?;
+        match self.iam.delete_inline_policy(&self.role, POLICY_NAME).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == IamErrorKind::NotFound => {}
+            Err(error) => return Err(self.failed(error)),
+        }
+        if self.is_denied().await? {
+            return Err(SwitchError::NotSeen(self.role.name.clone()));
+        }
+        Ok(self.cases.set_switch(&note).await?)
+    }
+
+    /// # Errors
+    /// [`SwitchError`], where the role or the table cannot be read.
+    pub async fn position(&self) -> Result<Position, SwitchError> {
+        Ok(Position { note: self.cases.switch().await?, denied: self.is_denied().await? })
+    }
+
+    async fn deny(&self) -> Result<(), SwitchError> {
+        let known = self.iam.principal(&self.role).await.map_err(|error| self.failed(error))?;
+        if known.is_none() {
+            return Err(SwitchError::NoSuchRole(self.role.name.clone()));
+        }
+        let put = self.iam.put_inline_policy(&self.role, POLICY_NAME, DOCUMENT).await;
+        put.map_err(|error| self.failed(error))?;
+        if self.is_denied().await? { Ok(()) } else { Err(SwitchError::NotSeen(self.role.name.clone())) }
+    }
+
+    async fn is_denied(&self) -> Result<bool, SwitchError> {
+        let found = self.iam.inline_policy(&self.role, POLICY_NAME).await.map_err(|error| self.failed(error))?;
+        let value = |text: &str| serde_json::from_str::<Value>(text).ok();
+        Ok(found.is_some_and(|found| value(&found) == value(DOCUMENT)))
+    }
+
+    fn note(&self, stopped: bool, by: &str, reason: &str) -> Result<Note, SwitchError> {
+        let reason = reason.trim();
+        if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS || reason.chars().any(char::is_control) {
+            return Err(SwitchError::Reason);
+        }
+        Ok(Note { stopped, by: by.to_owned(), at: self.clock.now(), reason: reason.to_owned() })
+    }
+
+    fn failed(&self, error: IamError) -> SwitchError {
+        SwitchError::Iam { role: self.role.name.clone(), error }
+    }
+}

@@ -1,0 +1,30 @@
+//! Sessions by account, over a fake IAM.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use cordon_core::{AccountId, IncidentId};
+use cordon_flow::Accounts;
+use cordon_respond::{Iam, IamError, IamErrorKind};
+use cordon_testkit::FakeIam;
+
+use super::ACCOUNT;
+
+/// One account, whose sessions can be refused.
+pub struct FakeAccounts {
+    pub iam: FakeIam,
+    pub refuses: Mutex<Option<IamErrorKind>>,
+    pub opened: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Accounts for FakeAccounts {
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+        self.opened.lock().unwrap().push(format!("{account} {incident}"));
+        let refused = if account.as_str() == ACCOUNT { *self.refuses.lock().unwrap() } else { Some(IamErrorKind::AccessDenied) };
+        match refused {
+            Some(kind) => Err(IamError::new(kind, "sts:AssumeRole", "refused on purpose")),
+            None => Ok(Arc::new(self.iam.clone())),
+        }
+    }
+}

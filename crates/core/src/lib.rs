@@ -18,7 +18,7 @@ pub mod timeline;
 pub use config::Config;
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
-pub use event::{Event, Origin};
+pub use event::{Event, Log, Origin};
 pub use ids::{AccountId, Arn, EventId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
 pub use plan::{Call, Plan, PlannedStep, Purpose};

@@ -175,6 +175,9 @@ pub struct Head {
     /// How many later events of the same case joined.
     #[serde(default)]
     pub merged: u32,
+    /// The correlation and the group that it counted, where the case is a burst and not one event.
+    #[serde(default)]
+    pub group: Option<String>,
     pub log_seq: u64,
     pub last_hash: String,
 }
@@ -207,6 +210,7 @@ impl Head {
             plan: Plan::default(),
             slack: None,
             merged: 0,
+            group: None,
             log_seq: 0,
             last_hash: timeline::GENESIS.to_owned(),
         }

@@ -1,10 +1,11 @@
 //! Incidents in the table: claim an event, open or join an incident, commit a change with its timeline entries, keep an
-//! approval and the steps of a plan.
+//! approval, the steps of a plan, and what correlations count.
 //!
 //! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
 //! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
 
 mod approvals;
+mod counts;
 mod keys;
 mod steps;
 
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use approvals::{Approval, Vote};
+pub use counts::Counted;
 use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
 pub use steps::Steps;
 

@@ -162,7 +162,7 @@ fn health(detail: &Value) -> Result<Notice, &'static str> {
         name,
         service: "health.amazonaws.com",
         source_ip: None,
-        identity: known.then(|| Value::Object(identity)),
+        identity: known.then_some(Value::Object(identity)),
         parameters: Value::Object(parameters),
     })
 }

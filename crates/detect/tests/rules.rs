@@ -10,18 +10,19 @@ use cordon_detect::{Enriched, Expected, Rule, RuleBook, RuleSource, cases, check
 use serde_json::{Value, json};
 
 /// Rules that match refused calls too, with the reason.
-const MATCH_REFUSED_CALLS: [&str; 5] = [
+const MATCH_REFUSED_CALLS: [&str; 6] = [
     // Whoever makes a call holds the credentials, whether or not the call is allowed.
     "root-activity",
     "attack-tool-used",
     // These are about the refusal, and say so.
     "console-sign-in-failed",
+    "identity-call-refused",
     "organization-leave-refused",
     "root-sign-in-failed",
 ];
 
 /// Rules about every call that a kind of caller makes.
-const ABOUT_ANY_CALL: [&str; 3] = ["root-activity", "iam-write-by-iam-user", "attack-tool-used"];
+const ABOUT_ANY_CALL: [&str; 4] = ["root-activity", "iam-write-by-iam-user", "attack-tool-used", "identity-call-refused"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -245,7 +246,8 @@ fn a_name_that_merely_resembles_a_watched_call_is_no_match() {
 #[test]
 fn only_three_rules_ask_for_a_change_and_root_is_never_one() {
     let book = shipped();
-    let responses: Vec<_> = book.rules().iter().filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
+    let of_calls = book.rules().iter().filter(|rule| rule.log == Log::CloudTrail);
+    let responses: Vec<_> = of_calls.filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
     let names: Vec<&str> = responses.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["iam-admin-inline-policy-written", "iam-admin-policy-attached", "iam-write-by-iam-user"]);
     assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask && response.contain == [RemedyKind::DenyIam]));
@@ -255,6 +257,54 @@ fn only_three_rules_ask_for_a_change_and_root_is_never_one() {
     assert_eq!((&write.revert[..], &write.exceptions[..]), (&[][..], &[ExceptionKind::Group, ExceptionKind::Tag][..]));
     let root = book.rule(&"root-activity".parse().unwrap()).unwrap();
     assert_eq!((root.level, &root.response), (Level::Critical, &None));
+}
+
+/// Whoever holds leaked credentials has to be stopped, whatever tag their owner carries.
+#[test]
+fn no_exception_lets_leaked_credentials_pass() {
+    let book = shipped();
+    let answered: Vec<_> = book
+        .rules()
+        .iter()
+        .filter(|rule| rule.log != Log::CloudTrail)
+        .filter_map(|rule| Some((&rule.id, rule.response.as_ref()?)))
+        .collect();
+    assert_eq!(answered.len(), 2);
+    for (id, response) in answered {
+        assert!(response.exceptions.is_empty() && response.revert.is_empty() && response.gate == Gate::Ask, "{id}");
+    }
+}
+
+#[test]
+fn every_credential_that_a_notice_is_about_has_a_holder_to_stop() {
+    let book = shipped();
+    let stolen = ["guardduty-credentials-stolen", "health-credentials-exposed"];
+    for (rule, event) in all_hits(&book).filter(|(rule, _)| stolen.contains(&rule.id.as_str())) {
+        let actor = cordon_core::Actor::from_record(&cases::record(rule.log, event).unwrap());
+        assert!(actor.access_key_id.is_some(), "`{}`: {event}", rule.id);
+        assert!(actor.principal().is_some() || event["eventMetadata"].is_null(), "`{}`: {event}", rule.id);
+    }
+}
+
+#[test]
+fn the_tag_and_the_name_of_a_deployment_are_what_its_rules_look_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    let placeholders = cordon_detect::Placeholders::new("team:approved", "yes", "watch").unwrap();
+    let book = RuleBook::load_for(sources(&folder), &placeholders).map_err(|errors| format!("{errors:#?}")).unwrap();
+    assert_eq!(check_cases(&book), [], "the cases are about the deployment too");
+    let tagged = |key: &str| {
+        json!({"eventSource": "iam.amazonaws.com", "eventName": "TagUser", "userIdentity": {"type": "Root"},
+        "requestParameters": {"userName": "mallory", "tags": [{"key": key, "value": "yes"}]}})
+    };
+    assert!(matched(&book, &tagged("team:approved"), "exception-tag-changed"));
+    assert!(matched(&book, &tagged("Team:Approved"), "exception-tag-changed"), "IAM does not tell keys apart by their case");
+    assert!(!matched(&book, &tagged("SecurityApproved"), "exception-tag-changed"));
+    assert!(matched(&shipped(), &tagged("securityapproved"), "exception-tag-changed"));
+    let stopped = |name: &str| {
+        json!({"eventSource": "events.amazonaws.com", "eventName": "DisableRule", "userIdentity": {"type": "IAMUser"},
+        "requestParameters": {"name": format!("{name}-incident-00")}})
+    };
+    assert!(matched(&book, &stopped("watch"), "cordon-disabled") && !matched(&book, &stopped("cordon"), "cordon-disabled"));
 }
 
 #[test]

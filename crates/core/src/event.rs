@@ -1,7 +1,10 @@
-//! One CloudTrail record in its EventBridge envelope, and whether its source may start an enforcing incident.
+//! One CloudTrail record, or a notice of another service of AWS, in its EventBridge envelope, and whether its source may start an
+//! enforcing incident.
 //!
-//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to anybody else) is trusted. A relay is
-//! trusted where the deployment names it, which only the sandbox does.
+//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to anybody else) is trusted, and a notice only
+//! from the service that sends such notices. A relay is trusted where the deployment names it, which only the sandbox does.
+
+mod notice;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -32,10 +35,58 @@ impl Origin {
     }
 }
 
+/// What an event was taken from, which is what Sigma calls a log source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Log {
+    CloudTrail,
+    /// AWS Health: credentials that leaked, or are suspected to.
+    Health,
+    /// GuardDuty: credentials that are used as their holder would not.
+    GuardDuty,
+    /// IAM Access Analyzer: something that can be reached from outside.
+    AccessAnalyzer,
+}
+
+impl Log {
+    /// Those that are not CloudTrail.
+    pub const NOTICES: [Self; 3] = [Self::Health, Self::GuardDuty, Self::AccessAnalyzer];
+
+    /// The one source that AWS sends such events from; `None` where it is the service that was called.
+    #[must_use]
+    pub fn source(self) -> Option<&'static str> {
+        match self {
+            Self::CloudTrail => None,
+            Self::Health => Some("aws.health"),
+            Self::GuardDuty => Some("aws.guardduty"),
+            Self::AccessAnalyzer => Some("aws.access-analyzer"),
+        }
+    }
+
+    /// The values of EventBridge's `detail-type`. CloudTrail has several, which nothing here needs to know.
+    #[must_use]
+    pub fn detail_types(self) -> &'static [&'static str] {
+        match self {
+            Self::CloudTrail => &[],
+            Self::Health => &["AWS Health Event", "AWS Health Abuse Event"],
+            Self::GuardDuty => &["GuardDuty Finding"],
+            Self::AccessAnalyzer => &["Access Analyzer Finding"],
+        }
+    }
+
+    /// What an envelope holds. Whatever is not known to be a notice is taken for a record of CloudTrail.
+    #[must_use]
+    pub fn of(envelope: &Value) -> Self {
+        let kind = envelope["detail-type"].as_str().unwrap_or_default();
+        Self::NOTICES.into_iter().find(|log| log.detail_types().contains(&kind)).unwrap_or(Self::CloudTrail)
+    }
+}
+
 /// A readable event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
     pub id: EventId,
+    pub log: Log,
     /// Set where one call is recorded in two accounts; the same in both.
     pub shared_id: Option<EventId>,
     pub origin: Origin,
@@ -68,7 +119,8 @@ impl Event {
     pub fn from_envelope(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
         let record = &envelope["detail"];
         let source = envelope["source"].as_str().unwrap_or_default();
-        let origin = if source.starts_with("aws.") {
+        let log = Log::of(envelope);
+        let origin = if source.starts_with("aws.") && log.source().is_none_or(|own| own == source) {
             Origin::Aws
         } else if relay_source.is_some_and(|trusted| !trusted.is_empty() && trusted == source) {
             Origin::TrustedRelay
@@ -84,6 +136,9 @@ impl Event {
 
         if !record.is_object() {
             return Err(unreadable("the event carries no CloudTrail record in `detail`"));
+        }
+        if log != Log::CloudTrail {
+            return notice::decode(log, envelope, origin);
         }
         let Some(name) = record["eventName"].as_str() else {
             return Err(unreadable("the record has no `eventName`"));
@@ -102,6 +157,7 @@ impl Event {
         }
         Ok(Self {
             id: id.clone(),
+            log,
             shared_id: record["sharedEventID"].as_str().and_then(|id| id.parse().ok()),
             origin,
             account: account.clone(),
@@ -113,6 +169,10 @@ impl Event {
             record: record.clone(),
         })
     }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 /// The record's `eventID`, else the envelope's id, else the hash of the content.

@@ -208,6 +208,9 @@ pub struct Head {
     /// What the subject, or else the actor, could do; gathered for the card and never decided on.
     #[serde(default)]
     pub blast_radius: Option<BlastRadius>,
+    /// The correlation and the group that it counted, where the case is a burst and not one event.
+    #[serde(default)]
+    pub group: Option<String>,
     pub log_seq: u64,
     pub last_hash: String,
 }
@@ -245,6 +248,7 @@ impl Head {
             merged_told: None,
             statements: Vec::new(),
             blast_radius: None,
+            group: None,
             log_seq: 0,
             last_hash: timeline::GENESIS.to_owned(),
         }

@@ -20,7 +20,7 @@ pub use blast_radius::{BlastRadius, KeyUse};
 pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
-pub use event::{Event, Origin};
+pub use event::{Event, Log, Origin};
 pub use ids::{AccountId, Arn, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
 pub use plan::{Call, Plan, PlannedStep, Purpose};

@@ -22,15 +22,15 @@ pub(crate) struct SigmaMatcher {
 }
 
 impl SigmaMatcher {
-    /// Compiles the rules in the given order.
+    /// Compiles rules, each known by a position.
     ///
     /// # Errors
     /// The position of every rule that cannot be compiled, with the reason.
-    pub(crate) fn compile<'r>(rules: impl Iterator<Item = &'r SigmaRule>) -> Result<Self, Vec<(usize, String)>> {
+    pub(crate) fn compile(rules: &[(usize, &SigmaRule)]) -> Result<Self, Vec<(usize, String)>> {
         // The engine names a match by the rule's id, which Sigma makes optional: the position stands in for it. What the
         // engine would only copy into every match is left out.
         let numbered: Vec<SigmaRule> = rules
-            .enumerate()
+            .iter()
             .map(|(position, rule)| SigmaRule {
                 id: Some(position.to_string()),
                 title: String::new(),
@@ -39,7 +39,7 @@ impl SigmaMatcher {
                 references: Vec::new(),
                 tags: Vec::new(),
                 custom_attributes: std::collections::HashMap::new(),
-                ..rule.clone()
+                ..(*rule).clone()
             })
             .collect();
         let mut engine = Engine::new();
@@ -47,7 +47,8 @@ impl SigmaMatcher {
         if errors.is_empty() {
             Ok(Self { engine })
         } else {
-            Err(errors.into_iter().map(|(position, error)| (position, error.to_string())).collect())
+            let position = |at: usize| rules.get(at).map_or(at, |(position, _)| *position);
+            Err(errors.into_iter().map(|(at, error)| (position(at), error.to_string())).collect())
         }
     }
 }
@@ -56,6 +57,19 @@ impl Matcher for SigmaMatcher {
     fn matches(&self, record: &Enriched<'_>) -> Vec<usize> {
         let matched = self.engine.evaluate(&RecordEvent::new(record));
         matched.into_iter().filter_map(|result| result.header.rule_id?.parse().ok()).collect()
+    }
+}
+
+/// The text of a field, as Sigma compares it; `None` where it is absent, null, a list or an object.
+pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
+    let event = RecordEvent::new(record);
+    let value = if is_added(path) { event.added.get_field(path) } else { event.record.get_field(path) }?;
+    match value {
+        EventValue::Str(text) => Some(text.into_owned()),
+        EventValue::Int(number) => Some(number.to_string()),
+        EventValue::Float(number) => Some(number.to_string()),
+        EventValue::Bool(truth) => Some(truth.to_string()),
+        EventValue::Null | EventValue::Array(_) | EventValue::Map(_) => None,
     }
 }
 
@@ -167,7 +181,8 @@ mod tests {
         let text = format!("title: t\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n");
         let parsed = rsigma_parser::parse_sigma_yaml(&text).unwrap();
         assert_eq!(parsed.errors, Vec::<String>::new());
-        let matcher = SigmaMatcher::compile(parsed.rules.iter()).map_err(|errors| format!("{errors:?}")).unwrap();
+        let numbered: Vec<_> = parsed.rules.iter().enumerate().collect();
+        let matcher = SigmaMatcher::compile(&numbered).map_err(|errors| format!("{errors:?}")).unwrap();
         assert_eq!(!matcher.matches(&Enriched::new(&record)).is_empty(), expected, "{detection}\n{record}");
     }
 

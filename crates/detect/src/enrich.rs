@@ -7,7 +7,7 @@ mod documents;
 
 use std::collections::BTreeMap;
 
-use cordon_core::{Actor, Principal, Subject};
+use cordon_core::{Actor, Log, Principal, Subject};
 use serde_json::{Map, Value, json};
 
 use crate::policy::Document;
@@ -23,6 +23,7 @@ pub struct Facts {
 #[derive(Debug, Clone)]
 pub struct Enriched<'a> {
     record: &'a Value,
+    log: Log,
     /// An object with the one key `cordon`, so that a rule's field path walks it from its root.
     added: Value,
 }
@@ -37,6 +38,12 @@ impl<'a> Enriched<'a> {
     /// Enriches a CloudTrail record, also from what was read for it.
     #[must_use]
     pub fn with(record: &'a Value, facts: &Facts) -> Self {
+        Self::of(Log::CloudTrail, record, facts)
+    }
+
+    /// Enriches a record of any log. Only the rules about that log can match it.
+    #[must_use]
+    pub fn of(log: Log, record: &'a Value, facts: &Facts) -> Self {
         let actor = Actor::from_record(record);
         let subject = Subject::from_record(record);
         let mut cordon = Map::new();
@@ -48,7 +55,13 @@ impl<'a> Enriched<'a> {
         if !policy.is_empty() {
             cordon.insert("policy".to_owned(), Value::Object(policy));
         }
-        Self { record, added: json!({ "cordon": cordon }) }
+        Self { record, log, added: json!({ "cordon": cordon }) }
+    }
+
+    /// Where the record was taken from.
+    #[must_use]
+    pub fn log(&self) -> Log {
+        self.log
     }
 
     /// CloudTrail's record, as it came.
@@ -94,7 +107,16 @@ fn describe_actor(actor: &Actor) -> Value {
         ("name", actor.name.clone().map(Value::String)),
         ("arn", actor.arn.clone().map(Value::String)),
         ("principal_arn", actor.principal().map(|principal| Value::String(principal.arn()))),
+        ("identity", identity(actor).map(Value::String)),
     ])
+}
+
+/// What an actor is counted under: the user, or the role behind the sessions, because whoever holds a role can begin as many
+/// sessions as they like. Root, services and strangers have their ARN, unique id or account instead.
+fn identity(actor: &Actor) -> Option<String> {
+    let account = || actor.account.as_ref().map(ToString::to_string);
+    let principal = actor.principal().map(|principal| principal.arn());
+    principal.or_else(|| actor.arn.clone()).or_else(|| actor.unique_id.clone()).or_else(account)
 }
 
 fn describe_subject(subject: &Subject) -> Value {

@@ -5,6 +5,7 @@
 //! same record and the same rules give the same answer in the deployed function, in `cordon replay` and in a test.
 
 pub mod cases;
+pub mod counts;
 mod engine;
 pub mod enrich;
 mod managed;
@@ -13,7 +14,10 @@ pub mod policy;
 pub mod rules;
 
 pub use cases::{CaseFailure, check_cases};
+pub use counts::{Count, Counts, MemoryCounts, Tally, Window};
 pub use engine::Matcher;
 pub use enrich::{Enriched, Facts};
 pub use pattern::event_patterns;
-pub use rules::{Case, Expected, Rule, RuleBook, RuleError, RuleSource};
+pub use rules::{
+    About, Case, Correlation, Expected, Judgement, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series, Step,
+};

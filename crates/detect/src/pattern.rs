@@ -2,7 +2,8 @@
 //!
 //! INVARIANT: the patterns let through at least every event that a rule matches. What of a rule's condition cannot be put into a
 //! pattern is left out of it, which only widens it; a rule without any usable part widens it to every CloudTrail record. An event
-//! of a named service that lacks its name or its caller is let through too, so that it can end as "needs a person".
+//! of a named service that lacks its name or its caller is let through too, so that it can end as "needs a person"; so is a
+//! notice that lacks its kind.
 //!
 //! Sigma compares without case, EventBridge with it. AWS's own spelling never varies, so names are used as the rules write them;
 //! one that is not spelled as AWS spells names is matched without case.
@@ -11,6 +12,8 @@ mod condition;
 pub mod matching;
 mod split;
 
+use cordon_core::Log;
+use cordon_core::json::set;
 use serde_json::{Value, json};
 
 use crate::rules::RuleBook;
@@ -18,24 +21,57 @@ use crate::rules::RuleBook;
 /// AWS's quota for one pattern, in characters. It can be raised to 4,096 by request, on which nothing here relies.
 pub const MAX_PATTERN_CHARS: usize = 2048;
 
-/// The `detail` parts of the patterns that together select what the rules can match. [`envelope`] makes each whole.
+/// The patterns that together select what the rules can match: those for CloudTrail as `{"detail": …}`, those for notices with
+/// their `source` and `detail-type` as well. The deployment adds whom it trusts, as [`envelope`] does.
 ///
 /// As few as fit the quota. Where there are several, they exclude each other as far as the quota lets them: an event that fits
 /// two patterns starts two executions, of which the second ends as a duplicate.
 #[must_use]
 pub fn event_patterns(book: &RuleBook) -> Vec<Value> {
-    patterns_within(book, MAX_PATTERN_CHARS)
+    let records = patterns_within(book, MAX_PATTERN_CHARS).into_iter().map(|detail| json!({ "detail": detail }));
+    records.chain(Log::NOTICES.into_iter().filter_map(|log| notice_pattern(book, log))).collect()
+}
+
+fn selections(book: &RuleBook, log: Log) -> Vec<condition::Selection> {
+    book.rules().iter().filter(|rule| rule.log == log).flat_map(condition::selections).collect()
 }
 
 fn patterns_within(book: &RuleBook, limit: usize) -> Vec<Value> {
-    let selections: Vec<condition::Selection> = book.rules().iter().flat_map(|rule| condition::selections(&rule.sigma)).collect();
-    split::patterns(&selections, &|detail| envelope(detail).to_string().chars().count() <= limit)
+    let fits = |detail: &Value| envelope(&json!({ "detail": detail })).to_string().chars().count() <= limit;
+    split::patterns(&selections(book, Log::CloudTrail), &fits)
 }
 
-/// The whole pattern around a `detail` part, as the deployment writes it: what AWS services send, and the sandbox's relay.
+/// The pattern for the notices of a log: those of the kinds that the rules name, else all of them. `None` where no rule is about
+/// that log.
+fn notice_pattern(book: &RuleBook, log: Log) -> Option<Value> {
+    let selections = selections(book, log);
+    if selections.is_empty() {
+        return None;
+    }
+    let mut pattern = json!({"source": [log.source()?], "detail-type": log.detail_types()});
+    let kinds = selections.into_iter().map(|selection| selection.kind).collect::<Option<Vec<_>>>();
+    if let (Some(kinds), Some(field), Some(fields)) = (kinds, condition::kind_field(log), pattern.as_object_mut()) {
+        let kinds = kinds.into_iter().flatten().collect();
+        let detail = json!({ field: split::values(&kinds, true) });
+        let narrowed = json!({"source": [log.source()?], "detail-type": log.detail_types(), "detail": detail});
+        if envelope(&narrowed).to_string().chars().count() <= MAX_PATTERN_CHARS {
+            fields.insert("detail".to_owned(), detail);
+        }
+    }
+    Some(pattern)
+}
+
+/// The whole pattern, as the deployment writes it: with the sources that it trusts, here the sandbox's relay among them.
 #[must_use]
-pub fn envelope(detail: &Value) -> Value {
-    json!({"source": [{"prefix": "aws."}, "cordon.sandbox"], "detail": detail})
+pub fn envelope(pattern: &Value) -> Value {
+    let mut sources = match pattern.get("source").and_then(Value::as_array) {
+        Some(sources) => sources.clone(),
+        None => vec![json!({"prefix": "aws."})],
+    };
+    sources.push(json!("cordon.sandbox"));
+    let mut whole = pattern.clone();
+    set(&mut whole, "source", Value::Array(sources));
+    whole
 }
 
 #[cfg(test)]

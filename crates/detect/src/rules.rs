@@ -2,17 +2,25 @@
 //!
 //! Decides whether a set of rule files can be used at all, and which of its rules an event matches. One bad file refuses the
 //! set, with every fault named by file, line and reason: a detection that silently is not there is worse than one that fails.
+//!
+//! A correlation counts the events that other rules match. A rule that is counted is not reported by itself, unless the
+//! correlation says `generate: true`, as Sigma defines it.
 
+mod correlation;
 mod parse;
+mod placeholders;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Deref;
 
-use cordon_core::{Detection, Level, Response, RuleId};
+use cordon_core::{Detection, Level, Log, Response, RuleId};
 use rsigma_parser::SigmaRule;
-use serde::Deserialize;
 use serde_json::Value;
 
+pub use self::correlation::{Correlation, Series, Step};
+pub use self::placeholders::Placeholders;
+use crate::counts::Tally;
 use crate::engine::{Matcher, SigmaMatcher};
 use crate::enrich::{Enriched, Facts};
 
@@ -62,9 +70,8 @@ pub enum Expected {
     Miss,
 }
 
-/// An example that a rule carries: an event, whole or in part, and whether the rule matches it.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(try_from = "parse::CaseBlock")]
+/// An example that a rule carries: an event, whole or in part, and whether the rule matches it. Of a notice, its `detail`.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Case {
     pub expected: Expected,
     pub event: Value,
@@ -72,9 +79,9 @@ pub struct Case {
     pub why: Option<String>,
 }
 
-/// One rule.
+/// By what people know a rule or a correlation, and what is done when it matches.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Rule {
+pub struct About {
     /// Sigma's `name`, else its `id`, else the file's name without its extension.
     pub id: RuleId,
     /// Sigma's `id`, a UUID.
@@ -94,12 +101,10 @@ pub struct Rule {
     pub guide: Option<String>,
     /// `None`: the rule only alerts.
     pub response: Option<Response>,
-    pub cases: Vec<Case>,
-    pub(crate) sigma: SigmaRule,
 }
 
-impl Rule {
-    /// What a match of this rule is reported as.
+impl About {
+    /// What a match is reported as.
     #[must_use]
     pub fn detection(&self) -> Detection {
         Detection {
@@ -112,39 +117,91 @@ impl Rule {
             response: self.response.clone(),
         }
     }
+
+    /// True for one of the names by which a correlation refers to a rule.
+    fn is_called(&self, name: &str) -> bool {
+        self.id.as_str() == name || self.sigma_id.as_ref().is_some_and(|id| id.eq_ignore_ascii_case(name))
+    }
 }
+
+/// One rule about one event.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rule {
+    pub about: About,
+    /// Which events it is about.
+    pub log: Log,
+    pub cases: Vec<Case>,
+    /// True where it is only counted by a correlation, and not reported by itself.
+    pub only_counted: bool,
+    pub(crate) sigma: SigmaRule,
+}
+
+impl Deref for Rule {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
+}
+
+/// What the rules say of one event.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Judgement {
+    /// The gravest first.
+    pub detections: Vec<Detection>,
+    /// What has to be counted before it is known whether a correlation is reached.
+    pub tallies: Vec<Tally>,
+}
+
+type Matchers = Vec<(Log, Box<dyn Matcher>)>;
 
 /// Rules that were loaded together, in the order of their ids.
 pub struct RuleBook {
     rules: Vec<Rule>,
-    matcher: Box<dyn Matcher>,
+    correlations: Vec<Correlation>,
+    /// For each log that a rule is about, the rules about it.
+    matchers: Matchers,
 }
 
 impl fmt::Debug for RuleBook {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.rules.iter().map(|rule| &rule.id)).finish()
+        f.debug_list().entries(self.all().map(|about| &about.id)).finish()
     }
 }
 
 impl RuleBook {
-    /// Loads rule files.
+    /// Loads rule files, with the placeholders of a deployment as it is shipped.
     ///
     /// # Errors
     /// Every fault of every file, in the order of their paths and lines.
     pub fn load(sources: Vec<RuleSource>) -> Result<Self, Vec<RuleError>> {
+        Self::load_for(sources, &Placeholders::default())
+    }
+
+    /// Loads rule files for a deployment.
+    ///
+    /// # Errors
+    /// Every fault of every file, in the order of their paths and lines.
+    pub fn load_for(sources: Vec<RuleSource>, placeholders: &Placeholders) -> Result<Self, Vec<RuleError>> {
+        let sources: Vec<RuleSource> = sources.into_iter().map(|source| placeholders.fill(source)).collect();
         let mut rules = Vec::with_capacity(sources.len());
+        let mut correlations = Vec::new();
         let mut errors = Vec::new();
-        for source in &sources {
-            match parse::parse(source) {
-                Ok(rule) => rules.push(rule),
+        for document in sources.iter().flat_map(parse::documents) {
+            match parse::parse(&document) {
+                Ok(parse::Parsed::Rule(rule)) => rules.push(*rule),
+                Ok(parse::Parsed::Correlation(correlation)) => correlations.push(*correlation),
                 Err(faults) => errors.extend(faults),
             }
         }
         rules.sort_by(|a: &Rule, b: &Rule| a.id.cmp(&b.id).then_with(|| a.path.cmp(&b.path)));
-        errors.extend(duplicates(&rules));
-        let compiled = SigmaMatcher::compile(rules.iter().map(|rule| &rule.sigma));
-        match compiled {
-            Ok(matcher) if errors.is_empty() => Ok(Self { rules, matcher: Box::new(matcher) }),
+        correlations.sort_by(|a: &Correlation, b| a.about.id.cmp(&b.about.id).then_with(|| a.about.path.cmp(&b.about.path)));
+        errors.extend(duplicates(rules.iter().map(|rule| &rule.about).chain(correlations.iter().map(|found| &found.about))));
+        if errors.is_empty() {
+            errors.extend(correlation::resolve(&mut rules, &mut correlations));
+        }
+        match compile(&rules) {
+            Ok(matchers) if errors.is_empty() => Ok(Self { rules, correlations, matchers }),
             Ok(_) => Err(in_order(errors)),
             Err(faults) => {
                 for (position, reason) in faults {
@@ -159,12 +216,13 @@ impl RuleBook {
         }
     }
 
-    /// The book without the named rules, as `[rules] disabled` in `cordon.toml` asks for.
+    /// The book without the named rules, as `[rules] disabled` in `cordon.toml` asks for. A rule that an enabled correlation
+    /// counts is still counted.
     ///
     /// # Errors
     /// The names that no rule has, so that a typing error does not leave a rule on.
-    pub fn without(self, disabled: &[RuleId]) -> Result<Self, Vec<RuleId>> {
-        let unknown: Vec<RuleId> = disabled.iter().filter(|id| self.rule(id).is_none()).cloned().collect();
+    pub fn without(mut self, disabled: &[RuleId]) -> Result<Self, Vec<RuleId>> {
+        let unknown: Vec<RuleId> = disabled.iter().filter(|id| self.about(id).is_none()).cloned().collect();
         if !unknown.is_empty() {
             return Err(unknown);
         }
@@ -172,18 +230,43 @@ impl RuleBook {
             return Ok(self);
         }
         let off: BTreeSet<&RuleId> = disabled.iter().collect();
-        let rules: Vec<Rule> = self.rules.into_iter().filter(|rule| !off.contains(&rule.id)).collect();
+        self.correlations.retain(|correlation| !off.contains(&correlation.about.id));
+        let counted: BTreeSet<&RuleId> = self.correlations.iter().flat_map(|correlation| &correlation.rules).collect();
+        for rule in self.rules.iter_mut().filter(|rule| off.contains(&rule.about.id)) {
+            rule.only_counted = true;
+        }
+        self.rules.retain(|rule| counted.contains(&rule.about.id) || !(off.contains(&rule.about.id) || rule.only_counted));
         // INVARIANT: these rules compiled when the book was loaded, so they compile again.
-        let matcher = SigmaMatcher::compile(rules.iter().map(|rule| &rule.sigma)).map_err(|faults| {
-            faults.into_iter().filter_map(|(position, _)| rules.get(position).map(|rule| rule.id.clone())).collect::<Vec<_>>()
+        self.matchers = compile(&self.rules).map_err(|faults| {
+            faults
+                .into_iter()
+                .filter_map(|(position, _)| self.rules.get(position).map(|rule| rule.id.clone()))
+                .collect::<Vec<_>>()
         })?;
-        Ok(Self { rules, matcher: Box::new(matcher) })
+        Ok(self)
     }
 
-    /// The rules, in the order of their ids.
+    /// The rules about one event, in the order of their ids.
     #[must_use]
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rules about several events, in the order of their ids.
+    #[must_use]
+    pub fn correlations(&self) -> &[Correlation] {
+        &self.correlations
+    }
+
+    /// What people know every rule and correlation by.
+    pub fn all(&self) -> impl Iterator<Item = &About> {
+        self.rules.iter().map(|rule| &rule.about).chain(self.correlations.iter().map(|correlation| &correlation.about))
+    }
+
+    /// What people know a rule or correlation by.
+    #[must_use]
+    pub fn about(&self, id: &RuleId) -> Option<&About> {
+        self.all().find(|about| about.id == *id)
     }
 
     #[must_use]
@@ -191,13 +274,23 @@ impl RuleBook {
         self.rules.binary_search_by(|rule| rule.id.cmp(id)).ok().and_then(|at| self.rules.get(at))
     }
 
-    /// The rules that match an enriched record: the worst first, then by id.
+    /// The rules that match an enriched record, those that are only counted among them: the worst first, then by id.
     #[must_use]
     pub fn matching(&self, record: &Enriched<'_>) -> Vec<&Rule> {
+        let matchers = self.matchers.iter().filter(|(log, _)| *log == record.log());
         let mut matched: Vec<&Rule> =
-            self.matcher.matches(record).into_iter().filter_map(|position| self.rules.get(position)).collect();
+            matchers.flat_map(|(_, matcher)| matcher.matches(record)).filter_map(|position| self.rules.get(position)).collect();
         matched.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
         matched
+    }
+
+    /// What an enriched record is reported as, and what has to be counted of it.
+    #[must_use]
+    pub fn judge(&self, record: &Enriched<'_>) -> Judgement {
+        let matched = self.matching(record);
+        let detections = matched.iter().filter(|rule| !rule.only_counted).map(|rule| rule.detection()).collect();
+        let tallies = self.correlations.iter().filter_map(|correlation| correlation.tally(&matched, record)).collect();
+        Judgement { detections, tallies }
     }
 
     /// Enriches a CloudTrail record and reports the rules that match it: the worst first, then by id.
@@ -209,13 +302,33 @@ impl RuleBook {
     /// As [`Self::evaluate`], with what was read because the record only names it ([`crate::enrich::policy_to_read`]).
     #[must_use]
     pub fn evaluate_with(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
-        self.matching(&Enriched::with(record, facts)).into_iter().map(Rule::detection).collect()
+        let matched = self.matching(&Enriched::with(record, facts));
+        matched.into_iter().filter(|rule| !rule.only_counted).map(|rule| rule.detection()).collect()
     }
 }
 
+/// The rules of each log, compiled.
+fn compile(rules: &[Rule]) -> Result<Matchers, Vec<(usize, String)>> {
+    let mut matchers: Matchers = Vec::new();
+    let mut faults = Vec::new();
+    for log in std::iter::once(Log::CloudTrail).chain(Log::NOTICES) {
+        let of_log: Vec<(usize, &SigmaRule)> = rules
+            .iter()
+            .enumerate()
+            .filter(|(_, rule)| rule.log == log)
+            .map(|(position, rule)| (position, &rule.sigma))
+            .collect();
+        match SigmaMatcher::compile(&of_log) {
+            Ok(matcher) => matchers.push((log, Box::new(matcher))),
+            Err(errors) => faults.extend(errors),
+        }
+    }
+    if faults.is_empty() { Ok(matchers) } else { Err(faults) }
+}
+
 /// Rules that cannot be told apart. Sigma's `id` has to be unique too: other tools know a rule by it.
-fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
-    let mut seen: BTreeMap<&str, &Rule> = BTreeMap::new();
+fn duplicates<'r>(rules: impl Iterator<Item = &'r About>) -> Vec<RuleError> {
+    let mut seen: BTreeMap<&str, &About> = BTreeMap::new();
     let mut errors = Vec::new();
     for rule in rules {
         let uuid = rule.sigma_id.as_deref().filter(|uuid| *uuid != rule.id.as_str());

@@ -5,23 +5,24 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use cordon_core::{ExceptionKind, Gate, Level, RemedyKind};
-use cordon_detect::{Enriched, Expected, RuleBook, RuleSource, check_cases, event_patterns, pattern};
+use cordon_core::{ExceptionKind, Gate, Level, Log, RemedyKind};
+use cordon_detect::{Enriched, Expected, Rule, RuleBook, RuleSource, cases, check_cases, event_patterns, pattern};
 use serde_json::{Value, json};
 
 /// Rules that match refused calls too, with the reason.
-const MATCH_REFUSED_CALLS: [&str; 5] = [
+const MATCH_REFUSED_CALLS: [&str; 6] = [
     // Whoever makes a call holds the credentials, whether or not the call is allowed.
     "root-activity",
     "attack-tool-used",
     // These are about the refusal, and say so.
     "console-sign-in-failed",
+    "identity-call-refused",
     "organization-leave-refused",
     "root-sign-in-failed",
 ];
 
 /// Rules about every call that a kind of caller makes.
-const ABOUT_ANY_CALL: [&str; 3] = ["root-activity", "iam-write-by-iam-user", "attack-tool-used"];
+const ABOUT_ANY_CALL: [&str; 4] = ["root-activity", "iam-write-by-iam-user", "attack-tool-used", "identity-call-refused"];
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(folder).unwrap() {
@@ -52,11 +53,22 @@ fn shipped() -> RuleBook {
 }
 
 /// The events of all hits, with the rule that has to match each.
-fn hits(book: &RuleBook) -> impl Iterator<Item = (&str, &Value)> {
+fn all_hits(book: &RuleBook) -> impl Iterator<Item = (&Rule, &Value)> {
     book.rules().iter().flat_map(|rule| {
         let hits = rule.cases.iter().filter(|case| case.expected == Expected::Hit);
-        hits.map(|case| (rule.id.as_str(), &case.event))
+        hits.map(move |case| (rule, &case.event))
     })
+}
+
+/// Those of CloudTrail.
+fn hits(book: &RuleBook) -> impl Iterator<Item = (&str, &Value)> {
+    all_hits(book).filter(|(rule, _)| rule.log == Log::CloudTrail).map(|(rule, event)| (rule.id.as_str(), event))
+}
+
+/// How many patterns let an event of CloudTrail through.
+fn fitting(patterns: &[Value], log: Log, event: &Value) -> usize {
+    let delivered = cases::envelope(log, event);
+    patterns.iter().filter(|pattern| pattern::matching::matches(&pattern::envelope(pattern), &delivered)).count()
 }
 
 fn matched(book: &RuleBook, event: &Value, rule: &str) -> bool {
@@ -71,12 +83,15 @@ fn every_rule_keeps_its_cases_and_has_a_hit_and_a_near_miss() {
     for rule in book.rules() {
         assert!(!rule.cases.is_empty(), "`{}` has no cases", rule.id);
     }
+    for correlation in book.correlations() {
+        assert!(!correlation.series.is_empty(), "`{}` has no cases", correlation.id);
+    }
 }
 
 #[test]
 fn every_rule_tells_a_responder_what_to_know() {
     let mut uuids = BTreeSet::new();
-    for rule in shipped().rules() {
+    for rule in shipped().all() {
         let id = rule.id.as_str();
         let stem = Path::new(&rule.path).file_stem().unwrap().to_string_lossy();
         assert_eq!(stem, id, "the file is named for the rule");
@@ -99,9 +114,14 @@ fn every_hit_fits_exactly_one_event_pattern_and_every_pattern_fits_the_quota() {
         let whole = pattern::envelope(detail).to_string();
         assert!(whole.chars().count() <= pattern::MAX_PATTERN_CHARS, "{} characters: {whole}", whole.len());
     }
-    for (rule, event) in hits(&book) {
-        let fitting = patterns.iter().filter(|detail| pattern::matching::matches(detail, event)).count();
-        assert_eq!(fitting, 1, "`{rule}`: {event}\n{patterns:#?}");
+    for (rule, event) in all_hits(&book) {
+        assert_eq!(fitting(&patterns, rule.log, event), 1, "`{}`: {event}\n{patterns:#?}", rule.id);
+    }
+    for correlation in book.correlations() {
+        let hits = correlation.series.iter().filter(|series| series.expected == Expected::Hit);
+        for step in hits.flat_map(|series| &series.steps) {
+            assert_eq!(fitting(&patterns, Log::CloudTrail, &step.event), 1, "`{}`: {}", correlation.id, step.event);
+        }
     }
 }
 
@@ -110,7 +130,7 @@ fn the_patterns_are_few() {
     let sizes: Vec<usize> =
         event_patterns(&shipped()).iter().map(|detail| pattern::envelope(detail).to_string().chars().count()).collect();
     println!("{} patterns of {sizes:?} characters", sizes.len());
-    assert!(sizes.len() <= 6, "{sizes:?}");
+    assert!(sizes.len() <= 9, "{sizes:?}");
 }
 
 /// Who gave whom an exception is remembered from these calls, so they have to arrive whoever makes them.
@@ -120,7 +140,7 @@ fn every_call_that_changes_an_exception_is_let_through() {
     for call in ["TagUser", "UntagUser", "TagRole", "UntagRole", "CreateUser", "CreateRole", "AddUserToGroup"] {
         for caller in ["IAMUser", "AssumedRole", "FederatedUser", "Root", "AWSAccount"] {
             let event = json!({"eventSource": "iam.amazonaws.com", "eventName": call, "userIdentity": {"type": caller}});
-            assert!(patterns.iter().any(|detail| pattern::matching::matches(detail, &event)), "{event}");
+            assert!(fitting(&patterns, Log::CloudTrail, &event) > 0, "{event}");
         }
     }
 }
@@ -196,7 +216,7 @@ fn ordinary_events_cost_nothing() {
         json!({"eventSource": "iam.amazonaws.com", "eventName": "ListRoles", "userIdentity": {"type": "AssumedRole"}}),
         json!({"instance-id": "i-0", "state": "running"}),
     ] {
-        assert!(!patterns.iter().any(|detail| pattern::matching::matches(detail, &event)), "{event}");
+        assert_eq!(fitting(&patterns, Log::CloudTrail, &event), 0, "{event}");
     }
 }
 
@@ -226,7 +246,8 @@ fn a_name_that_merely_resembles_a_watched_call_is_no_match() {
 #[test]
 fn only_three_rules_ask_for_a_change_and_root_is_never_one() {
     let book = shipped();
-    let responses: Vec<_> = book.rules().iter().filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
+    let of_calls = book.rules().iter().filter(|rule| rule.log == Log::CloudTrail);
+    let responses: Vec<_> = of_calls.filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
     let names: Vec<&str> = responses.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["iam-admin-inline-policy-written", "iam-admin-policy-attached", "iam-write-by-iam-user"]);
     assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask && response.contain == [RemedyKind::DenyIam]));
@@ -251,6 +272,54 @@ fn rules_about_root_the_exceptions_and_cordon_itself_honour_no_exception() {
         let honoured = rule.response.iter().flat_map(|response| &response.exceptions).count();
         assert_eq!(honoured, 0, "`{id}` has a response and must say `exceptions: []`");
     }
+}
+
+/// Whoever holds leaked credentials has to be stopped, whatever tag their owner carries.
+#[test]
+fn no_exception_lets_leaked_credentials_pass() {
+    let book = shipped();
+    let answered: Vec<_> = book
+        .rules()
+        .iter()
+        .filter(|rule| rule.log != Log::CloudTrail)
+        .filter_map(|rule| Some((&rule.id, rule.response.as_ref()?)))
+        .collect();
+    assert_eq!(answered.len(), 2);
+    for (id, response) in answered {
+        assert!(response.exceptions.is_empty() && response.revert.is_empty() && response.gate == Gate::Ask, "{id}");
+    }
+}
+
+#[test]
+fn every_credential_that_a_notice_is_about_has_a_holder_to_stop() {
+    let book = shipped();
+    let stolen = ["guardduty-credentials-stolen", "health-credentials-exposed"];
+    for (rule, event) in all_hits(&book).filter(|(rule, _)| stolen.contains(&rule.id.as_str())) {
+        let actor = cordon_core::Actor::from_record(&cases::record(rule.log, event).unwrap());
+        assert!(actor.access_key_id.is_some(), "`{}`: {event}", rule.id);
+        assert!(actor.principal().is_some() || event["eventMetadata"].is_null(), "`{}`: {event}", rule.id);
+    }
+}
+
+#[test]
+fn the_tag_and_the_name_of_a_deployment_are_what_its_rules_look_for() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules");
+    let placeholders = cordon_detect::Placeholders::new("team:approved", "team:until", "yes", "watch").unwrap();
+    let book = RuleBook::load_for(sources(&folder), &placeholders).map_err(|errors| format!("{errors:#?}")).unwrap();
+    assert_eq!(check_cases(&book), [], "the cases are about the deployment too");
+    let tagged = |key: &str| {
+        json!({"eventSource": "iam.amazonaws.com", "eventName": "TagUser", "userIdentity": {"type": "Root"},
+        "requestParameters": {"userName": "mallory", "tags": [{"key": key, "value": "yes"}]}})
+    };
+    assert!(matched(&book, &tagged("team:approved"), "exception-tag-changed"));
+    assert!(matched(&book, &tagged("Team:Approved"), "exception-tag-changed"), "IAM does not tell keys apart by their case");
+    assert!(!matched(&book, &tagged("SecurityApproved"), "exception-tag-changed"));
+    assert!(matched(&shipped(), &tagged("securityapproved"), "exception-tag-changed"));
+    let stopped = |name: &str| {
+        json!({"eventSource": "events.amazonaws.com", "eventName": "DisableRule", "userIdentity": {"type": "IAMUser"},
+        "requestParameters": {"name": format!("{name}-incident-00")}})
+    };
+    assert!(matched(&book, &stopped("watch"), "cordon-disabled") && !matched(&book, &stopped("cordon"), "cordon-disabled"));
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! Incidents in the table: claim an event, open or join an incident, commit a change with its timeline entries, keep an
-//! approval and the steps of a plan.
+//! approval, the steps of a plan, and what correlations count.
 //!
 //! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
 //! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
 
 mod approvals;
 mod budget;
+mod counts;
 mod exceptions;
 mod keys;
 mod steps;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 
 pub use approvals::{Approval, Vote};
 pub use budget::Budget;
+pub use counts::Counted;
 use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
 pub use steps::Steps;
 

@@ -2,6 +2,11 @@
 //!
 //! It never drops an event: what cannot be judged becomes an incident that asks for a person. It never judges by what a
 //! caller could have chosen (a user agent, a session's name) unless a rule says so.
+//!
+//! Where a correlation is reached, the burst is one incident: the first event to reach it opens it, later ones join it, even
+//! after it was closed, until the burst pauses for its timespan or a day is over.
+
+use std::cmp::Reverse;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, ErrorName, StateError};
 use cordon_core::event::{Event, Unreadable};
@@ -9,10 +14,12 @@ use cordon_core::incident::{EventFacts, Found, Head, MergedEvent, State};
 use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Actor, ActorKind, Config, Detection, Subject};
+use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject};
 use cordon_detect::enrich::{self, Facts};
 use cordon_detect::policy::Document;
+use cordon_detect::{Count, Judgement, Tally};
 use cordon_respond::deny;
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cases::{CaseError, Cases, Claim, Opening};
@@ -23,6 +30,11 @@ use crate::provenance;
 pub trait Rules: Send + Sync {
     /// The detections of a CloudTrail record, the gravest first. `facts` is what the record itself could not say.
     fn evaluate(&self, record: &serde_json::Value, facts: &Facts) -> Vec<Detection>;
+
+    /// As [`Rules::evaluate`], for an event of any log, and with what correlations count of it.
+    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+        Judgement { detections: self.evaluate(&event.record, facts), tallies: Vec::new() }
+    }
 }
 
 /// What classify is given at start-up.
@@ -40,6 +52,8 @@ pub struct Classify<'a> {
 
 /// How often opening is tried against other executions of the same case.
 const OPEN_TRIES: u32 = 5;
+/// How many of the counted events the timeline names, the newest of them.
+const SHOWN: usize = 30;
 
 impl Classify<'_> {
     pub async fn run(&self, input: ClassifyInput) -> Result<ClassifyOutput, StateError> {
@@ -57,18 +71,67 @@ impl Classify<'_> {
             return Ok(ClassifyOutput::Ignored);
         }
         let facts = self.facts(event).await?;
-        let detections = self.rules.evaluate(&event.record, &facts);
-        if detections.is_empty() {
-            return Ok(ClassifyOutput::Ignored);
-        }
-        let actor = Actor::from_record(&event.record);
-        let subject = Subject::from_record(&event.record);
-        let id = cordon_core::IncidentId::derive(event.account.as_ref(), &event.id);
+        let Judgement { mut detections, tallies } = self.rules.judge(event, &facts);
+        let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
+        let bursts = self.count(tallies, event, &id).await?;
+        detections.extend(bursts.iter().map(|burst| burst.tally.detection.clone()));
+        // What one event is reported for goes before the burst that it is part of, where both are as grave: a stable sort.
+        detections.sort_by_key(|detection| Reverse(detection.level));
+        let Some(gravest) = detections.first().map(|detection| detection.rule.clone()) else {
+            return Ok(ClassifyOutput::Ignored);
+        };
+        let leading = bursts.iter().find(|burst| burst.tally.detection.rule == gravest);
+        let actor = Actor::from_record(&event.record);
+        let subject = match leading {
+            // A burst touches many; it is about who makes the calls.
+            Some(_) => actor.principal().map_or_else(|| account_of(event), |principal| Subject::Principal { principal }),
+            None => Subject::from_record(&event.record),
+        };
         let found = Found { account: event.account.clone(), actor, subject, detections, event: EventFacts::from_event(event) };
+        let own = id.to_string();
         let mut head = Head::open(id, found, execution.to_owned(), now);
         head.statements = enrich::dangerous_statements(&event.record, &facts);
-        self.claim_and_open(head, event.shared_id.as_ref()).await
+        head.group = leading.map(|burst| burst.tally.key.clone());
+        let output = self.claim_and_open(head, event.shared_id.as_ref(), leading).await?;
+        // A burst that this event opened, or whose incident never came to be, is told where it ended up.
+        for burst in &bursts {
+            if burst.name == own || leading.is_some_and(|leading| leading.tally.key == burst.tally.key) {
+                self.point(burst, &output).await?;
+            }
+        }
+        Ok(output)
+    }
+
+    /// Counts the event, and gives back the correlations that it reached.
+    async fn count(&self, tallies: Vec<Tally>, event: &Event, own: &IncidentId) -> Result<Vec<Burst>, StateError> {
+        let now = self.clock.now();
+        let mut reached = Vec::new();
+        for tally in tallies {
+            let counted = self.cases.count(&tally, &event.id, event.time.unwrap_or(now), own, now).await?;
+            let name = match counted.count {
+                Count::Below => continue,
+                Count::Opened => own.to_string(),
+                Count::Joined(name) => name,
+            };
+            reached.push(Burst { tally, name, seen: counted.seen });
+        }
+        Ok(reached)
+    }
+
+    /// Tells a burst which incident it became part of.
+    async fn point(&self, burst: &Burst, output: &ClassifyOutput) -> Result<(), StateError> {
+        match output {
+            ClassifyOutput::Opened { incident } | ClassifyOutput::Merged { incident } if burst.name != incident.as_str() => {
+                Ok(self.cases.point_burst(&burst.tally, &burst.name, incident, self.clock.now()).await?)
+            }
+            // A duplicate's incident is the one that it would have opened, and was told already.
+            ClassifyOutput::Opened { .. }
+            | ClassifyOutput::Merged { .. }
+            | ClassifyOutput::Duplicate { .. }
+            | ClassifyOutput::NeedsPerson { .. }
+            | ClassifyOutput::Ignored => Ok(()),
+        }
     }
 
     /// The document of a managed policy that the call only names. What IAM does not give away stays unknown, and the rules say
@@ -127,13 +190,18 @@ impl Classify<'_> {
         let found = Found { account: unreadable.account.clone(), actor, subject, detections: Vec::new(), event: facts };
         let mut head = Head::open(id, found, input.execution.clone(), self.clock.now());
         head.unreadable = Some(unreadable.reason.clone());
-        match self.claim_and_open(head, None).await? {
+        match self.claim_and_open(head, None, None).await? {
             ClassifyOutput::Opened { incident } => Ok(ClassifyOutput::NeedsPerson { incident }),
             other => Ok(other),
         }
     }
 
-    async fn claim_and_open(&self, head: Head, shared: Option<&cordon_core::EventId>) -> Result<ClassifyOutput, StateError> {
+    async fn claim_and_open(
+        &self,
+        head: Head,
+        shared: Option<&cordon_core::EventId>,
+        burst: Option<&Burst>,
+    ) -> Result<ClassifyOutput, StateError> {
         let now = self.clock.now();
         match self.cases.claim(&head.event.id, shared, &head.id, &head.execution, now).await? {
             Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
@@ -143,10 +211,14 @@ impl Classify<'_> {
             }
             Claim::Mine => {}
         }
+        if let Some(incident) = self.open_burst(burst, &head).await? {
+            self.join(&incident, &head, true).await?;
+            return Ok(ClassifyOutput::Merged { incident });
+        }
         let mut tries = 0;
         loop {
             let mut opened = head.clone();
-            match self.cases.open(&mut opened, detected(&head), now).await {
+            match self.cases.open(&mut opened, detected(&head, burst), now).await {
                 Ok(Opening::Opened) => return Ok(ClassifyOutput::Opened { incident: opened.id }),
                 // Closed in this very moment: then this event opens the next incident.
                 Ok(Opening::Joined(incident)) => match self.join(&incident, &head, false).await? {
@@ -158,6 +230,15 @@ impl Classify<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// The incident of a burst that another event opened. Where that never came to be, the event goes its own way.
+    async fn open_burst(&self, burst: Option<&Burst>, head: &Head) -> Result<Option<IncidentId>, StateError> {
+        let Some(incident) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
+        if incident == head.id {
+            return Ok(None);
+        }
+        Ok(self.cases.try_head(&incident).await?.map(|found| found.id))
     }
 
     /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
@@ -190,13 +271,34 @@ impl Classify<'_> {
     }
 }
 
-fn detected(head: &Head) -> NewEntry {
+/// A correlation that an event reached.
+struct Burst {
+    tally: Tally,
+    /// The incident that its first event would open, or that it became part of.
+    name: String,
+    seen: Vec<(String, i64)>,
+}
+
+fn account_of(event: &Event) -> Subject {
+    event.account.clone().map_or(Subject::Unknown, |account| Subject::Account { account })
+}
+
+fn detected(head: &Head, burst: Option<&Burst>) -> NewEntry {
     let rules: Vec<_> = head.detections.iter().map(|d| json!({"id": d.rule, "title": d.title, "level": d.level})).collect();
     let mut data = json!({
         "event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(),
         "subject": head.subject.to_string(), "source_ip": head.event.source_ip, "user_agent": head.event.user_agent,
         "policy_arn": head.event.policy_arn, "origin": head.event.origin, "rules": rules, "execution": head.execution,
     });
+    if let Some(burst) = burst {
+        let seen = burst.seen.iter().rev().take(SHOWN);
+        let seen: Vec<_> = seen.map(|(what, at)| json!({"what": what, "at": Timestamp::from_second(*at).ok()})).collect();
+        set(
+            &mut data,
+            "burst",
+            json!({"rule": burst.tally.detection.rule, "group": burst.tally.key, "counted": burst.seen.len(), "seen": seen}),
+        );
+    }
     if head.actor.kind == ActorKind::Unknown {
         set(&mut data, "actor", json!("unknown"));
     }

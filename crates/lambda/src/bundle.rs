@@ -4,11 +4,13 @@ use std::fs;
 use std::path::Path;
 
 use cordon_contract::{ErrorName, StateError};
-use cordon_core::{Config, Detection, RuleId};
-use cordon_detect::enrich::Facts;
-use cordon_detect::{RuleBook, RuleSource};
+use cordon_core::{Config, Detection, Event, RuleId};
+use cordon_detect::enrich::{Enriched, Facts};
+use cordon_detect::{Judgement, Placeholders, RuleBook, RuleSource};
 use cordon_flow::classify::Rules;
 use serde_json::Value;
+
+use crate::settings::deployment_name;
 
 /// Reads `cordon.toml` below a folder.
 ///
@@ -49,7 +51,11 @@ impl Bundle {
         let config = config(root)?;
         let sources = read_rules(&root.join("rules")).map_err(|message| StateError::new(ErrorName::BadConfig, message))?;
         let sources = sources.into_iter().map(prepare).collect();
-        let book = RuleBook::load(sources).map_err(|errors| {
+        let exceptions = &config.exceptions;
+        let placeholders =
+            Placeholders::new(&exceptions.tag_key, &exceptions.until_key, &exceptions.tag_value, &deployment_name())
+                .map_err(|message| StateError::new(ErrorName::BadConfig, format!("cordon.toml: {message}")))?;
+        let book = RuleBook::load_for(sources, &placeholders).map_err(|errors| {
             let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
             StateError::new(ErrorName::BadConfig, lines.join("; "))
         })?;
@@ -61,7 +67,7 @@ impl Bundle {
             )
         })?;
         for id in &config.gates.auto {
-            if book.rule(id).is_none() {
+            if book.about(id).is_none() {
                 let message = format!("cordon.toml: gates.auto names no enabled rule: `{id}`; `cordon rule list` prints them");
                 return Err(StateError::new(ErrorName::BadConfig, message));
             }
@@ -91,6 +97,10 @@ impl Bundle {
 impl Rules for Bundle {
     fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
         self.book.evaluate_with(record, facts)
+    }
+
+    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+        self.book.judge(&Enriched::of(event.log, &event.record, facts))
     }
 }
 

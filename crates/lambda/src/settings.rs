@@ -26,6 +26,12 @@ pub struct Settings {
     pub root: PathBuf,
 }
 
+/// What the names of Cordon's parts begin with, in this deployment; `cordon` where nothing says otherwise.
+#[must_use]
+pub fn deployment_name() -> String {
+    std::env::var("CORDON_NAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "cordon".to_owned())
+}
+
 impl Settings {
     /// Reads the process's environment.
     ///

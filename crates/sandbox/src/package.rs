@@ -49,7 +49,7 @@ pub struct PackageOptions {
     /// The folder that gets the zips and `manifest.json`.
     pub out: PathBuf,
     pub architecture: Architecture,
-    /// The `detail` patterns that `cordon_detect` generated from the rules.
+    /// The patterns that `cordon_detect` generated from the rules.
     pub event_patterns: Vec<serde_json::Value>,
 }
 
@@ -216,7 +216,7 @@ mod tests {
             rules: folder.join("rules"),
             out: folder.join("out"),
             architecture: Architecture::Arm64,
-            event_patterns: vec![serde_json::json!({"eventName": ["AttachUserPolicy"]})],
+            event_patterns: vec![serde_json::json!({"detail": {"eventName": ["AttachUserPolicy"]}})],
         }
     }
 
@@ -278,6 +278,6 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["architecture"], "arm64");
         assert_eq!(value["functions"]["slack-callback"]["zip"], "slack-callback.zip");
-        assert_eq!(value["event_patterns"][0]["eventName"][0], "AttachUserPolicy");
+        assert_eq!(value["event_patterns"][0]["detail"]["eventName"][0], "AttachUserPolicy");
     }
 }

@@ -4,13 +4,16 @@
 locals {
   bus_name = var.event_bus == "own" ? aws_cloudwatch_event_bus.own[0].name : "default"
 
-  aws_sources     = [{ prefix = "aws." }]
-  trusted_sources = concat(local.aws_sources, var.relay_source == "" ? [] : [var.relay_source])
+  relay_sources = var.relay_source == "" ? [] : [var.relay_source]
 
-  details = { for index, detail in local.manifest.event_patterns : format("%02d", index) => detail }
+  # Records of CloudTrail come from the service that was called, notices from the one service that the pattern names.
+  aws_patterns = {
+    for index, pattern in local.manifest.event_patterns :
+    format("%02d", index) => merge(pattern, { source = try(pattern.source, [{ prefix = "aws." }]) })
+  }
 
-  event_patterns     = { for key, detail in local.details : key => jsonencode({ source = local.trusted_sources, detail = detail }) }
-  forwarded_patterns = { for key, detail in local.details : key => jsonencode({ source = local.aws_sources, detail = detail }) if var.event_bus == "own" }
+  event_patterns     = { for key, pattern in local.aws_patterns : key => jsonencode(merge(pattern, { source = concat(pattern.source, local.relay_sources) })) }
+  forwarded_patterns = { for key, pattern in local.aws_patterns : key => jsonencode(pattern) if var.event_bus == "own" }
 
   # EventBridge's quota for one pattern, unless it was raised.
   pattern_limit = 2048

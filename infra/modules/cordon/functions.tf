@@ -14,6 +14,7 @@ locals {
   own_roles = [for role in concat(keys(local.functions), ["events", "state-machine"]) : "${local.iam}:role/${var.name}-${role}"]
 
   environment = {
+    CORDON_NAME              = var.name
     CORDON_TABLE             = aws_dynamodb_table.incidents.name
     CORDON_TOPIC_ARN         = aws_sns_topic.alerts.arn
     CORDON_SLACK_SECRET_ARN  = aws_secretsmanager_secret.slack.arn

@@ -30,7 +30,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Mode::DryRun => "dry run: nothing will be changed",
         Mode::Enforce => "enforce",
     };
-    println!("{} rules load and their cases hold.", bundle.book().rules().len());
+    println!("{} rules load and their cases hold.", bundle.book().all().count());
     println!(
         "Mode: {mode}. Approvers: {}. Patterns in scope: {}.",
         config.approval.approvers.len(),

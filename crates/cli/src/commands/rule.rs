@@ -1,5 +1,6 @@
 //! `cordon rule`: what is detected, and the EventBridge patterns that follow from it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -51,9 +52,13 @@ pub fn load(folder: &Path) -> Result<RuleBook, Failure> {
 }
 
 fn list(book: &RuleBook) {
-    for rule in book.rules() {
-        let detection = rule.detection();
+    let counted: BTreeSet<&str> = book.rules().iter().filter(|rule| rule.only_counted).map(|rule| rule.id.as_str()).collect();
+    let mut all: Vec<_> = book.all().collect();
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    for about in all {
+        let detection = about.detection();
         let response = match &detection.response {
+            None if counted.contains(detection.rule.as_str()) => "counted only".to_owned(),
             None => "alert".to_owned(),
             Some(response) => {
                 response.contain.iter().chain(&response.revert).map(ToString::to_string).collect::<Vec<_>>().join("+")
@@ -68,7 +73,7 @@ fn test(book: &RuleBook) -> Result<ExitCode, Failure> {
     for failure in &failures {
         println!("{failure}");
     }
-    let rules = book.rules().len();
+    let rules = book.all().count();
     if failures.is_empty() {
         println!("{rules} rules: every case holds.");
         return Ok(ExitCode::SUCCESS);

@@ -1,10 +1,14 @@
-//! From a rule's condition to what EventBridge can select on: the service, the call and the kind of caller.
+//! From a rule's condition to what EventBridge can select on: the service, the call, the kind of caller and the error of a
+//! record, the kind of a notice.
 //!
 //! Every step answers with a superset of what the rule matches. In doubt the answer is "anything".
 
 use std::collections::BTreeSet;
 
-use rsigma_parser::{ConditionExpr, Detection, DetectionItem, Modifier, Quantifier, SigmaRule, SigmaValue};
+use cordon_core::Log;
+use rsigma_parser::{ConditionExpr, Detection, DetectionItem, Modifier, Quantifier, SigmaValue};
+
+use crate::rules::Rule;
 
 /// More alternatives than this in one rule, and its condition is not analysed further.
 const MAX_ALTERNATIVES: usize = 128;
@@ -59,6 +63,20 @@ pub(super) struct Selection {
     pub(super) call: Values,
     /// `userIdentity.type`.
     pub(super) caller: Values,
+    /// `errorCode`.
+    pub(super) error: Values,
+    /// The field by which notices of one log are told apart ([`kind_field`]).
+    pub(super) kind: Values,
+}
+
+/// The field by which notices are told apart; none for records of CloudTrail.
+pub(super) fn kind_field(log: Log) -> Option<&'static str> {
+    match log {
+        Log::CloudTrail => None,
+        Log::Health => Some("eventTypeCode"),
+        Log::GuardDuty => Some("type"),
+        Log::AccessAnalyzer => Some("resourceType"),
+    }
 }
 
 impl Selection {
@@ -69,7 +87,11 @@ impl Selection {
             (Some(_), None) => false,
             (Some(ours), Some(theirs)) => theirs.iter().all(|text| ours.iter().any(|our| our.covers(text))),
         };
-        covers(&self.service, &other.service) && covers(&self.call, &other.call) && covers(&self.caller, &other.caller)
+        covers(&self.service, &other.service)
+            && covers(&self.call, &other.call)
+            && covers(&self.caller, &other.caller)
+            && covers(&self.error, &other.error)
+            && covers(&self.kind, &other.kind)
     }
 
     /// What both select, or more; `None` where no event can be both.
@@ -78,6 +100,8 @@ impl Selection {
             service: intersection(&self.service, &other.service)?,
             call: intersection(&self.call, &other.call)?,
             caller: intersection(&self.caller, &other.caller)?,
+            error: intersection(&self.error, &other.error)?,
+            kind: intersection(&self.kind, &other.kind)?,
         })
     }
 }
@@ -92,8 +116,9 @@ fn intersection(a: &Values, b: &Values) -> Option<Values> {
 }
 
 /// The alternatives of a rule. Sigma's conditions of one rule are alternatives of each other.
-pub(super) fn selections(rule: &SigmaRule) -> Vec<Selection> {
-    let found: Vec<Selection> = rule.detection.conditions.iter().flat_map(|condition| of_condition(condition, rule)).collect();
+pub(super) fn selections(rule: &Rule) -> Vec<Selection> {
+    let found: Vec<Selection> =
+        rule.sigma.detection.conditions.iter().flat_map(|condition| of_condition(condition, rule)).collect();
     bounded(found)
 }
 
@@ -105,20 +130,23 @@ fn bounded(found: Vec<Selection>) -> Vec<Selection> {
     if found.len() > MAX_ALTERNATIVES { anything() } else { found }
 }
 
-fn of_condition(condition: &ConditionExpr, rule: &SigmaRule) -> Vec<Selection> {
+fn of_condition(condition: &ConditionExpr, rule: &Rule) -> Vec<Selection> {
     match condition {
         ConditionExpr::And(parts) => all_of(parts.iter().map(|part| of_condition(part, rule))),
         ConditionExpr::Or(parts) => bounded(parts.iter().flat_map(|part| of_condition(part, rule)).collect()),
         // What a negation leaves is nearly everything.
         ConditionExpr::Not(_) => anything(),
-        ConditionExpr::Identifier(name) => rule.detection.named.get(name).map_or_else(anything, of_detection),
+        ConditionExpr::Identifier(name) => {
+            rule.sigma.detection.named.get(name).map_or_else(anything, |found| of_detection(found, rule.log))
+        }
         ConditionExpr::Selector { quantifier, pattern } => {
             let named = || {
-                rule.detection
+                rule.sigma
+                    .detection
                     .named
                     .iter()
                     .filter(|(name, _)| pattern.matches_detection_name(name))
-                    .map(|(_, found)| of_detection(found))
+                    .map(|(_, found)| of_detection(found, rule.log))
             };
             match quantifier {
                 Quantifier::All => all_of(named()),
@@ -141,30 +169,32 @@ fn all_of(parts: impl Iterator<Item = Vec<Selection>>) -> Vec<Selection> {
     })
 }
 
-fn of_detection(detection: &Detection) -> Vec<Selection> {
+fn of_detection(detection: &Detection, log: Log) -> Vec<Selection> {
     match detection {
-        Detection::AllOf(items) => all_of(items.iter().map(|item| vec![of_item(item)])),
-        Detection::AnyOf(parts) => bounded(parts.iter().flat_map(of_detection).collect()),
-        Detection::And(parts) => all_of(parts.iter().map(of_detection)),
+        Detection::AllOf(items) => all_of(items.iter().map(|item| vec![of_item(item, log)])),
+        Detection::AnyOf(parts) => bounded(parts.iter().flat_map(|part| of_detection(part, log)).collect()),
+        Detection::And(parts) => all_of(parts.iter().map(|part| of_detection(part, log))),
         Detection::Keywords(_) | Detection::ArrayMatch { .. } | Detection::Conditional { .. } => anything(),
     }
 }
 
-fn of_item(item: &DetectionItem) -> Selection {
+fn of_item(item: &DetectionItem, log: Log) -> Selection {
     let mut selection = Selection::default();
-    let as_aws_spells: fn(&str) -> bool = match item.field.name.as_deref() {
-        Some("eventSource") => |text| !text.contains(|c: char| c.is_uppercase()),
-        Some("eventName" | "userIdentity.type") => |text| text.starts_with(|c: char| c.is_uppercase()),
-        _ => return selection,
+    let capital: fn(&str) -> bool = |text| text.starts_with(|c: char| c.is_uppercase());
+    let small: fn(&str) -> bool = |text| !text.contains(|c: char| c.is_uppercase());
+    let Some(name) = item.field.name.as_deref() else { return selection };
+    let (slot, as_aws_spells) = match (kind_field(log), name) {
+        (Some(field), name) if field == name => (&mut selection.kind, capital),
+        (Some(_), _) => return selection,
+        (None, "eventSource") => (&mut selection.service, small),
+        (None, "eventName") => (&mut selection.call, capital),
+        (None, "userIdentity.type") => (&mut selection.caller, capital),
+        (None, "errorCode") => (&mut selection.error, capital),
+        (None, _) => return selection,
     };
     let values =
         item.values.iter().map(|value| text_of(value, &item.field.modifiers, as_aws_spells)).collect::<Option<BTreeSet<Text>>>();
-    let values = values.filter(|values| !values.is_empty());
-    match item.field.name.as_deref() {
-        Some("eventSource") => selection.service = values,
-        Some("eventName") => selection.call = values,
-        _ => selection.caller = values,
-    }
+    *slot = values.filter(|values| !values.is_empty());
     selection
 }
 

@@ -33,14 +33,16 @@ pub(super) fn patterns(selections: &[Selection], fits: &dyn Fn(&Value) -> bool) 
 
 /// One selection a service, joined where only the calls differ, without what another one covers already.
 fn simplified(selections: &[Selection]) -> Vec<Selection> {
-    let mut joined: BTreeMap<(Values, Values), Values> = BTreeMap::new();
+    let mut joined: BTreeMap<(Values, Values, Values), Values> = BTreeMap::new();
     for selection in selections {
         for service in each_service(selection) {
-            join(&mut joined, (service, selection.caller.clone()), &selection.call);
+            join(&mut joined, (service, selection.caller.clone(), selection.error.clone()), &selection.call);
         }
     }
-    let mut kept: Vec<Selection> =
-        joined.into_iter().map(|((service, caller), call)| Selection { service, call, caller }).collect();
+    let mut kept: Vec<Selection> = joined
+        .into_iter()
+        .map(|((service, caller, error), call)| Selection { service, call, caller, error, kind: None })
+        .collect();
     for at in 0..kept.len() {
         let Some(mut selection) = kept.get(at).cloned() else { continue };
         for (_, other) in kept.iter().enumerate().filter(|(position, _)| *position != at) {
@@ -108,7 +110,7 @@ fn dealt_out(selections: &[Selection], fits: &dyn Fn(&Value) -> bool) -> Vec<Val
         either(branches(&open)).map(|open| if services.is_empty() { open } else { of_other_services(&services, open) });
     match elsewhere {
         Some(elsewhere) if fits(&elsewhere) => patterns.push(elsewhere),
-        Some(_) => patterns.extend(open.iter().flat_map(|selection| in_pieces(selection, None, fits))),
+        Some(_) => patterns.extend(open.iter().flat_map(|selection| in_pieces(selection, &Taken::default(), fits))),
         None => {}
     }
     packed(patterns, fits)
@@ -176,30 +178,38 @@ fn of_service(service: &str, named: &[Selection], open: &[Selection]) -> Vec<Sel
     ours.chain(theirs).collect()
 }
 
-/// The patterns of one service whose selections do not fit into one: those for any call of some callers, and the calls by name
-/// for all other callers.
+/// What other patterns take: left out of one, an event fits only one of them.
+#[derive(Default)]
+struct Taken<'a> {
+    callers: BTreeSet<&'a str>,
+    errors: BTreeSet<&'a str>,
+}
+
+/// The patterns of one service whose selections do not fit into one: those for any call of some callers or with some errors, and
+/// the calls by name for all others.
 fn one_service(group: &[Selection], fits: &dyn Fn(&Value) -> bool) -> Vec<Value> {
     let (any_call, by_name): (Vec<Selection>, Vec<Selection>) =
         group.iter().cloned().partition(|selection| selection.call.is_none());
-    let callers: BTreeSet<&str> = any_call
-        .iter()
-        .filter_map(|selection| selection.caller.as_ref())
-        .flatten()
-        .filter_map(|caller| match caller {
-            Text::Exact(name) => Some(name.as_str()),
-            Text::AnyCase(_) | Text::Prefix(_) | Text::Suffix(_) => None,
-        })
-        .collect();
-    let except = Some(&callers).filter(|callers| !callers.is_empty());
+    let taken = Taken {
+        callers: any_call.iter().filter(|any| any.error.is_none()).flat_map(|any| exactly(&any.caller)).collect(),
+        errors: any_call.iter().filter(|any| any.caller.is_none()).flat_map(|any| exactly(&any.error)).collect(),
+    };
     let mut patterns: Vec<Value> = either(branches(&any_call)).into_iter().collect();
-    patterns.extend(by_name.iter().flat_map(|selection| in_pieces(selection, except, fits)));
+    patterns.extend(by_name.iter().flat_map(|selection| in_pieces(selection, &taken, fits)));
     patterns
 }
 
+fn exactly(values: &Values) -> impl Iterator<Item = &str> {
+    values.iter().flatten().filter_map(|text| match text {
+        Text::Exact(name) => Some(name.as_str()),
+        Text::AnyCase(_) | Text::Prefix(_) | Text::Suffix(_) => None,
+    })
+}
+
 /// One selection as patterns that fit, each with a part of its calls.
-fn in_pieces(selection: &Selection, except: Option<&BTreeSet<&str>>, fits: &dyn Fn(&Value) -> bool) -> Vec<Value> {
-    let render = |calls: &BTreeSet<Text>| branch(&Selection { call: Some(calls.clone()), ..selection.clone() }, except);
-    let Some(calls) = &selection.call else { return vec![branch(selection, except)] };
+fn in_pieces(selection: &Selection, taken: &Taken<'_>, fits: &dyn Fn(&Value) -> bool) -> Vec<Value> {
+    let render = |calls: &BTreeSet<Text>| branch(&Selection { call: Some(calls.clone()), ..selection.clone() }, taken);
+    let Some(calls) = &selection.call else { return vec![branch(selection, taken)] };
     let mut pieces: Vec<BTreeSet<Text>> = Vec::new();
     for call in calls {
         let mut piece = pieces.pop().unwrap_or_default();
@@ -216,19 +226,24 @@ fn in_pieces(selection: &Selection, except: Option<&BTreeSet<&str>>, fits: &dyn 
 
 /// The alternatives of a pattern: selections that differ only in their callers, or then only in their services, share one.
 fn branches(selections: &[Selection]) -> Vec<Value> {
-    let mut by_caller: BTreeMap<(Values, Values), Values> = BTreeMap::new();
-    for Selection { service, call, caller } in selections {
-        join(&mut by_caller, (service.clone(), call.clone()), caller);
+    let mut by_caller: BTreeMap<(Values, Values, Values), Values> = BTreeMap::new();
+    for Selection { service, call, caller, error, kind: _ } in selections {
+        join(&mut by_caller, (service.clone(), call.clone(), error.clone()), caller);
     }
-    let mut by_service: BTreeMap<(Values, Values), Values> = BTreeMap::new();
-    for ((service, call), caller) in by_caller {
-        join(&mut by_service, (call, caller), &service);
+    let mut by_service: BTreeMap<(Values, Values, Values), Values> = BTreeMap::new();
+    for ((service, call, error), caller) in by_caller {
+        join(&mut by_service, (call, caller, error), &service);
     }
-    by_service.into_iter().map(|((call, caller), service)| branch(&Selection { service, call, caller }, None)).collect()
+    by_service
+        .into_iter()
+        .map(|((call, caller, error), service)| {
+            branch(&Selection { service, call, caller, error, kind: None }, &Taken::default())
+        })
+        .collect()
 }
 
 /// Adds values to those of the same key. Any value, on either side, stays any value.
-fn join(joined: &mut BTreeMap<(Values, Values), Values>, key: (Values, Values), more: &Values) {
+fn join<K: Ord>(joined: &mut BTreeMap<K, Values>, key: K, more: &Values) {
     match joined.entry(key) {
         Entry::Vacant(slot) => {
             slot.insert(more.clone());
@@ -244,8 +259,8 @@ fn either(mut branches: Vec<Value>) -> Option<Value> {
     if branches.len() > 1 { Some(json!({ "$or": branches })) } else { branches.pop() }
 }
 
-/// One alternative as EventBridge writes it. `except` leaves out callers that another pattern takes.
-fn branch(selection: &Selection, except: Option<&BTreeSet<&str>>) -> Value {
+/// One alternative as EventBridge writes it, without what other patterns take.
+fn branch(selection: &Selection, taken: &Taken<'_>) -> Value {
     // Only where the service is named: every event of any other kind lacks CloudTrail's fields too.
     let or_absent = selection.service.is_some();
     let mut fields = Map::new();
@@ -255,18 +270,22 @@ fn branch(selection: &Selection, except: Option<&BTreeSet<&str>>) -> Value {
     if let Some(calls) = &selection.call {
         fields.insert("eventName".to_owned(), Value::Array(values(calls, or_absent)));
     }
-    let callers = match (&selection.caller, except) {
-        (Some(callers), _) => Some(values(callers, or_absent)),
-        (None, Some(taken)) => Some(anything_but(taken)),
-        (None, None) => None,
+    let limited = |wanted: &Values, taken: &BTreeSet<&str>, or_absent: bool| match wanted {
+        Some(wanted) => Some(values(wanted, or_absent)),
+        None if taken.is_empty() => None,
+        None => Some(anything_but(taken)),
     };
-    if let Some(callers) = callers {
+    if let Some(callers) = limited(&selection.caller, &taken.callers, or_absent) {
         fields.insert("userIdentity".to_owned(), json!({ "type": callers }));
+    }
+    // A call without an error is a success, and nothing that could not be read.
+    if let Some(errors) = limited(&selection.error, &taken.errors, false) {
+        fields.insert("errorCode".to_owned(), Value::Array(errors));
     }
     Value::Object(fields)
 }
 
-fn values(texts: &BTreeSet<Text>, or_absent: bool) -> Vec<Value> {
+pub(super) fn values(texts: &BTreeSet<Text>, or_absent: bool) -> Vec<Value> {
     let mut values: Vec<Value> = texts
         .iter()
         .map(|text| match text {

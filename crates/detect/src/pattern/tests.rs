@@ -12,7 +12,11 @@ fn book(detections: &[String]) -> RuleBook {
 
 /// The `detail` parts for rules with these detections.
 fn generated(detections: &[&str]) -> Vec<Value> {
-    event_patterns(&book(&detections.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()))
+    details(&book(&detections.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>()))
+}
+
+fn details(book: &RuleBook) -> Vec<Value> {
+    patterns_within(book, MAX_PATTERN_CHARS)
 }
 
 fn selected(patterns: &[Value], event: &Value) -> usize {
@@ -111,10 +115,10 @@ fn what_does_not_fit_the_quota_is_dealt_out_without_overlap() {
     detections.push(many("organizations", 150));
     detections.push("  a: {eventSource: organizations.amazonaws.com, userIdentity.type: IAMUser}\n  condition: a".to_owned());
     detections.push("  a: {userIdentity.type: Root}\n  condition: a".to_owned());
-    let patterns = event_patterns(&book(&detections));
+    let patterns = details(&book(&detections));
     assert!((2..=4).contains(&patterns.len()), "{}", patterns.len());
     for pattern in &patterns {
-        assert!(envelope(pattern).to_string().chars().count() <= MAX_PATTERN_CHARS);
+        assert!(envelope(&json!({ "detail": pattern })).to_string().chars().count() <= MAX_PATTERN_CHARS);
     }
     for service in ["iam", "sts", "ec2", "lambda", "organizations", "s3"] {
         for caller in ["Root", "IAMUser", "AssumedRole"] {
@@ -140,11 +144,11 @@ fn what_is_left_of_the_patterns_is_put_together() {
     };
     let mut detections: Vec<String> =
         ["a", "b", "c", "d", "e", "f", "g", "h"].iter().map(|name| calls(name, if *name < "e" { 90 } else { 35 })).collect();
-    assert_eq!(event_patterns(&book(&detections)).len(), 4);
+    assert_eq!(details(&book(&detections)).len(), 4);
     // Alternatives for any service stay one `$or` deep.
     detections.push("  a: {userIdentity.type: Root}\n  condition: a".to_owned());
     detections.push("  a: {eventName: Other, userIdentity.type: IAMUser}\n  condition: a".to_owned());
-    for pattern in event_patterns(&book(&detections)) {
+    for pattern in details(&book(&detections)) {
         let text = pattern.to_string();
         assert_eq!(text.matches("$or").count(), usize::from(pattern.get("$or").is_some()), "{text}");
     }
@@ -159,6 +163,78 @@ fn a_name_that_fits_no_pattern_widens_to_every_record() {
 #[test]
 fn no_rules_need_no_pattern() {
     assert_eq!(event_patterns(&RuleBook::load(vec![]).unwrap()), Vec::<Value>::new());
+}
+
+#[test]
+fn errors_are_selected_by_name_and_a_success_never_is() {
+    let patterns = generated(&[
+        "  a: {eventSource: [iam.amazonaws.com, sts.amazonaws.com], errorCode: [AccessDenied, Client.Denied]}\n  condition: a",
+    ]);
+    let expected =
+        json!([{"eventSource": ["iam.amazonaws.com", "sts.amazonaws.com"], "errorCode": ["AccessDenied", "Client.Denied"]}]);
+    assert_eq!(json!(patterns), expected);
+    assert_eq!(selected(&patterns, &json!({"eventSource": "iam.amazonaws.com", "eventName": "CreateUser"})), 0);
+}
+
+#[test]
+fn a_call_that_is_selected_by_name_and_by_its_error_fits_one_pattern_of_a_service_that_needs_several() {
+    let patterns = generated(&[
+        &many("iam", 200),
+        "  a: {eventSource: iam.amazonaws.com, errorCode: AccessDenied}\n  condition: a",
+        "  a: {eventSource: iam.amazonaws.com, userIdentity.type: Root}\n  condition: a",
+    ]);
+    assert!(patterns.len() > 1);
+    for error in [Value::Null, json!("AccessDenied"), json!("Throttling")] {
+        for caller in ["Root", "IAMUser"] {
+            let event = json!({"eventSource": "iam.amazonaws.com", "eventName": "CreateSomething000", "errorCode": error, "userIdentity": {"type": caller}});
+            let count = selected(&patterns, &event);
+            // Root's refused call fits the alternatives for root and for the error, which stand in one pattern.
+            assert_eq!(count, 1, "{event}");
+        }
+    }
+}
+
+fn notices(rules: &[(&str, &str)]) -> Vec<Value> {
+    let sources = rules.iter().enumerate().map(|(at, (service, detection))| {
+        let text = format!("title: t\nname: r{at}\nlogsource: {{product: aws, service: {service}}}\ndetection:\n{detection}\n");
+        RuleSource::new(format!("r{at}.yml"), text)
+    });
+    event_patterns(&RuleBook::load(sources.collect()).map_err(|errors| format!("{errors:#?}")).unwrap())
+}
+
+#[test]
+fn notices_have_a_pattern_for_each_source_with_the_kinds_that_rules_name() {
+    let patterns = notices(&[
+        ("guardduty", "  a: {type|startswith: 'Recon:IAMUser/'}\n  condition: a"),
+        ("guardduty", "  a: {type: 'Policy:IAMUser/RootCredentialUsage', severity|gte: 2}\n  condition: a"),
+        ("health", "  a: {eventTypeCode: AWS_RISK_CREDENTIALS_EXPOSED}\n  b: {service: RISK}\n  condition: a or b"),
+        ("cloudtrail", "  a: {eventSource: iam.amazonaws.com}\n  condition: a"),
+    ]);
+    let kinds = json!(["Policy:IAMUser/RootCredentialUsage", {"prefix": "Recon:IAMUser/"}, null, {"exists": false}]);
+    assert_eq!(
+        json!(patterns),
+        json!([
+            {"detail": {"eventSource": ["iam.amazonaws.com"]}},
+            {"source": ["aws.health"], "detail-type": ["AWS Health Event", "AWS Health Abuse Event"]},
+            {"source": ["aws.guardduty"], "detail-type": ["GuardDuty Finding"], "detail": {"type": kinds}},
+        ])
+    );
+    assert_eq!(envelope(&patterns[0])["source"], json!([{"prefix": "aws."}, "cordon.sandbox"]));
+    assert_eq!(envelope(&patterns[2])["source"], json!(["aws.guardduty", "cordon.sandbox"]));
+}
+
+#[test]
+fn a_notice_reaches_only_the_pattern_of_its_own_source() {
+    let patterns = notices(&[("guardduty", "  a: {type|startswith: 'Recon:IAMUser/'}\n  condition: a")]);
+    let fits = |source: &str, kind: &str, detail: Value| {
+        let event = json!({"source": source, "detail-type": kind, "detail": detail});
+        matching::matches(&envelope(&patterns[0]), &event)
+    };
+    assert!(fits("aws.guardduty", "GuardDuty Finding", json!({"type": "Recon:IAMUser/TorIPCaller"})));
+    assert!(fits("aws.guardduty", "GuardDuty Finding", json!({})), "what cannot be read needs a person");
+    assert!(!fits("aws.guardduty", "GuardDuty Finding", json!({"type": "Recon:EC2/Portscan"})));
+    assert!(!fits("aws.guardduty", "AWS API Call via CloudTrail", json!({"type": "Recon:IAMUser/TorIPCaller"})));
+    assert!(!fits("somebody", "GuardDuty Finding", json!({"type": "Recon:IAMUser/TorIPCaller"})));
 }
 
 const SERVICES: [&str; 3] = ["iam.amazonaws.com", "sts.amazonaws.com", "s3.amazonaws.com"];
@@ -177,6 +253,7 @@ fn item() -> impl Strategy<Value = String> {
             .prop_map(|text| format!("eventName: {text}")),
         Just("eventName|contains: o".to_owned()),
         Just("errorCode: null".to_owned()),
+        Just("errorCode: AccessDenied".to_owned()),
         Just("userAgent: pacu".to_owned()),
     ]
 }
@@ -209,6 +286,8 @@ fn selective() -> impl Strategy<Value = String> {
         1 => prop::sample::select(&CALLS[..]).prop_map(|call| format!("eventName: {call}")),
         1 => (prop::sample::select(&CALLERS[..]), some(&CALLS), prop::sample::select(&SERVICES[..]))
             .prop_map(|(caller, calls, service)| format!("eventSource: {service}, userIdentity.type: {caller}, eventName: [{calls}]")),
+        1 => prop::sample::select(&SERVICES[..]).prop_map(|service| format!("eventSource: {service}, errorCode: AccessDenied")),
+        1 => some(&CALLS).prop_map(|calls| format!("errorCode: [AccessDenied, Other], eventName: [{calls}]")),
         1 => some(&CALLS).prop_map(|calls| format!("eventSource|startswith: s, eventName: [{calls}]")),
     ]
     .prop_map(|fields| format!("  a: {{{fields}}}\n  condition: a"))
@@ -220,8 +299,13 @@ fn nothing_is_lost(detections: &[String], limit: usize) -> Result<(), TestCaseEr
     let patterns = patterns_within(&book, limit);
     for service in SERVICES.iter().chain(&["ec2.amazonaws.com"]) {
         for call in CALLS.iter().chain(&["ListUsers"]) {
-            for caller in CALLERS.iter().chain(&["AWSService"]) {
-                let event = json!({"eventSource": service, "eventName": call, "userIdentity": {"type": caller}});
+            for (caller, error) in
+                CALLERS.iter().chain(&["AWSService"]).flat_map(|caller| [(caller, None), (caller, Some("AccessDenied"))])
+            {
+                let mut event = json!({"eventSource": service, "eventName": call, "userIdentity": {"type": caller}});
+                if let Some(error) = error {
+                    event["errorCode"] = json!(error);
+                }
                 let matched = !book.evaluate(&event).is_empty();
                 prop_assert!(!matched || selected(&patterns, &event) > 0, "{event}\n{patterns:#?}\n{}", detections.join("\n"));
             }

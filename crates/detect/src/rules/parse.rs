@@ -1,23 +1,25 @@
-//! One rule file, from text to [`Rule`].
+//! One document of a rule file, from text to [`Rule`] or [`Correlation`].
 //!
 //! Sigma's part is parsed by `rsigma-parser`, ours strictly: an unknown key in `response` or in a case is an error, and so is a
 //! top-level key that is one slip away from ours, because a rule whose `respones` is ignored would quietly only alert.
 
 use std::fmt;
 
-use cordon_core::{Level, Response, RuleId};
-use rsigma_parser::{ConditionExpr, SelectorPattern, SigmaRule};
+use cordon_core::{Level, Log, Response, RuleId};
+use rsigma_parser::{ConditionExpr, CorrelationRule, SelectorPattern, SigmaCollection, SigmaRule};
 use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::{Case, Expected, Rule, RuleError, RuleSource};
+use super::{About, Case, Correlation, Expected, Rule, RuleError, RuleSource, Series};
 
 /// Our keys beside Sigma's.
 const OUR_KEYS: [&str; 3] = ["response", "guide", "cases"];
 
-/// Sigma's top-level keys of a detection rule.
-const SIGMA_KEYS: [&str; 21] = [
+/// Sigma's top-level keys of a detection rule or a correlation.
+const SIGMA_KEYS: [&str; 23] = [
+    "correlation",
+    "generate",
     "title",
     "id",
     "name",
@@ -46,7 +48,7 @@ const SIGMA_KEYS: [&str; 21] = [
 struct OurBlocks {
     response: Option<Response>,
     guide: Option<String>,
-    cases: Vec<Case>,
+    cases: Vec<Given>,
     keys: Vec<String>,
     /// Ours that have no value.
     empty: Vec<String>,
@@ -104,31 +106,131 @@ impl<'de> Visitor<'de> for Blocks {
 /// A case as it is written: `hit` or `miss`, and why.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct CaseBlock {
+struct CaseBlock {
     hit: Option<Value>,
     miss: Option<Value>,
     why: Option<String>,
 }
 
-impl TryFrom<CaseBlock> for Case {
+/// A case before it is known whether it is about one event or several.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "CaseBlock")]
+struct Given {
+    expected: Expected,
+    what: Value,
+    why: Option<String>,
+}
+
+impl TryFrom<CaseBlock> for Given {
     type Error = &'static str;
 
     fn try_from(block: CaseBlock) -> Result<Self, Self::Error> {
-        let (expected, event) = match (block.hit, block.miss) {
+        let (expected, what) = match (block.hit, block.miss) {
             (Some(event), None) => (Expected::Hit, event),
             (None, Some(event)) => (Expected::Miss, event),
             (Some(_), Some(_)) | (None, None) => return Err("a case is either a `hit` or a `miss`"),
         };
-        if event.is_object() {
-            Ok(Self { expected, event, why: block.why })
+        if what.is_object() || what.is_array() {
+            Ok(Self { expected, what, why: block.why })
         } else {
-            Err("the event of a case is a mapping of fields")
+            Err("the event of a case is a mapping of fields; that of a correlation, a list of events")
         }
     }
 }
 
-/// Parses one rule file.
-pub(super) fn parse(source: &RuleSource) -> Result<Rule, Vec<RuleError>> {
+impl Given {
+    fn of_rule(self) -> Result<Case, String> {
+        if self.what.is_object() {
+            Ok(Case { expected: self.expected, event: self.what, why: self.why })
+        } else {
+            Err("the event of a case is a mapping of fields".to_owned())
+        }
+    }
+
+    fn of_correlation(self) -> Result<Series, String> {
+        let steps: Vec<super::Step> = serde_json::from_value(self.what)
+            .map_err(|error| format!("a case of a correlation is a list of `event`, with `repeat` and `after`: {error}"))?;
+        match steps
+            .iter()
+            .find(|step| step.pause_seconds().is_none() || !step.event.is_object() || !(1..=1_000).contains(&step.repeat))
+        {
+            Some(step) => {
+                Err(format!("`event` has to be a mapping, `repeat` 1 to 1000, `after` like `90s`, `10m` or `1h`: {step:?}"))
+            }
+            None => Ok(Series { expected: self.expected, steps, why: self.why }),
+        }
+    }
+}
+
+/// What a document holds.
+pub(super) enum Parsed {
+    Rule(Box<Rule>),
+    Correlation(Box<Correlation>),
+}
+
+/// What Sigma's part of a document is.
+enum Sigma {
+    Rule(Box<SigmaRule>, Log),
+    Correlation(Box<CorrelationRule>),
+}
+
+/// What both kinds of document say of themselves.
+struct Head<'s> {
+    id: &'s Option<String>,
+    name: &'s Option<String>,
+    title: &'s str,
+    author: &'s Option<String>,
+    description: &'s Option<String>,
+    level: Option<rsigma_parser::Level>,
+    tags: &'s [String],
+    falsepositives: &'s [String],
+    references: &'s [String],
+}
+
+impl Sigma {
+    fn head(&self) -> Head<'_> {
+        macro_rules! head {
+            ($of:expr) => {
+                Head {
+                    id: &$of.id,
+                    name: &$of.name,
+                    title: &$of.title,
+                    author: &$of.author,
+                    description: &$of.description,
+                    level: $of.level,
+                    tags: &$of.tags,
+                    falsepositives: &$of.falsepositives,
+                    references: &$of.references,
+                }
+            };
+        }
+        match self {
+            Self::Rule(rule, _) => head!(rule),
+            Self::Correlation(rule) => head!(rule),
+        }
+    }
+}
+
+/// The documents of a file, each with as many empty lines before it as keep its own lines where they are.
+pub(super) fn documents(source: &RuleSource) -> Vec<RuleSource> {
+    let mut documents = vec![String::new()];
+    for (at, line) in source.text.lines().enumerate() {
+        if line.trim_end() == "---" {
+            documents.push("\n".repeat(at + 1));
+        } else if let Some(document) = documents.last_mut() {
+            document.push_str(line);
+            document.push('\n');
+        }
+    }
+    let says_nothing = |text: &str| text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#'));
+    if documents.len() > 1 {
+        documents.retain(|text| !says_nothing(text));
+    }
+    documents.into_iter().map(|text| RuleSource::new(source.path.clone(), text)).collect()
+}
+
+/// Parses one document.
+pub(super) fn parse(source: &RuleSource) -> Result<Parsed, Vec<RuleError>> {
     let fault = |line: Option<usize>, reason: String| RuleError { path: source.path.clone(), line, reason };
     let blocks: OurBlocks =
         yaml_serde::from_str(&source.text).map_err(|error| vec![fault(line_of_yaml(&error), without_place(&error))])?;
@@ -139,14 +241,14 @@ pub(super) fn parse(source: &RuleSource) -> Result<Rule, Vec<RuleError>> {
             "`response` names no remedy: leave it out where the rule only alerts".to_owned(),
         ));
     }
-    let sigma = match sigma_rule(source) {
+    let sigma = match sigma_part(source) {
         Ok(sigma) => Some(sigma),
         Err(faults) => {
             errors.extend(faults);
             None
         }
     };
-    let id = match sigma.as_ref().map(|sigma| rule_id(&source.path, sigma)) {
+    let id = match sigma.as_ref().map(|sigma| rule_id(&source.path, &sigma.head())) {
         Some(Ok(id)) => Some(id),
         Some(Err(reason)) => {
             errors.push(fault(line_of_key(&source.text, "name").or_else(|| line_of_key(&source.text, "id")), reason));
@@ -155,61 +257,95 @@ pub(super) fn parse(source: &RuleSource) -> Result<Rule, Vec<RuleError>> {
         None => None,
     };
     match (sigma, id) {
-        (Some(sigma), Some(id)) if errors.is_empty() => Ok(assemble(&source.path, id, sigma, blocks)),
+        (Some(sigma), Some(id)) if errors.is_empty() => assemble(source, id, sigma, blocks).map_err(|fault| vec![fault]),
         _ => Err(errors),
     }
 }
 
-fn assemble(path: &str, id: RuleId, mut sigma: SigmaRule, blocks: OurBlocks) -> Rule {
-    // Our blocks among them: they were read above, and the engine has no use for them.
-    sigma.custom_attributes.clear();
-    let trimmed = |text: &Option<String>| text.as_deref().unwrap_or_default().trim().to_owned();
-    Rule {
-        id,
-        sigma_id: sigma.id.clone(),
-        path: path.to_owned(),
-        title: sigma.title.clone(),
-        author: sigma.author.clone().unwrap_or_else(|| "unknown".to_owned()),
-        level: sigma.level.map_or(Level::Medium, level),
-        tags: sigma.tags.clone(),
-        description: trimmed(&sigma.description),
-        falsepositives: sigma.falsepositives.clone(),
-        references: sigma.references.clone(),
-        guide: blocks.guide.map(|guide| guide.trim().to_owned()),
-        response: blocks.response,
-        cases: blocks.cases,
-        sigma,
+fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) -> Result<Parsed, RuleError> {
+    let about = about(source, id, &sigma.head(), blocks.guide, blocks.response);
+    let fault = |key: &str, reason: String| RuleError { path: source.path.clone(), line: line_of_key(&source.text, key), reason };
+    match sigma {
+        Sigma::Rule(mut sigma, log) => {
+            // Our blocks among them: they were read above, and the engine has no use for them.
+            sigma.custom_attributes.clear();
+            let cases = blocks.cases.into_iter().map(Given::of_rule).collect::<Result<_, _>>();
+            let cases = cases.map_err(|reason| fault("cases", reason))?;
+            Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma: *sigma })))
+        }
+        Sigma::Correlation(sigma) => {
+            let series = blocks.cases.into_iter().map(Given::of_correlation).collect::<Result<_, _>>();
+            let series = series.map_err(|reason| fault("cases", reason))?;
+            let correlation = Correlation::new(about, &sigma, series).map_err(|reason| fault("correlation", reason))?;
+            Ok(Parsed::Correlation(Box::new(correlation)))
+        }
     }
 }
 
-/// The Sigma rule of a file, for the one log that Cordon reads.
-fn sigma_rule(source: &RuleSource) -> Result<SigmaRule, Vec<RuleError>> {
+fn about(source: &RuleSource, id: RuleId, head: &Head<'_>, guide: Option<String>, response: Option<Response>) -> About {
+    About {
+        id,
+        sigma_id: head.id.clone(),
+        path: source.path.clone(),
+        title: head.title.to_owned(),
+        author: head.author.clone().unwrap_or_else(|| "unknown".to_owned()),
+        level: head.level.map_or(Level::Medium, level),
+        tags: head.tags.to_vec(),
+        description: head.description.as_deref().unwrap_or_default().trim().to_owned(),
+        falsepositives: head.falsepositives.to_vec(),
+        references: head.references.to_vec(),
+        guide: guide.map(|guide| guide.trim().to_owned()),
+        response,
+    }
+}
+
+/// Sigma's part of a document: one rule for a log that Cordon reads, or one correlation.
+fn sigma_part(source: &RuleSource) -> Result<Sigma, Vec<RuleError>> {
     let fault = |line: Option<usize>, reason: &str| RuleError { path: source.path.clone(), line, reason: reason.to_owned() };
     let parsed = rsigma_parser::parse_sigma_yaml(&without_blocks(&source.text, &OUR_KEYS))
         .map_err(|error| vec![detection_error(&source.path, &source.text, &error.to_string())])?;
-    if !parsed.errors.is_empty() {
-        return Err(parsed.errors.iter().map(|reason| detection_error(&source.path, &source.text, reason)).collect());
+    let SigmaCollection { rules, correlations, filters, errors, .. } = parsed;
+    if !errors.is_empty() {
+        return Err(errors.iter().map(|reason| detection_error(&source.path, &source.text, reason)).collect());
     }
-    if !parsed.correlations.is_empty() || !parsed.filters.is_empty() {
-        let line = line_of_key(&source.text, "correlation").or_else(|| line_of_key(&source.text, "filter"));
-        return Err(vec![fault(line, "correlations and filters are not supported: a rule file holds one detection rule")]);
+    if !filters.is_empty() {
+        return Err(vec![fault(
+            line_of_key(&source.text, "filter"),
+            "filters are not supported: write the exclusion into the rule",
+        )]);
     }
-    let Ok([rule]) = <[SigmaRule; 1]>::try_from(parsed.rules) else {
-        return Err(vec![fault(None, "a rule file holds exactly one rule")]);
+    let rule = match (<[SigmaRule; 1]>::try_from(rules), <[CorrelationRule; 1]>::try_from(correlations)) {
+        (Ok([rule]), Err(_)) => rule,
+        (Err(_), Ok([correlation])) => return Ok(Sigma::Correlation(Box::new(correlation))),
+        _ => return Err(vec![fault(None, "a document of a rule file holds exactly one rule")]),
     };
-    let reads = |field: &Option<String>, ours: &str| field.as_deref().is_none_or(|value| value.eq_ignore_ascii_case(ours));
-    if rule.logsource.product.is_none() || !reads(&rule.logsource.product, "aws") || !reads(&rule.logsource.service, "cloudtrail")
-    {
-        let reason = "the logsource has to be product `aws`, service `cloudtrail`: Cordon reads no other log";
+    let Some(log) = log_of(&rule) else {
+        let reason = "the logsource has to be product `aws` and service `cloudtrail`, `health`, `guardduty` or `accessanalyzer`: \
+                      Cordon reads no other log";
         return Err(vec![fault(line_of_key(&source.text, "logsource"), reason)]);
-    }
+    };
     for condition in &rule.detection.conditions {
         if let Some(pattern) = empty_selector(condition, &rule) {
             let reason = format!("`{pattern}` in the condition names no detection of this rule");
             return Err(vec![detection_error(&source.path, &source.text, &reason)]);
         }
     }
-    Ok(rule)
+    Ok(Sigma::Rule(Box::new(rule), log))
+}
+
+/// The log that a rule is about; CloudTrail where it names only the product.
+fn log_of(rule: &SigmaRule) -> Option<Log> {
+    let product = rule.logsource.product.as_deref()?;
+    if !product.eq_ignore_ascii_case("aws") {
+        return None;
+    }
+    match rule.logsource.service.as_deref().unwrap_or("cloudtrail").to_ascii_lowercase().as_str() {
+        "cloudtrail" => Some(Log::CloudTrail),
+        "health" => Some(Log::Health),
+        "guardduty" => Some(Log::GuardDuty),
+        "accessanalyzer" => Some(Log::AccessAnalyzer),
+        _ => None,
+    }
 }
 
 /// A `1 of …` that can never match because no detection has such a name.
@@ -230,10 +366,10 @@ fn empty_selector(condition: &ConditionExpr, rule: &SigmaRule) -> Option<String>
 }
 
 /// By what a rule is known: Sigma's `name` is meant for exactly that; public rules mostly have only the UUID.
-fn rule_id(path: &str, sigma: &SigmaRule) -> Result<RuleId, String> {
+fn rule_id(path: &str, head: &Head<'_>) -> Result<RuleId, String> {
     let stem = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
-    let (key, text) = match (&sigma.name, &sigma.id) {
+    let (key, text) = match (head.name, head.id) {
         (Some(name), _) => ("name", name.clone()),
         (None, Some(id)) => ("id", id.to_ascii_lowercase()),
         (None, None) => ("file name", stem.to_ascii_lowercase()),
@@ -270,7 +406,9 @@ pub(super) fn without_blocks(text: &str, keys: &[&str]) -> String {
     let mut out = String::with_capacity(text.len());
     let mut skipping = false;
     for line in text.lines() {
-        if let Some(key) = top_level_key(line) {
+        if line.trim_end() == "---" {
+            skipping = false;
+        } else if let Some(key) = top_level_key(line) {
             skipping = keys.contains(&key);
         }
         if !skipping {

@@ -35,13 +35,20 @@ pub(super) fn shared_key(shared: &EventId) -> Key {
 }
 
 /// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
-/// because the open incident's plan would not undo it.
+/// because the open incident's plan would not undo it. What a correlation counted is one case for each of its groups.
 pub(super) fn open_key(head: &Head) -> Key {
+    if let Some(group) = &head.group {
+        return open_case(&format!("group#{group}"));
+    }
     let account = head.account.as_ref().map_or("unknown", |account| account.as_str());
     let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
     let subject = if head.unreadable.is_some() { head.event.id.to_string() } else { head.subject.to_string() };
     let policy = head.event.policy_arn.as_deref().unwrap_or_default();
     let case = format!("{account}#{}#{subject}#{rule}#{policy}", head.actor.display());
+    open_case(&case)
+}
+
+fn open_case(case: &str) -> Key {
     // DynamoDB takes 2,048 bytes of partition key, and the parts are somebody else's text.
     if case.len() > 1_500 {
         return Key::new(format!("OPEN#{}", EventId::from_content(case.as_bytes())), "OPEN");

@@ -1,0 +1,208 @@
+//! Sigma's correlations, as far as they count: so many events, or so many distinct values, of one group within a timespan.
+//!
+//! A correlation of another type, or with a condition that is not a lower bound, is refused: counting forward, nobody knows that
+//! something did not happen. What was refused did not happen either, so a correlation has nothing to undo.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+
+use cordon_core::RuleId;
+use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{About, Expected, Rule, RuleError};
+use crate::counts::{MAX_AT_LEAST, Tally};
+use crate::engine::field_text;
+use crate::enrich::Enriched;
+
+/// A week: what a window remembers has to stay small, and bursts are short.
+const MAX_SPAN_SECONDS: i64 = 7 * 24 * 3600;
+
+/// Events in the order in which they come.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    pub expected: Expected,
+    pub steps: Vec<Step>,
+    pub why: Option<String>,
+}
+
+/// One event of a series, or several that are alike but for their ids. A second passes between two events.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    pub event: Value,
+    #[serde(default = "once")]
+    pub repeat: u32,
+    /// How long nothing happens before: `90s`, `10m`, `1h`.
+    #[serde(default)]
+    pub after: Option<String>,
+}
+
+fn once() -> u32 {
+    1
+}
+
+impl Step {
+    /// How long nothing happens before, in seconds; `None` where it cannot be read.
+    #[must_use]
+    pub fn pause_seconds(&self) -> Option<i64> {
+        let Some(after) = &self.after else { return Some(0) };
+        let (count, unit) = after.split_at_checked(after.len().checked_sub(1)?)?;
+        let seconds = match unit {
+            "s" => 1,
+            "m" => 60,
+            "h" => 3_600,
+            _ => return None,
+        };
+        count.parse::<u32>().ok().map(|count| i64::from(count) * seconds)
+    }
+}
+
+/// A rule about several events.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Correlation {
+    pub about: About,
+    /// The rules whose events are counted.
+    pub rules: Vec<RuleId>,
+    pub group_by: Vec<String>,
+    pub span_seconds: i64,
+    pub at_least: usize,
+    /// The field whose distinct values are counted; `None`: the events are.
+    pub distinct: Option<String>,
+    pub series: Vec<Series>,
+    /// The rules by the names under which the file has them, until they are found.
+    named: Vec<String>,
+    /// Fields that have another name in the events of some rules: by alias, then by the rule's name.
+    aliases: BTreeMap<String, BTreeMap<String, String>>,
+    generate: bool,
+}
+
+impl Deref for Correlation {
+    type Target = About;
+
+    fn deref(&self) -> &About {
+        &self.about
+    }
+}
+
+impl Correlation {
+    /// Takes from Sigma's correlation what can be counted.
+    pub(super) fn new(about: About, sigma: &CorrelationRule, series: Vec<Series>) -> Result<Self, String> {
+        let (predicates, fields) = match &sigma.condition {
+            CorrelationCondition::Threshold { predicates, field, percentile: _ } => {
+                (predicates, field.as_deref().unwrap_or_default())
+            }
+            CorrelationCondition::Extended(_) => return Err("`condition` has to be a number of events: `gte` or `gt`".to_owned()),
+        };
+        let distinct = match (sigma.correlation_type, fields) {
+            (CorrelationType::EventCount, []) => None,
+            (CorrelationType::EventCount, _) => {
+                return Err("`event_count` counts events: its `condition` has no `field`".to_owned());
+            }
+            (CorrelationType::ValueCount, [field]) => Some(field.clone()),
+            (CorrelationType::ValueCount, _) => return Err("`value_count` needs one `field` in its `condition`".to_owned()),
+            (other, _) => {
+                return Err(format!("`{}` is not supported: Cordon counts, by `event_count` or `value_count`", other.as_str()));
+            }
+        };
+        let at_least = match predicates.as_slice() {
+            [(ConditionOperator::Gte, count)] => *count,
+            [(ConditionOperator::Gt, count)] => count.saturating_add(1),
+            _ => {
+                return Err(
+                    "`condition` has to be one lower bound, `gte` or `gt`: counting forward, nobody knows what does not come"
+                        .to_owned(),
+                );
+            }
+        };
+        let at_least = usize::try_from(at_least).ok().filter(|count| (1..=MAX_AT_LEAST).contains(count));
+        let at_least = at_least.ok_or_else(|| format!("`condition` has to ask for 1 to {MAX_AT_LEAST}"))?;
+        let span_seconds = i64::try_from(sigma.timespan.seconds).ok().filter(|span| (1..=MAX_SPAN_SECONDS).contains(span));
+        let span_seconds = span_seconds.ok_or("`timespan` has to be between a second and a week")?;
+        if sigma.window != WindowMode::Sliding {
+            return Err(format!("`window: {}` is not supported: the timespan slides", sigma.window.as_str()));
+        }
+        if sigma.rules.is_empty() {
+            return Err("`rules` names no rule to count".to_owned());
+        }
+        if about.response.as_ref().is_some_and(|response| !response.revert.is_empty()) {
+            return Err(
+                "`revert` is not possible: a correlation is about many events, and changes of its own it has none".to_owned()
+            );
+        }
+        let aliases = sigma.aliases.iter().map(|alias| (alias.alias.clone(), alias.mapping.clone().into_iter().collect()));
+        Ok(Self {
+            about,
+            rules: Vec::new(),
+            group_by: sigma.group_by.clone(),
+            span_seconds,
+            at_least,
+            distinct,
+            series,
+            named: sigma.rules.clone(),
+            aliases: aliases.collect(),
+            generate: sigma.generate,
+        })
+    }
+
+    /// What the record adds to the count; `None` where none of the rules that are counted matched it, or where it lacks the
+    /// value that is counted. Records that lack a field of the group are counted together.
+    pub(super) fn tally(&self, matched: &[&Rule], record: &Enriched<'_>) -> Option<Tally> {
+        let rule = matched.iter().find(|rule| self.rules.contains(&rule.about.id))?;
+        let value = match &self.distinct {
+            Some(field) => Some(cut(&field_text(record, self.field(field, rule))?)),
+            None => None,
+        };
+        let mut key = self.about.id.to_string();
+        for field in &self.group_by {
+            key.push('#');
+            key.push_str(&field_text(record, self.field(field, rule)).unwrap_or_default());
+        }
+        Some(Tally {
+            detection: self.about.detection(),
+            key,
+            value,
+            what: cut(&field_text(record, "eventName").unwrap_or_default()),
+            at_least: self.at_least,
+            span_seconds: self.span_seconds,
+        })
+    }
+
+    /// The name that a field has in the events of a rule.
+    fn field<'f>(&'f self, field: &'f str, rule: &Rule) -> &'f str {
+        let by_rule = self.aliases.get(field);
+        by_rule.and_then(|names| names.iter().find(|(name, _)| rule.about.is_called(name))).map_or(field, |(_, name)| name)
+    }
+}
+
+/// Names of calls and values are somebody else's text; two that differ only behind this count as one.
+fn cut(text: &str) -> String {
+    text.chars().take(128).collect()
+}
+
+/// Finds the rules that the correlations count. They are not reported by themselves, unless a correlation asks for it.
+pub(super) fn resolve(rules: &mut [Rule], correlations: &mut [Correlation]) -> Vec<RuleError> {
+    let mut errors = Vec::new();
+    for correlation in &mut *correlations {
+        let mut fault = |reason: String| errors.push(RuleError { path: correlation.about.path.clone(), line: None, reason });
+        for name in &correlation.named {
+            match rules.iter_mut().find(|rule| rule.about.is_called(name)) {
+                Some(rule) if !correlation.generate && rule.about.response.is_some() => fault(format!(
+                    "`{name}` has a `response`, and would not be answered any more: say `generate: true` beside `correlation`"
+                )),
+                Some(rule) => correlation.rules.push(rule.about.id.clone()),
+                None => fault(format!("the correlation counts `{name}`, and no rule is called so")),
+            }
+        }
+    }
+    let counted: Vec<&Correlation> = correlations.iter().collect();
+    for rule in rules {
+        let counts = |correlation: &&&Correlation| correlation.rules.contains(&rule.about.id);
+        rule.only_counted = counted.iter().any(|c| counts(&c)) && !counted.iter().filter(counts).any(|c| c.generate);
+    }
+    errors
+}
+
+#[cfg(test)]
+mod tests;

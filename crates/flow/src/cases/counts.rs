@@ -1,0 +1,98 @@
+//! What correlations have counted, one item for each group: `COUNT#<correlation>#<group>`.
+//!
+//! INVARIANT: an event is counted once however often it comes, because a window knows its members by the event's id, and the
+//! window is written on the condition that nobody wrote it since it was read.
+
+use cordon_core::{EventId, IncidentId};
+use cordon_detect::{Count, Tally, Window};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{CaseError, Cases, put};
+use crate::ports::{Condition, Key, StoreError};
+
+/// How often counting is tried against others who count the same group, before the state machine's own retry takes over.
+const COUNT_TRIES: u32 = 8;
+/// A group of which nothing is heard for so long, beyond its timespan, is forgotten: bursts end within a day.
+const KEPT_SECONDS: i64 = 2 * 24 * 3600;
+
+#[derive(Default, Serialize, Deserialize)]
+struct CountItem {
+    version: u64,
+    window: Window,
+    expires_at: i64,
+}
+
+/// What a count came to, with what was counted.
+pub struct Counted {
+    pub count: Count,
+    /// What was seen, oldest first: the names of the calls, and when (Unix seconds).
+    pub seen: Vec<(String, i64)>,
+}
+
+impl Cases<'_> {
+    /// Counts an event for a correlation. `own` is the incident that the event would open.
+    pub async fn count(
+        &self,
+        tally: &Tally,
+        event: &EventId,
+        at: Timestamp,
+        own: &IncidentId,
+        now: Timestamp,
+    ) -> Result<Counted, CaseError> {
+        let mut tries = 0;
+        loop {
+            let found: Option<CountItem> = self.get(&count_key(tally)).await?;
+            let mut item = found.unwrap_or_default();
+            let before = item.window.clone();
+            let count = item.window.add(tally, event, at.as_second(), own.as_str());
+            let seen = item.window.seen().map(|(what, at)| (what.to_owned(), at)).collect();
+            if item.window == before {
+                return Ok(Counted { count, seen });
+            }
+            match self.keep(tally, item, now).await {
+                Ok(()) => return Ok(Counted { count, seen }),
+                // Others count faster. That the burst is known is all this event needs.
+                Err(StoreError::Condition | StoreError::Transient(_)) if matches!(count, Count::Joined(_)) => {
+                    return Ok(Counted { count, seen });
+                }
+                Err(StoreError::Condition) if tries < COUNT_TRIES => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Tells later events of a burst which incident it became part of, where that is not the one its first event would open.
+    pub async fn point_burst(&self, tally: &Tally, from: &str, to: &IncidentId, now: Timestamp) -> Result<(), CaseError> {
+        for _ in 0..=COUNT_TRIES {
+            let Some(mut item) = self.get::<CountItem>(&count_key(tally)).await? else { return Ok(()) };
+            let before = item.window.clone();
+            item.window.rename(from, to.as_str());
+            if item.window == before {
+                return Ok(());
+            }
+            match self.keep(tally, item, now).await {
+                Ok(()) => return Ok(()),
+                Err(StoreError::Condition) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Transient("others count the same group".to_owned()).into())
+    }
+
+    async fn keep(&self, tally: &Tally, mut item: CountItem, now: Timestamp) -> Result<(), StoreError> {
+        let condition = if item.version == 0 { Condition::Absent } else { Condition::Version(item.version) };
+        item.version += 1;
+        item.expires_at = now.as_second().saturating_add(tally.span_seconds).saturating_add(KEPT_SECONDS);
+        let write = put(count_key(tally), &item, condition).map_err(|error| StoreError::Refused(error.to_string()))?;
+        self.store.write(vec![write]).await
+    }
+}
+
+fn count_key(tally: &Tally) -> Key {
+    // DynamoDB takes 2,048 bytes of partition key, and the group is somebody else's text.
+    if tally.key.len() > 1_500 {
+        return Key::new(format!("COUNT#{}", EventId::from_content(tally.key.as_bytes())), "COUNT");
+    }
+    Key::new(format!("COUNT#{}", tally.key), "COUNT")
+}

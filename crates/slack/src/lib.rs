@@ -14,7 +14,7 @@ pub mod secret;
 pub mod signature;
 pub mod text;
 
-pub use blocks::{LimitError, validate};
+pub use blocks::{LimitError, validate, validate_message};
 pub use card::{
     Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
 };

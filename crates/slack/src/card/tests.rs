@@ -353,7 +353,7 @@ proptest! {
         };
         let by = Decider::Principal(text.clone());
         for message in every(&hostile_card(&text), &report, &by) {
-            prop_assert_eq!(validate(&message.blocks), Ok(()));
+            prop_assert_eq!(crate::validate_message(&message), Ok(()));
             let mut found = Vec::new();
             texts(&message.to_value(), &mut found);
             let total: usize = found.iter().map(|(_, text)| units(text)).sum();

@@ -12,6 +12,8 @@ pub mod modal;
 pub mod notice;
 pub mod secret;
 pub mod signature;
+#[cfg(test)]
+mod slack_sdk;
 pub mod text;
 
 pub use blocks::{LimitError, validate, validate_message};

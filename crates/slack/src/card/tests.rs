@@ -118,6 +118,18 @@ fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
     all
 }
 
+/// Every message of a card, with a text in all places of the report and of who decided.
+pub(crate) fn messages_of(card: &Card, text: &str) -> Vec<Message> {
+    let steps = [StepState::Verified, StepState::Unverified, StepState::NotMade, StepState::Failed];
+    let steps = steps.map(|state| StepLine { state, call: text.to_owned(), detail: Some(text.to_owned()) }).to_vec();
+    let report =
+        Report { steps, note: Some(text.to_owned()), undoable: true, ..report(Verdict::Partial, [StepState::Failed; 2]) };
+    let named = Decider::Slack { user_id: text.to_owned(), name: Some(text.to_owned()) };
+    let mut all = every(card, &report, &named);
+    all.extend([Decider::Principal(text.to_owned()), Decider::Configuration].map(|decider| card.decided(true, &decider)));
+    all
+}
+
 fn read(message: &Message) -> String {
     message.to_value().to_string()
 }
@@ -299,7 +311,7 @@ fn a_failure_is_told_with_and_without_an_incident() {
 }
 
 /// A card all of whose strings are the given one.
-fn hostile_card(text: &str) -> Card {
+pub(crate) fn hostile_card(text: &str) -> Card {
     let text = text.to_owned();
     let list = vec![text.clone(); 12];
     Card {

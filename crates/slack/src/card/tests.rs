@@ -256,7 +256,7 @@ fn a_deny_policy_is_shown_whole() {
 }
 
 #[test]
-fn an_attackers_text_neither_mentions_nor_links_nor_formats() {
+fn scenario_13_an_attackers_text_neither_mentions_nor_links_nor_formats() {
     let hostile = "<!channel> <@U0VICTIM> <https://evil.example|Approve> *bold* `code` :siren: \u{202E}";
     let card = hostile_card(hostile);
     let report = Report {
@@ -350,7 +350,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_strings_go_in_every_card_is_one_that_slack_takes(
+    fn scenario_13_whatever_strings_go_in_every_card_is_one_that_slack_takes(
         text in "\\PC{0,80}|[`*_<>&:\u{202e}\u{1F600} a-z]{0,60}",
         repeat in 1_usize..50,
     ) {

@@ -12,9 +12,11 @@ pub mod modal;
 pub mod notice;
 pub mod secret;
 pub mod signature;
+#[cfg(test)]
+mod slack_sdk;
 pub mod text;
 
-pub use blocks::{LimitError, validate};
+pub use blocks::{LimitError, validate, validate_message};
 pub use card::{
     Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
 };

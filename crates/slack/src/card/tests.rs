@@ -118,6 +118,18 @@ fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
     all
 }
 
+/// Every message of a card, with a text in all places of the report and of who decided.
+pub(crate) fn messages_of(card: &Card, text: &str) -> Vec<Message> {
+    let steps = [StepState::Verified, StepState::Unverified, StepState::NotMade, StepState::Failed];
+    let steps = steps.map(|state| StepLine { state, call: text.to_owned(), detail: Some(text.to_owned()) }).to_vec();
+    let report =
+        Report { steps, note: Some(text.to_owned()), undoable: true, ..report(Verdict::Partial, [StepState::Failed; 2]) };
+    let named = Decider::Slack { user_id: text.to_owned(), name: Some(text.to_owned()) };
+    let mut all = every(card, &report, &named);
+    all.extend([Decider::Principal(text.to_owned()), Decider::Configuration].map(|decider| card.decided(true, &decider)));
+    all
+}
+
 fn read(message: &Message) -> String {
     message.to_value().to_string()
 }
@@ -244,7 +256,7 @@ fn a_deny_policy_is_shown_whole() {
 }
 
 #[test]
-fn an_attackers_text_neither_mentions_nor_links_nor_formats() {
+fn scenario_13_an_attackers_text_neither_mentions_nor_links_nor_formats() {
     let hostile = "<!channel> <@U0VICTIM> <https://evil.example|Approve> *bold* `code` :siren: \u{202E}";
     let card = hostile_card(hostile);
     let report = Report {
@@ -299,7 +311,7 @@ fn a_failure_is_told_with_and_without_an_incident() {
 }
 
 /// A card all of whose strings are the given one.
-fn hostile_card(text: &str) -> Card {
+pub(crate) fn hostile_card(text: &str) -> Card {
     let text = text.to_owned();
     let list = vec![text.clone(); 12];
     Card {
@@ -338,7 +350,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_strings_go_in_every_card_is_one_that_slack_takes(
+    fn scenario_13_whatever_strings_go_in_every_card_is_one_that_slack_takes(
         text in "\\PC{0,80}|[`*_<>&:\u{202e}\u{1F600} a-z]{0,60}",
         repeat in 1_usize..50,
     ) {
@@ -353,7 +365,7 @@ proptest! {
         };
         let by = Decider::Principal(text.clone());
         for message in every(&hostile_card(&text), &report, &by) {
-            prop_assert_eq!(validate(&message.blocks), Ok(()));
+            prop_assert_eq!(crate::validate_message(&message), Ok(()));
             let mut found = Vec::new();
             texts(&message.to_value(), &mut found);
             let total: usize = found.iter().map(|(_, text)| units(text)).sum();

@@ -45,9 +45,11 @@ impl Check<'_> {
         let (planning, planning_failed) = self.plan(&head, &caught).await;
         let decision = decide(&Facts {
             mode: self.config.mode,
+            rehearse: self.config.approval.rehearse,
             origin: head.event.origin,
             judged: findings.judged,
             planned_steps: planning.plan.steps.len(),
+            containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
             planning_failed,
         });

@@ -8,7 +8,7 @@ use cordon_core::IncidentId;
 use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_slack::Notice;
-use cordon_slack::interaction::{self, Action, Interaction};
+use cordon_slack::interaction::{self, Action, Click, Interaction};
 use cordon_slack::secret::{Delivery, SlackSecret};
 use cordon_slack::signature;
 use serde_json::json;
@@ -48,7 +48,8 @@ impl Callback<'_> {
             return Ok(reply(401, "The request is not signed by Slack."));
         }
         let click = match interaction::parse(request.body) {
-            Ok(click) => click,
+            Ok(Interaction::Click(click)) => click,
+            Ok(Interaction::Submission(_)) => return Ok(reply(400, "Cordon opened no such dialog.")),
             Err(error) => {
                 tracing::warn!(reason = %error, "a signed request was not a click on one of our buttons");
                 return Ok(reply(400, "The request is not a click on one of Cordon's buttons."));
@@ -63,8 +64,9 @@ impl Callback<'_> {
         let choice = match click.action {
             Action::Approve => Choice::Approve,
             Action::Deny => Choice::Deny,
+            Action::Looking | Action::Undo | Action::BreakGlass => return Ok(reply(400, "No card of Cordon has this button.")),
         };
-        let answer = self.decide.run(&incident, &click.user_id, choice).await?;
+        let answer = self.decide.run(&incident, &click.sender.user_id, choice).await?;
         if let Answer::Accepted(choice) = &answer {
             self.show_decision(&incident, &click, *choice).await?;
         } else {
@@ -75,27 +77,27 @@ impl Callback<'_> {
 
     /// A signed click can still come from another workspace, app or channel that shares the signing secret, or from somebody
     /// whom a workspace lets in without their being one of its people.
-    fn comes_from_elsewhere(&self, click: &Interaction) -> Option<&'static str> {
+    fn comes_from_elsewhere(&self, click: &Click) -> Option<&'static str> {
         let secret = self.secret;
-        if secret.team_id.as_ref().is_some_and(|team| *team != click.team_id) {
+        if secret.team_id.as_ref().is_some_and(|team| *team != click.sender.team_id) {
             return Some("This click comes from another Slack workspace, so nothing was changed.");
         }
-        if secret.app_id.is_some() && secret.app_id != click.app_id {
+        if secret.app_id.is_some() && secret.app_id != click.sender.app_id {
             return Some("This click comes from another Slack app, so nothing was changed.");
         }
         if matches!(&secret.delivery, Delivery::Bot { channel, .. } if *channel != click.channel_id) {
             return Some("This click comes from another channel, so nothing was changed.");
         }
-        if click.is_bot || click.is_guest || click.is_from_outside() {
+        if click.sender.is_bot || click.sender.is_guest || click.sender.is_from_outside() {
             return Some("Bots and guests cannot decide, so nothing was changed.");
         }
         None
     }
 
-    async fn record_refusal(&self, incident: &IncidentId, click: &Interaction, reason: &str) -> Result<(), StateError> {
-        let data = json!({"reason": reason, "team": click.team_id, "channel": click.channel_id});
+    async fn record_refusal(&self, incident: &IncidentId, click: &Click, reason: &str) -> Result<(), StateError> {
+        let data = json!({"reason": reason, "team": click.sender.team_id, "channel": click.channel_id});
         let now = self.decide.clock.now();
-        let entry = || Some(vec![NewEntry::by(Kind::Refused, &click.user_id, data.clone())]);
+        let entry = || Some(vec![NewEntry::by(Kind::Refused, &click.sender.user_id, data.clone())]);
         match self.decide.cases.commit(incident, now, |_| entry()).await {
             Ok(_) | Err(CaseError::NotFound(_)) => Ok(()),
             Err(error) => Err(error.into()),
@@ -103,9 +105,9 @@ impl Callback<'_> {
     }
 
     /// Takes the buttons away and names who decided. The decision stands whether or not Slack takes this.
-    async fn show_decision(&self, incident: &IncidentId, click: &Interaction, choice: Choice) -> Result<(), StateError> {
+    async fn show_decision(&self, incident: &IncidentId, click: &Click, choice: Choice) -> Result<(), StateError> {
         let head: Head = self.decide.cases.head(incident).await?;
-        let card = messages::decided(&head, choice == Choice::Approve, &click.user_id);
+        let card = messages::decided(&head, choice == Choice::Approve, &click.sender.user_id);
         let shown = match (&head.slack, &click.response_url) {
             (Some(at @ SlackMessage { ts: Some(_), .. }), _) => self.channel.update(at, &card).await,
             (_, Some(url)) => self.channel.replace(url, &card).await,
@@ -117,7 +119,7 @@ impl Callback<'_> {
         Ok(())
     }
 
-    async fn whisper(&self, click: &Interaction, notice: &Notice) {
+    async fn whisper(&self, click: &Click, notice: &Notice) {
         let Some(url) = &click.response_url else { return };
         if let Err(error) = self.channel.whisper(url, notice).await {
             tracing::warn!(reason = %error, "a click could not be answered");

@@ -6,8 +6,7 @@ use cordon_core::incident::{Head, Outcome};
 use cordon_core::{Level, Route};
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::card::{Decider, Failure, Report, StepLine, StepState as Shown, Times, Verdict};
-use cordon_slack::{Card, Message, RuleLine, Severity};
-use jiff::Timestamp;
+use cordon_slack::{Card, Message, Question, RuleLine, Severity};
 use serde_json::{Value, json};
 
 use crate::cases::{Approval, Vote};
@@ -19,8 +18,19 @@ const SUBJECT_MAX_CHARS: usize = 100;
 
 /// The card with buttons.
 #[must_use]
-pub fn asking(head: &Head, deadline: Timestamp) -> Message {
-    Card { deadline: Some(deadline), ..card(head) }.asking()
+pub fn asking(head: &Head, approval: &Approval) -> Message {
+    card(head).asking(&question(approval))
+}
+
+/// How the question stands, as the table has it.
+fn question(approval: &Approval) -> Question {
+    Question { deadline: Some(approval.deadline), ..Question::default() }
+}
+
+/// Who decided: a Slack member by the id, an AWS principal by the ARN.
+#[must_use]
+pub fn decider(by: &str) -> Decider {
+    if by.starts_with("arn:") { Decider::Principal(by.to_owned()) } else { Decider::Slack { user_id: by.to_owned(), name: None } }
 }
 
 #[must_use]
@@ -45,8 +55,14 @@ pub fn needs_person(head: &Head) -> Message {
 
 /// The card while the approved remedies are being applied, or after a denial.
 #[must_use]
-pub fn decided(head: &Head, approved: bool, user: &str) -> Message {
-    card(head).decided(approved, &Decider::Slack { user_id: user.to_owned(), name: None })
+pub fn decided(head: &Head, approved: bool, by: &str) -> Message {
+    card(head).decided(approved, &decider(by))
+}
+
+/// A few sentences about an incident, for its thread or for another channel.
+#[must_use]
+pub fn note(head: &Head, prose: &str) -> Message {
+    card(head).note(prose)
 }
 
 /// The card at its end.
@@ -63,9 +79,7 @@ pub fn outcome(head: &Head, outcome: Outcome, steps: &[Option<StepRecord>], appr
         Outcome::NeedsPerson => Verdict::NeedsPerson,
     };
     let decided_by = match approval {
-        Some(approval) if matches!(approval.vote, Vote::Approved | Vote::Denied) => {
-            approval.by.clone().map(|user_id| Decider::Slack { user_id, name: None })
-        }
+        Some(approval) if matches!(approval.vote, Vote::Approved | Vote::Denied) => approval.by.as_deref().map(decider),
         Some(_) => None,
         None => head.decision.as_ref().filter(|decision| decision.route == Route::Act).map(|_| Decider::Configuration),
     };
@@ -117,7 +131,6 @@ fn card(head: &Head) -> Card {
         undo: head.plan.undo(),
         by_hand: head.plan.by_hand.clone(),
         exceptions_checked: head.exceptions_checked.clone(),
-        deadline: None,
         execution_url: execution_url(&head.execution),
         dry_run: decision.is_some_and(|decision| decision.dry_run),
         approved_for_remediation: decision.is_some_and(|decision| decision.approved_for_remediation),

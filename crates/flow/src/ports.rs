@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
 use cordon_respond::IamError;
-use cordon_slack::{Message, Notice, Secret};
+use cordon_slack::{Message, Modal, Notice, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -87,12 +87,20 @@ pub trait Publisher: Send + Sync {
 #[async_trait]
 pub trait Channel: Send + Sync {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError>;
+    /// Posts into a channel by its id instead of the secret's. An incoming webhook has one channel only and refuses.
+    async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError>;
+    /// Posts into the thread of a message. A message without `ts` has none: refused.
+    async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError>;
     /// Replaces a posted message. A message without `ts` cannot be replaced: a new one is posted.
     async fn update(&self, at: &SlackMessage, message: &Message) -> Result<(), DeliveryError>;
     /// Answers a click so that only the person who clicked sees it.
     async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
     /// Replaces the message that was clicked on, where it cannot be replaced by its id.
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+    /// Opens a dialog for the click that brought the trigger. Needs a bot token.
+    async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError>;
+    /// The ids of a user group's members. Needs a bot token; asked at most once a decision, so not kept here.
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError>;
 }
 
 /// Managed policies of an account.

@@ -58,7 +58,7 @@ impl Wait<'_> {
         if head.slack.is_some() {
             return Ok(());
         }
-        let posted = channel.post(&messages::asking(&head, deadline)).await;
+        let posted = channel.post(&messages::asking(&head, &approval)).await;
         self.cases
             .commit(id, self.clock.now(), |head| match &posted {
                 Ok(message) => {

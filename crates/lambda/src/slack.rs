@@ -7,7 +7,7 @@ use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, DeliveryError};
 use cordon_slack::client::{Reply, SlackClient, SlackError};
 use cordon_slack::secret::{Delivery, SlackSecret};
-use cordon_slack::{Message, Notice, Secret};
+use cordon_slack::{Message, Modal, Notice, Secret};
 
 use crate::Settings;
 
@@ -68,14 +68,25 @@ impl SlackChannel {
 impl Channel for SlackChannel {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
         match &self.secret.delivery {
-            Delivery::Bot { channel, .. } => {
-                let posted = self.client.post_message(channel, message, None).await.map_err(failed)?;
-                Ok(SlackMessage { channel: posted.channel, ts: Some(posted.ts) })
-            }
+            Delivery::Bot { channel, .. } => self.post_in(channel, message, None).await,
             Delivery::Webhook { url } => {
                 self.client.post_webhook(url, message).await.map_err(failed)?;
                 Ok(SlackMessage { channel: "webhook".to_owned(), ts: None })
             }
+        }
+    }
+
+    async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        match &self.secret.delivery {
+            Delivery::Bot { .. } => self.post_in(channel, message, None).await,
+            Delivery::Webhook { .. } => Err(only_with_a_token("a webhook posts into its own channel only")),
+        }
+    }
+
+    async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        match &under.ts {
+            Some(ts) => self.post_in(&under.channel, message, Some(ts)).await,
+            None => Err(only_with_a_token("a message of a webhook has no thread")),
         }
     }
 
@@ -93,6 +104,25 @@ impl Channel for SlackChannel {
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError> {
         self.client.respond(response_url, Reply::Replace(message)).await.map_err(failed)
     }
+
+    async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
+        self.client.open_view(trigger_id, modal).await.map_err(failed)
+    }
+
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
+        self.client.users_in_group(group).await.map_err(failed)
+    }
+}
+
+impl SlackChannel {
+    async fn post_in(&self, channel: &str, message: &Message, thread: Option<&str>) -> Result<SlackMessage, DeliveryError> {
+        let posted = self.client.post_message(channel, message, thread).await.map_err(failed)?;
+        Ok(SlackMessage { channel: posted.channel, ts: Some(posted.ts) })
+    }
+}
+
+fn only_with_a_token(why: &str) -> DeliveryError {
+    DeliveryError { message: format!("{why}; put a bot token into the Slack secret for this") }
 }
 
 fn failed(error: SlackError) -> DeliveryError {

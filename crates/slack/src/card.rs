@@ -110,13 +110,24 @@ pub struct Card {
     pub by_hand: Vec<String>,
     /// Exceptions that were looked at, and why each does or does not apply. Sentences.
     pub exceptions_checked: Vec<String>,
-    pub deadline: Option<Timestamp>,
     /// The execution in the state machine's console.
     pub execution_url: Option<String>,
     pub dry_run: bool,
     pub approved_for_remediation: bool,
     /// One sentence.
     pub decision_reason: String,
+}
+
+/// How the question to people stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Question {
+    pub deadline: Option<Timestamp>,
+    /// How many different people have to approve; below two, nothing is said of it.
+    pub needed: usize,
+    /// Who has approved so far, where that is not enough yet.
+    pub approved_by: Vec<Decider>,
+    /// Who said that they are looking.
+    pub looking: Vec<Decider>,
 }
 
 /// A message as `chat.postMessage`, `chat.update` and a webhook take it.

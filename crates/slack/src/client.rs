@@ -18,6 +18,7 @@ use url::Url;
 
 use crate::blocks::{LimitError, validate};
 use crate::card::Message;
+use crate::modal::Modal;
 use crate::notice::Notice;
 use crate::secret::Secret;
 
@@ -75,6 +76,25 @@ pub enum Reply<'a> {
     Ephemeral(&'a Notice),
     /// Takes the place of the message that was clicked on.
     Replace(&'a Message),
+}
+
+/// What is sent, in the encoding that the method takes.
+#[derive(Clone, Copy)]
+enum Body<'a> {
+    Json(&'a Value),
+    Form(&'a [(&'a str, &'a str)]),
+}
+
+impl Body<'_> {
+    fn encoded(self) -> (&'static str, String) {
+        match self {
+            Self::Json(value) => ("application/json; charset=utf-8", value.to_string()),
+            Self::Form(pairs) => {
+                let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                ("application/x-www-form-urlencoded", form)
+            }
+        }
+    }
 }
 
 /// A client for one workspace.
@@ -163,7 +183,28 @@ impl SlackClient {
         self.hook("response_url", url, &body).await
     }
 
+    /// Opens a dialog for the click that brought the trigger, within three seconds of it.
+    pub async fn open_view(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), SlackError> {
+        let view = modal.to_view();
+        crate::modal::validate(&view)?;
+        self.api("views.open", &json!({"trigger_id": trigger_id.expose(), "view": view})).await.map(drop)
+    }
+
+    /// The members of a user group. Needs the scope `usergroups:read`.
+    pub async fn users_in_group(&self, group: &str) -> Result<Vec<String>, SlackError> {
+        let call = "usergroups.users.list";
+        // A method that reads takes no JSON.
+        let answer = self.answered(call, Body::Form(&[("usergroup", group)])).await?;
+        let users = answer.get("users").and_then(Value::as_array);
+        let users = users.ok_or(SlackError::Unreadable { call, status: StatusCode::OK.as_u16() })?;
+        Ok(users.iter().filter_map(Value::as_str).map(str::to_owned).collect())
+    }
+
     async fn api(&self, call: &'static str, body: &Value) -> Result<Value, SlackError> {
+        self.answered(call, Body::Json(body)).await
+    }
+
+    async fn answered(&self, call: &'static str, body: Body<'_>) -> Result<Value, SlackError> {
         let token = self.token.as_ref().ok_or(SlackError::NoToken { call })?;
         let url = address::method(&self.base, call);
         let (status, bytes) = self.send(call, url, Some(token), body).await?;
@@ -181,7 +222,7 @@ impl SlackClient {
 
     /// A webhook's answer is a word, not JSON; a `response_url` answers `{"ok":true}` or the word `ok`.
     async fn hook(&self, call: &'static str, url: Url, body: &Value) -> Result<(), SlackError> {
-        let (status, bytes) = self.send(call, url, None, body).await?;
+        let (status, bytes) = self.send(call, url, None, Body::Json(body)).await?;
         let answer: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
         let named = answer.get("error").and_then(Value::as_str);
         if status.is_success() && answer.get("ok").and_then(Value::as_bool) != Some(false) {
@@ -196,7 +237,7 @@ impl SlackClient {
         call: &'static str,
         url: Url,
         token: Option<&Secret>,
-        body: &Value,
+        body: Body<'_>,
     ) -> Result<(StatusCode, Vec<u8>), SlackError> {
         match self.send_once(call, url.clone(), token, body).await {
             Err(SlackError::RateLimited { retry_after_s, .. })
@@ -215,14 +256,10 @@ impl SlackClient {
         call: &'static str,
         url: Url,
         token: Option<&Secret>,
-        body: &Value,
+        body: Body<'_>,
     ) -> Result<(StatusCode, Vec<u8>), SlackError> {
-        let mut request = self
-            .http
-            .post(url)
-            .timeout(self.timeout)
-            .header(CONTENT_TYPE, "application/json; charset=utf-8")
-            .body(body.to_string());
+        let (kind, text) = body.encoded();
+        let mut request = self.http.post(url).timeout(self.timeout).header(CONTENT_TYPE, kind).body(text);
         if let Some(token) = token {
             request = request.bearer_auth(token.expose());
         }

@@ -8,15 +8,17 @@ pub mod blocks;
 pub mod card;
 pub mod client;
 pub mod interaction;
+pub mod modal;
 pub mod notice;
 pub mod secret;
 pub mod signature;
 pub mod text;
 
 pub use blocks::{LimitError, validate};
-pub use card::{Card, Decider, Failure, Message, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict};
+pub use card::{Card, Decider, Failure, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict};
 pub use client::{Posted, Reply, SlackClient, SlackError};
-pub use interaction::{Action, Interaction, InteractionError};
+pub use interaction::{Action, Click, Interaction, InteractionError, Sender, Submission};
+pub use modal::{Modal, ModalKind};
 pub use notice::Notice;
 pub use secret::{Delivery, Secret, SecretError, SlackSecret};
 pub use signature::{SignatureError, sign, verify};
@@ -25,3 +27,9 @@ pub use signature::{SignatureError, sign, verify};
 pub const APPROVE: &str = "cordon_approve";
 /// The `action_id` of the button that denies.
 pub const DENY: &str = "cordon_deny";
+/// The `action_id` of the button that takes an incident on without deciding it.
+pub const LOOKING: &str = "cordon_looking";
+/// The `action_id` of the button that takes the changes back.
+pub const UNDO: &str = "cordon_undo";
+/// The `action_id` of the button that approves past the quorum.
+pub const BREAK_GLASS: &str = "cordon_break_glass";

@@ -21,7 +21,7 @@ use cordon_flow::ports::{
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
-use cordon_slack::{Message, Notice, Secret};
+use cordon_slack::{Message, Modal, Notice, Secret};
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -95,7 +95,14 @@ impl Store for FakeStore {
 #[derive(Default)]
 pub struct Heard {
     pub posts: Mutex<Vec<Message>>,
+    /// Posts into a channel that was named, and which.
+    pub posts_elsewhere: Mutex<Vec<(String, Message)>>,
+    /// Replies in a thread: the `ts` above, and what was said.
+    pub replies: Mutex<Vec<(String, Message)>>,
     pub updates: Mutex<Vec<Message>>,
+    pub modals: Mutex<Vec<Modal>>,
+    /// The user groups that there are.
+    pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
     pub completed: Mutex<Vec<(String, Value)>>,
@@ -134,6 +141,33 @@ impl Channel for Heard {
     async fn replace(&self, _url: &Secret, message: &Message) -> Result<(), DeliveryError> {
         self.updates.lock().unwrap().push(message.clone());
         Ok(())
+    }
+
+    async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let mut posts = self.posts_elsewhere.lock().unwrap();
+        posts.push((channel.to_owned(), message.clone()));
+        Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+    }
+
+    async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
+        let mut replies = self.replies.lock().unwrap();
+        replies.push((ts.clone(), message.clone()));
+        Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+    }
+
+    async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        self.modals.lock().unwrap().push(modal.clone());
+        Ok(())
+    }
+
+    async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        let groups = self.groups.lock().unwrap();
+        groups.get(group).cloned().ok_or_else(|| DeliveryError { message: "no_such_subteam".to_owned() })
     }
 }
 

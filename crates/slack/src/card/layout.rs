@@ -14,7 +14,7 @@ use crate::{APPROVE, DENY};
 #[cfg(test)]
 pub(super) const MAX_MESSAGE: usize = 13_000;
 
-const LEAD: usize = 800;
+const LEAD: usize = 600;
 const VALUE: usize = 250;
 const AGENT: usize = 200;
 const REQUEST: usize = 700;
@@ -163,6 +163,16 @@ impl Card {
             plain(&self.incident, 80),
         );
         unformatted(&said, NOTIFICATION)
+    }
+
+    /// Which incident a message without a card is about.
+    pub(super) fn named(&self) -> String {
+        format!("{} Incident {}", self.severity.marker(), code(&self.incident, 80))
+    }
+
+    /// The same where nothing is formatted.
+    pub(super) fn spoken_name(&self) -> String {
+        format!("Incident {}.", plain(&self.incident, 80))
     }
 
     /// A command of the `cordon` tool on this incident, to be copied.

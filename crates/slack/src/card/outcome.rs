@@ -80,7 +80,7 @@ impl Decider {
     pub(super) fn marked_up(&self) -> String {
         match self {
             Self::Slack { user_id, .. } => mention(user_id),
-            Self::Principal(arn) => code(arn, 250),
+            Self::Principal(arn) => code(arn, 120),
             Self::Configuration => "the configuration".to_owned(),
         }
     }
@@ -90,7 +90,7 @@ impl Decider {
         match self {
             Self::Slack { user_id, name: Some(name) } => format!("{} ({})", plain(name, 80), plain(user_id, 40)),
             Self::Slack { user_id, name: None } => plain(user_id, 40),
-            Self::Principal(arn) => plain(arn, 250),
+            Self::Principal(arn) => plain(arn, 120),
             Self::Configuration => "the configuration".to_owned(),
         }
     }

@@ -1,18 +1,23 @@
 //! The card while the incident is open, and where nobody is asked: asking, decided, acting, alert, exempt, needs a person.
 
 use super::layout::{counted, lead, local, utc, with_full_stop};
-use super::{Card, Decider, Message};
+use super::{Card, Decider, Message, Question};
 use crate::blocks::Block;
+use crate::text::{sentence, unformatted};
 
 impl Card {
     /// Puts the incident to a person: the plan, how it is undone, and the buttons.
-    pub fn asking(&self) -> Message {
+    pub fn asking(&self, question: &Question) -> Message {
         let mut first = lead(
             "Decide: contain this, or leave it?",
             "Nothing has been changed yet. Approve makes the calls below. Deny changes nothing and closes the incident.",
         );
-        if let Some(deadline) = self.deadline {
+        if let Some(deadline) = question.deadline {
             first.push_str(&format!(" Answer before {}.", local(deadline)));
+        }
+        if let Some(standing) = question.standing(Decider::marked_up) {
+            first.push('\n');
+            first.push_str(&standing);
         }
         let mut blocks = self.opening(first);
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
@@ -22,8 +27,9 @@ impl Card {
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
         blocks.extend([self.buttons(), self.footer()]);
-        let by = self.deadline.map(|deadline| format!(" before {}", utc(deadline))).unwrap_or_default();
-        self.message(&format!("Approve or deny{by}. Nothing has been changed yet."), blocks)
+        let by = question.deadline.map(|deadline| format!(" before {}", utc(deadline))).unwrap_or_default();
+        let standing = question.standing(Decider::spoken).map(|said| format!(" {said}")).unwrap_or_default();
+        self.message(&format!("Approve or deny{by}. Nothing has been changed yet.{standing}"), blocks)
     }
 
     /// The asking card after the click that counted, while its calls are being made: the buttons are gone.
@@ -85,6 +91,16 @@ impl Card {
         self.message(&format!("Exempt, and nothing was changed: {reason}"), blocks)
     }
 
+    /// A few sentences of ours about the incident: below its card, or in another channel. Values in them stand in backticks.
+    pub fn note(&self, prose: &str) -> Message {
+        let prose = if prose.trim().is_empty() { "There is news of this incident." } else { prose };
+        let blocks = [Block::Section(sentence(prose, NOTE)), Block::Context(vec![self.named()])];
+        Message {
+            text: unformatted(&format!("{} {}", with_full_stop(prose), self.spoken_name()), NOTE),
+            blocks: blocks.iter().map(Block::to_value).collect(),
+        }
+    }
+
     /// Says that Cordon could not judge this or must not touch it, and what a person should do.
     pub fn needs_person(&self) -> Message {
         let reason = with_full_stop(&self.decision_reason);
@@ -94,4 +110,34 @@ impl Card {
         blocks.push(self.footer());
         self.message(&format!("A person must look: {reason}"), blocks)
     }
+}
+
+/// The longest note.
+const NOTE: usize = 1_500;
+/// Names in a row; the rest is counted.
+const NAMED: usize = 3;
+
+impl Question {
+    /// Who has approved so far, how many that takes, and who is looking.
+    fn standing(&self, name: fn(&Decider) -> String) -> Option<String> {
+        let mut said = Vec::new();
+        if self.needed > 1 || !self.approved_by.is_empty() {
+            let of = format!("{} of {} approvals", self.approved_by.len(), self.needed.max(1));
+            said.push(match names(&self.approved_by, name) {
+                Some(by) => format!("{of} so far, by {by}."),
+                None => format!("{of} so far."),
+            });
+        }
+        said.extend(names(&self.looking, name).map(|who| format!("Looking: {who}.")));
+        (!said.is_empty()).then(|| said.join(" "))
+    }
+}
+
+fn names(people: &[Decider], name: fn(&Decider) -> String) -> Option<String> {
+    let mut named: Vec<String> = people.iter().take(NAMED).map(name).collect();
+    let more = people.len().saturating_sub(NAMED);
+    if more > 0 {
+        named.push(format!("{more} more"));
+    }
+    (!named.is_empty()).then(|| named.join(", "))
 }

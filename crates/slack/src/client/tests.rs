@@ -42,7 +42,7 @@ fn rate_limited(seconds: &str) -> Answer {
 
 async fn handle(State(server): State<Server>, uri: Uri, headers: HeaderMap, body: Bytes) -> impl IntoResponse {
     let authorization = headers.get("authorization").map(|value| value.to_str().unwrap().to_owned());
-    let body = serde_json::from_slice(&body).unwrap();
+    let body = serde_json::from_slice(&body).unwrap_or_else(|_| json!({"form": String::from_utf8_lossy(&body)}));
     server.seen.lock().unwrap().push(Request { path: uri.path().to_owned(), authorization, body });
     let next = server.answers.lock().unwrap().pop_front();
     let next = next.unwrap_or_else(|| answer(200, r#"{"ok":true,"channel":"C1","ts":"1.2"}"#));
@@ -216,4 +216,27 @@ async fn without_a_token_only_hooks_work_and_nothing_prints_the_token() {
 #[test]
 fn a_client_is_built_without_anybody_having_installed_a_tls_provider() {
     assert!(SlackClient::new(SLACK_API_URL, None).is_ok());
+}
+
+#[tokio::test]
+async fn a_dialog_is_opened_with_the_trigger_of_the_click() {
+    let (client, server, _) = talking([answer(200, r#"{"ok":true,"view":{"id":"V1"}}"#)]).await;
+    let modal = Modal { kind: crate::ModalKind::Deny, incident: "inc-1".into(), subject: "user x".into() };
+    client.open_view(&Secret::new("1.2.abc"), &modal).await.unwrap();
+    let seen = server.seen.lock().unwrap()[0].clone();
+    assert_eq!(seen.path, "/api/views.open");
+    assert_eq!((&seen.body["trigger_id"], &seen.body["view"]["type"]), (&json!("1.2.abc"), &json!("modal")));
+    let (client, _, _) = talking([answer(200, r#"{"ok":false,"error":"expired_trigger_id"}"#)]).await;
+    let refused = client.open_view(&Secret::new("1.2.HUNTER2"), &modal).await.unwrap_err();
+    assert_eq!(refused.to_string(), "Slack refused `views.open`: expired_trigger_id");
+}
+
+#[tokio::test]
+async fn the_members_of_a_group_are_asked_for_as_a_form() {
+    let (client, server, _) = talking([answer(200, r#"{"ok":true,"users":["U1","W2",7]}"#)]).await;
+    assert_eq!(client.users_in_group("S0GROUP").await.unwrap(), ["U1", "W2"]);
+    let seen = server.seen.lock().unwrap()[0].clone();
+    assert_eq!((seen.path.as_str(), &seen.body["form"]), ("/api/usergroups.users.list", &json!("usergroup=S0GROUP")));
+    let (client, _, _) = talking([answer(200, r#"{"ok":true}"#)]).await;
+    assert!(matches!(client.users_in_group("S0GROUP").await, Err(SlackError::Unreadable { .. })));
 }

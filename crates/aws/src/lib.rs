@@ -13,4 +13,4 @@ pub use clock::SystemClock;
 pub use iam::SdkIam;
 pub use publish::Topic;
 pub use table::Table;
-pub use tasks::StepFunctions;
+pub use tasks::{StateMachine, StepFunctions};

@@ -21,7 +21,11 @@ impl Topic {
 #[async_trait]
 impl Publisher for Topic {
     async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError> {
-        let sent = self.client.publish().topic_arn(&self.arn).subject(subject).message(message.to_string()).send().await;
+        self.publish_to(&self.arn, subject, message).await
+    }
+
+    async fn publish_to(&self, topic: &str, subject: &str, message: &Value) -> Result<(), DeliveryError> {
+        let sent = self.client.publish().topic_arn(topic).subject(subject).message(message.to_string()).send().await;
         sent.map(|_| ())
             .map_err(|error| DeliveryError { message: format!("SNS refused the alert: {}", DisplayErrorContext(error)) })
     }

@@ -143,6 +143,23 @@ pub struct Looking {
     pub at: Timestamp,
 }
 
+/// An approval of one person, where more were wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenGlass {
+    pub by: String,
+    pub reason: String,
+    /// Who was not waited for.
+    pub skipped: Vec<Skipped>,
+}
+
+/// An approver, or a group of them, whose word was not waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// `U…`, `W…`, or `S…` for a user group.
+    pub slack_id: String,
+    pub name: String,
+}
+
 /// What an event comes to, before it is an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -205,9 +222,8 @@ pub struct Head {
     pub looking: Option<Looking>,
     #[serde(default)]
     pub escalated_at: Option<Timestamp>,
-    /// One person approved where more were wanted: why.
     #[serde(default)]
-    pub break_glass: Option<String>,
+    pub break_glass: Option<BrokenGlass>,
     /// How many later events of the same case joined.
     #[serde(default)]
     pub merged: u32,

@@ -2,6 +2,7 @@
 //!
 //! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
 
+pub mod approver;
 pub mod callback;
 pub mod cases;
 pub mod check;
@@ -9,6 +10,7 @@ pub mod classify;
 pub mod decide;
 pub mod messages;
 pub mod notify;
+mod part;
 pub mod ports;
 pub mod provenance;
 pub mod remediate;

@@ -3,11 +3,13 @@
 //! A channel that does not take the message never stops an incident: what could not be delivered stands on the timeline. Only
 //! where every configured channel failed is the state itself retried, because then nobody would know.
 
+mod call;
+
 use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError};
 use cordon_core::incident::{Head, Outcome, SlackMessage, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{IncidentId, Level};
+use cordon_core::{EventId, IncidentId, Level, config};
 use cordon_respond::runner::StepRecord;
 use cordon_slack::Message;
 use serde_json::json;
@@ -23,6 +25,8 @@ pub struct Notify<'a> {
     pub channel: Option<&'a dyn Channel>,
     /// Alerts and exemptions below this level are not posted to Slack.
     pub slack_min_level: Level,
+    /// Who is called where nobody answers.
+    pub approval: &'a config::Approval,
     pub clock: &'a dyn Clock,
 }
 
@@ -48,8 +52,16 @@ impl Notify<'_> {
             NotifyInput::NeedsPerson { incident } => {
                 self.tell(&incident, "needs_person", |head| InSlack::Post(Box::new(messages::needs_person(head)))).await
             }
+            NotifyInput::Containing { incident } => self.tell(&incident, "containing", |_| InSlack::Nothing).await,
+            NotifyInput::Escalated { incident } => self.escalated(&incident).await,
+            NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
+            NotifyInput::Undone { incident } => self.undone(&incident).await,
             NotifyInput::Outcome { incident, outcome } => self.close(&incident, outcome).await,
-            NotifyInput::Failure { incident, execution, state, error, cause } => {
+            NotifyInput::Failure { incident, event, execution, state, error, cause } => {
+                let incident = match incident {
+                    Some(incident) => Some(incident),
+                    None => self.opened_before_it_failed(event.as_deref(), &execution).await,
+                };
                 self.failure(incident.as_ref(), &execution, &state, &error, &cause).await
             }
         }
@@ -114,8 +126,8 @@ impl Notify<'_> {
                 Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
             })
             .await?;
-        // Of these, people have heard a moment ago, in the same words.
-        if matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) {
+        // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
+        if matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none() {
             return Ok(NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped });
         }
         let (subject, alert) = messages::structured(&head, "outcome");
@@ -146,6 +158,15 @@ impl Notify<'_> {
         Ok(match &head.slack {
             Some(message) => channel.update(message, &card).await,
             None => channel.post(&card).await.map(|_| ()),
+        })
+    }
+
+    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
+    async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
+        let event: EventId = event?.parse().ok()?;
+        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
+            None
         })
     }
 

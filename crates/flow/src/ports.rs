@@ -81,6 +81,8 @@ pub struct DeliveryError {
 pub trait Publisher: Send + Sync {
     /// `subject` is at most 100 printable ASCII characters.
     async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError>;
+    /// Publishes to a topic by its ARN instead of the deployment's own.
+    async fn publish_to(&self, topic: &str, subject: &str, message: &Value) -> Result<(), DeliveryError>;
 }
 
 /// Slack, by bot token or incoming webhook.
@@ -122,6 +124,13 @@ pub enum Completion {
 #[async_trait]
 pub trait Tasks: Send + Sync {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError>;
+}
+
+/// Starts executions of our own state machine.
+#[async_trait]
+pub trait Executions: Send + Sync {
+    /// The same name with the same input starts one execution, however often it is asked for.
+    async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError>;
 }
 
 impl From<StoreError> for StateError {

@@ -38,6 +38,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             publisher: &app.topic,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             slack_min_level: app.config.notifications.slack_min_level,
+            approval: &app.config.approval,
             clock: &SystemClock,
         };
         notify.run(input).await

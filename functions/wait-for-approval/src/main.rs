@@ -2,24 +2,28 @@
 
 use cordon_aws::{StepFunctions, SystemClock, Table};
 use cordon_contract::{StateError, WaitInput};
+use cordon_core::Config;
 use cordon_flow::Cases;
 use cordon_flow::ports::Channel;
 use cordon_flow::wait::Wait;
-use cordon_lambda::Settings;
 use cordon_lambda::slack::{self, SlackChannel};
+use cordon_lambda::{Settings, bundle};
 
 struct App {
     table: Table,
+    config: Config,
     slack: Option<SlackChannel>,
     tasks: StepFunctions,
 }
 
 async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
+    let config = bundle::config(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        config,
         slack,
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
     })
@@ -31,6 +35,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::serve(start, async |app: &App, input: WaitInput| {
         let wait = Wait {
             cases: Cases::new(&app.table),
+            config: &app.config,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             tasks: &app.tasks,
             clock: &SystemClock,

@@ -16,9 +16,10 @@ use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
-    Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
+    Channel, Clock, Completion, Condition, DeliveryError, Executions, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
 };
 use cordon_flow::remediate::Remediate;
+use cordon_flow::undo::AskUndo;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};
@@ -105,6 +106,10 @@ pub struct Heard {
     pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
+    /// What was published to a topic that was named, and which.
+    pub published_elsewhere: Mutex<Vec<(String, Value)>>,
+    /// The executions that were started: name and input.
+    pub started: Mutex<Vec<(String, Value)>>,
     pub completed: Mutex<Vec<(String, Value)>>,
     pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
@@ -178,6 +183,12 @@ impl Publisher for Heard {
         self.published.lock().unwrap().push((subject.to_owned(), message.clone()));
         Ok(())
     }
+
+    async fn publish_to(&self, topic: &str, _subject: &str, message: &Value) -> Result<(), DeliveryError> {
+        Self::answer(&self.sns_is_down)?;
+        self.published_elsewhere.lock().unwrap().push((topic.to_owned(), message.clone()));
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -198,6 +209,18 @@ impl Tasks for Heard {
         }
         completed.push((token.to_owned(), output.clone()));
         Ok(Completion::Delivered)
+    }
+}
+
+#[async_trait]
+impl Executions for Heard {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError> {
+        Self::answer(&self.tasks_are_down)?;
+        let mut started = self.started.lock().unwrap();
+        if !started.iter().any(|(known, _)| known == name) {
+            started.push((name.to_owned(), input.clone()));
+        }
+        Ok(())
     }
 }
 
@@ -329,16 +352,27 @@ impl World {
             publisher: &self.heard,
             channel: Some(&self.heard),
             slack_min_level: self.config.notifications.slack_min_level,
+            approval: &self.config.approval,
             clock: &self.clock,
         }
     }
 
     pub fn wait(&self) -> Wait<'_> {
-        Wait { cases: self.cases(), channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+        Wait { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
     }
 
     pub fn decide(&self) -> Decide<'_> {
-        Decide { cases: self.cases(), config: &self.config, tasks: &self.heard, clock: &self.clock }
+        Decide { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+    }
+
+    pub fn ask_undo(&self) -> AskUndo<'_> {
+        AskUndo {
+            cases: self.cases(),
+            config: &self.config,
+            channel: Some(&self.heard),
+            executions: &self.heard,
+            clock: &self.clock,
+        }
     }
 
     pub fn remediate(&self) -> Remediate<'_> {

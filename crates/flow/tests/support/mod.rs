@@ -38,11 +38,25 @@ pub struct FakeStore {
     items: Mutex<BTreeMap<Key, Value>>,
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
+    /// What the next read of a key finds instead: as it was before somebody else wrote.
+    stale: Mutex<Vec<(Key, Value)>>,
 }
 
 impl FakeStore {
     pub fn keys(&self) -> Vec<String> {
         self.items.lock().unwrap().keys().map(|key| format!("{}/{}", key.pk, key.sk)).collect()
+    }
+
+    /// An item as it stands, for [`FakeStore::read_before_others_wrote`].
+    pub fn item(&self, incident: &IncidentId, sk: &str) -> (Key, Value) {
+        let key = Key::new(format!("INCIDENT#{incident}"), sk);
+        let item = self.items.lock().unwrap().get(&key).cloned().unwrap();
+        (key, item)
+    }
+
+    /// The next read of the item finds it as it was: whoever reads it so will find, on writing, that somebody was first.
+    pub fn read_before_others_wrote(&self, item: (Key, Value)) {
+        self.stale.lock().unwrap().push(item);
     }
 
     fn holds(items: &BTreeMap<Key, Value>, write: &Write) -> bool {
@@ -57,6 +71,10 @@ impl FakeStore {
 #[async_trait]
 impl Store for FakeStore {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+        let mut stale = self.stale.lock().unwrap();
+        if let Some(found) = stale.iter().position(|(of, _)| of == key) {
+            return Ok(Some(stale.remove(found).1));
+        }
         Ok(self.items.lock().unwrap().get(key).cloned())
     }
 
@@ -111,6 +129,8 @@ pub struct Heard {
     /// The executions that were started: name and input.
     pub started: Mutex<Vec<(String, Value)>>,
     pub completed: Mutex<Vec<(String, Value)>>,
+    /// Tokens whose task has timed out.
+    pub gone: Mutex<Vec<String>>,
     pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
     pub sns_is_down: Mutex<bool>,
@@ -204,7 +224,7 @@ impl Tasks for Heard {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError> {
         Self::answer(&self.tasks_are_down)?;
         let mut completed = self.completed.lock().unwrap();
-        if completed.iter().any(|(known, _)| known == token) {
+        if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
             return Ok(Completion::Gone);
         }
         completed.push((token.to_owned(), output.clone()));

@@ -35,16 +35,18 @@ provider "aws" {
 module "cordon" {
   source = "../modules/cordon"
 
-  name                     = var.name
-  artifacts                = var.artifacts
-  mode                     = var.mode
-  remediation_scope        = var.remediation_scope
-  remediable_policy_arns   = var.remediable_policy_arns
-  event_bus                = var.event_bus
-  event_rule_state         = var.event_rule_state
-  approval_timeout_seconds = var.approval_timeout_seconds
-  alert_email              = var.alert_email
-  alert_topic_arns         = var.alert_topic_arns
-  log_retention_days       = var.log_retention_days
-  tracing                  = var.tracing
+  name                       = var.name
+  artifacts                  = var.artifacts
+  mode                       = var.mode
+  remediation_scope          = var.remediation_scope
+  remediable_policy_arns     = var.remediable_policy_arns
+  event_bus                  = var.event_bus
+  event_rule_state           = var.event_rule_state
+  approval_timeout_seconds   = var.approval_timeout_seconds
+  escalation_timeout_seconds = var.escalation_timeout_seconds
+  escalation_topic_arns      = var.escalation_topic_arns
+  alert_email                = var.alert_email
+  alert_topic_arns           = var.alert_topic_arns
+  log_retention_days         = var.log_retention_days
+  tracing                    = var.tracing
 }

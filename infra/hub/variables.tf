@@ -81,6 +81,18 @@ variable "approval_timeout_seconds" {
   default     = 14400
 }
 
+variable "escalation_timeout_seconds" {
+  description = "How long approvers have after more people were called."
+  type        = number
+  default     = 3600
+}
+
+variable "escalation_topic_arns" {
+  description = "The `topic` of `[approval.escalation]` in cordon.toml, so that it may be told."
+  type        = list(string)
+  default     = []
+}
+
 variable "alert_email" {
   description = "An address for alerts and alarms; null for none."
   type        = string

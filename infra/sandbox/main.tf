@@ -43,13 +43,15 @@ provider "aws" {
 module "cordon" {
   source = "../modules/cordon"
 
-  name                     = var.name
-  artifacts                = var.artifacts
-  mode                     = var.mode
-  slack_api_url            = var.slack_api_url
-  approval_timeout_seconds = var.approval_timeout_seconds
-  settle_seconds           = var.settle_seconds
-  log_level                = var.log_level
+  name                       = var.name
+  artifacts                  = var.artifacts
+  mode                       = var.mode
+  slack_api_url              = var.slack_api_url
+  approval_timeout_seconds   = var.approval_timeout_seconds
+  escalation_timeout_seconds = var.escalation_timeout_seconds
+  escalation_topic_arns      = var.escalation_topic_arns
+  settle_seconds             = var.settle_seconds
+  log_level                  = var.log_level
 
   # So that a sandbox can be taken away.
   deletion_protection  = false

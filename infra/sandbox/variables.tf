@@ -47,6 +47,18 @@ variable "approval_timeout_seconds" {
   default     = 900
 }
 
+variable "escalation_timeout_seconds" {
+  description = "How long approvers have after more people were called."
+  type        = number
+  default     = 300
+}
+
+variable "escalation_topic_arns" {
+  description = "Further topics that may be told where nobody answers."
+  type        = list(string)
+  default     = []
+}
+
 variable "settle_seconds" {
   description = "How long to wait before a change is verified. The emulator enforces at once."
   type        = number

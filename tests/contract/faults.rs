@@ -7,7 +7,7 @@ use crate::{readme_faults, sample, shape, ways};
 
 fn answers(machine: &Machine) -> Vec<String> {
     let classify = ways::astray(machine, "Classify", ways::of_classify());
-    classify.into_iter().chain(ways::astray(machine, "Verify", ways::of_verify())).collect()
+    classify.into_iter().chain(ways::astray(machine, "Verify", ways::answers_to(ways::Asked::Verify))).collect()
 }
 
 fn walk(machine: &Machine) -> Vec<String> {
@@ -81,6 +81,7 @@ fn a_timeout_that_is_missing_or_too_short_is_noticed() {
             ("Verify/TimeoutSeconds", json!(59), "a retry could run beside it"),
             ("WaitForApproval/TimeoutSeconds", Value::Null, "`WaitForApproval` needs `TimeoutSeconds`"),
             ("WaitForApproval/TimeoutSeconds", json!(60), "`WaitForApproval` must wait"),
+            ("WaitAfterEscalation/TimeoutSeconds", json!(4_711), "`${escalation_timeout_seconds}`"),
         ],
     );
 }
@@ -112,7 +113,8 @@ fn an_error_that_is_not_caught_or_not_recorded_is_noticed() {
             ("Verify/Retry/1", retrier("States.ALL"), "retries on `States.ALL`"),
             ("NotifyAlert/Catch/0/Next", json!("CloseAlerted"), "`NotifyAlert` must lead to `RecordFailure`"),
             ("NotifyActing/Catch/0/Next", json!("RecordFailure"), "`NotifyActing` must lead to `Remediate`"),
-            ("WaitForApproval/Catch/0/Next", json!("RecordFailure"), "must lead to `Expire`"),
+            ("WaitForApproval/Catch/0/Next", json!("RecordFailure"), "must lead to `Escalate`"),
+            ("WaitAfterEscalation/Catch/0/Next", json!("Escalate"), "must lead to `Expire`"),
             ("Verify/Catch/0/Assign/failure/cause", Value::Null, "must assign `failure`"),
         ],
     );
@@ -153,7 +155,8 @@ fn a_way_back_is_noticed() {
         [
             ("Contained?/Choices/2/Next", json!("Remediate"), "leads back to itself"),
             ("Contained?/Choices/1/Next", json!("Settle"), "leads back to itself"),
-            ("Decided?/Choices/2/Next", json!("WaitForApproval"), "leads back to itself"),
+            ("Escalated?/Choices/5/Next", json!("WaitForApproval"), "leads back to itself"),
+            ("Decided?/Choices/5/Next", json!("WaitAfterEscalation"), "leads back to itself"),
         ],
     );
 }

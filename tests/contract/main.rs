@@ -12,9 +12,10 @@ mod ways;
 use std::collections::BTreeSet;
 
 use cordon_contract::ErrorName;
-use cordon_tests::machine::{self, Machine};
+use cordon_tests::machine::{self, Machine, Run};
 use cordon_tests::repository;
 use serde_json::json;
+use ways::Asked;
 
 /// The definition of a sample deployment.
 fn sample() -> Machine {
@@ -83,7 +84,7 @@ fn choices_test_the_tag_of_an_answer_and_nothing_else() {
 }
 
 #[test]
-fn only_a_change_that_was_stripped_leads_back_and_only_to_settle() {
+fn only_a_change_that_was_stripped_and_somebody_who_is_looking_lead_back() {
     assert_none(shape::loops(&sample()));
 }
 
@@ -98,15 +99,54 @@ fn every_route_goes_its_own_way() {
 }
 
 #[test]
-fn a_decision_goes_the_same_way_by_the_callback_and_by_the_time_out() {
-    assert_none(ways::astray(&sample(), "WaitForApproval", ways::of_wait()));
-    assert_none(ways::astray(&sample(), "Expire", ways::of_wait()));
+fn a_decision_goes_the_same_way_by_the_callback_and_by_every_time_out() {
+    for state in ["WaitForApproval", "WaitAfterEscalation", "Expire"] {
+        assert_none(ways::astray(&sample(), state, ways::of_wait()));
+    }
+    assert_none(ways::astray(&sample(), "Escalate", ways::of_escalate()));
 }
 
 #[test]
 fn what_was_changed_is_always_verified_and_only_verify_decides_the_end() {
-    assert_none(ways::astray(&sample(), "Remediate", ways::of_apply()));
-    assert_none(ways::astray(&sample(), "Verify", ways::of_verify()));
+    assert_none(ways::astray(&sample(), "Remediate", ways::answers_to(Asked::Apply)));
+    assert_none(ways::astray(&sample(), "Verify", ways::answers_to(Asked::Verify)));
+}
+
+#[test]
+fn a_containment_that_goes_ahead_is_verified_and_asked_about_whether_it_holds_or_not() {
+    let settle = ways::answers_with(Asked::Apply, [("applied", "SettleContainment"), ("partial", "SettleContainment")]);
+    assert_none(ways::astray(&sample(), "Contain", settle));
+    let asked = ways::answers_with(
+        Asked::Verify,
+        [("contained", "NotifyAsked"), ("partial", "NotifyAsked"), ("again", "SettleContainment")],
+    );
+    assert_none(ways::astray(&sample(), "VerifyContainment", asked));
+}
+
+#[test]
+fn what_is_taken_back_ends_as_what_was_decided_and_what_is_not_as_partial() {
+    assert_none(ways::astray(&sample(), "RevertDenied", ways::answers_to(Asked::Revert)));
+    let expired = ways::answers_with(Asked::Revert, [("reverted", "CloseExpired")]);
+    assert_none(ways::astray(&sample(), "RevertExpired", expired));
+    assert_none(ways::astray(&sample(), "Undo", ways::answers_to(Asked::Undo)));
+}
+
+#[test]
+fn only_what_names_itself_an_undo_is_one_and_everything_else_is_an_event() {
+    let machine = sample();
+    let first = |input: serde_json::Value| {
+        let run = Run { state: machine.start().to_owned(), input, variables: serde_json::Map::new() };
+        machine.past_choices(run).unwrap_or_else(|fault| panic!("{fault}")).state
+    };
+    assert_eq!(first(json!({"cordon": "undo", "incident": ways::INCIDENT})), "Undo");
+    for event in [
+        json!({"source": "aws.iam", "detail": {"cordon": "undo", "incident": ways::INCIDENT}}),
+        json!({"source": "undo", "detail-type": "undo"}),
+        json!({"cordon": "undone"}),
+        json!({}),
+    ] {
+        assert_eq!(first(event), "Classify");
+    }
 }
 
 #[test]
@@ -128,13 +168,26 @@ fn on_every_way_through_the_machine_every_payload_is_one_that_its_function_can_r
 fn an_answer_that_nobody_knows_is_recorded_as_a_failure() {
     let machine = sample();
     let answer = json!({"outcome": "new", "route": "new", "decision": "new", "result": "new", "incident": ways::INCIDENT});
-    for state in ["Classify", "CheckExceptions", "WaitForApproval", "Expire", "Verify"] {
+    for state in [
+        "Classify",
+        "CheckExceptions",
+        "VerifyContainment",
+        "WaitForApproval",
+        "Escalate",
+        "WaitAfterEscalation",
+        "Expire",
+        "RevertDenied",
+        "RevertExpired",
+        "Verify",
+        "Undo",
+    ] {
         let run = machine.past_choices(machine.succeed(&ways::before(state), &answer).unwrap()).unwrap();
         assert_eq!(run.state, "UnexpectedAnswer", "after `{state}`");
         let run = machine.go_on(&run).unwrap().unwrap();
         assert_eq!(run.state, "RecordFailure");
         let payload = machine.payload(&run).unwrap();
         assert_eq!(payload["incident"], ways::INCIDENT);
+        assert_eq!(payload["state"], state, "the failure must name the state that answered");
         assert!(payload["cause"].as_str().unwrap().contains("new"), "the failure must quote the answer: {payload}");
         let end = machine.succeed(&run, &json!({"sns": "sent", "slack": "sent"})).unwrap();
         assert_eq!(end.state, "Failed");

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_contract::ErrorName;
-use cordon_tests::machine::{APPROVAL_TIMEOUT_SECONDS, Machine, Way};
+use cordon_tests::machine::{APPROVAL_TIMEOUT_SECONDS, ESCALATION_TIMEOUT_SECONDS, Machine, Way};
 use cordon_tests::{jsonata, repository};
 use serde_json::Value;
 
@@ -19,7 +19,15 @@ const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
-const MAY_FAIL: [&str; 3] = ["NotifyMerged", "NotifyAsked", "NotifyActing"];
+const MAY_FAIL: [&str; 6] =
+    ["NotifyMerged", "NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
+/// The states that wait for a person: how long, as the template says it, and where their time-out leads.
+const WAITS: [(&str, u32, &str, &str); 2] = [
+    ("WaitForApproval", APPROVAL_TIMEOUT_SECONDS, "approval_timeout_seconds", "Escalate"),
+    ("WaitAfterEscalation", ESCALATION_TIMEOUT_SECONDS, "escalation_timeout_seconds", "Expire"),
+];
+/// Where an execution begins: with an event, or with somebody's wish to undo.
+pub const START: &str = "Start?";
 /// Terraform's file with the functions' own timeouts.
 const FUNCTIONS: &str = "infra/modules/cordon/functions.tf";
 
@@ -103,8 +111,12 @@ pub fn timeouts(machine: &Machine) -> Vec<String> {
         };
         if Machine::waits_for_a_token(task) {
             let told = &task["Arguments"]["Payload"]["timeout_seconds"];
-            if seconds != u64::from(APPROVAL_TIMEOUT_SECONDS) || told.as_u64() != Some(seconds) {
-                faults.push(format!("`{name}` must wait, and tell its function that it waits, `${{approval_timeout_seconds}}`"));
+            match WAITS.iter().find(|(state, ..)| *state == name) {
+                Some((_, wanted, ..)) if seconds == u64::from(*wanted) && told.as_u64() == Some(seconds) => {}
+                Some((_, _, placeholder, _)) => {
+                    faults.push(format!("`{name}` must wait, and tell its function that it waits, `${{{placeholder}}}`"));
+                }
+                None => faults.push(format!("`{name}` waits for a person: say in WAITS how long, and what follows")),
             }
         } else {
             let function = machine.function(task).unwrap_or_default();
@@ -187,7 +199,9 @@ pub fn catchers(machine: &Machine) -> Vec<String> {
             }
             let target = catcher["Next"].as_str().unwrap_or_default();
             let wanted = match name {
-                _ if names == [TIMEOUT] && Machine::waits_for_a_token(task) => "Expire",
+                _ if names == [TIMEOUT] && Machine::waits_for_a_token(task) => {
+                    WAITS.iter().find(|(state, ..)| *state == name).map_or("Expire", |(.., next)| next)
+                }
                 "RecordFailure" => "Failed",
                 _ if MAY_FAIL.contains(&name) => task["Next"].as_str().unwrap_or_default(),
                 _ => "RecordFailure",
@@ -235,12 +249,15 @@ pub fn secrets(machine: &Machine) -> Vec<String> {
         for (place, expression) in found {
             let is_token = expression == "$states.context.Task.Token"
                 && place == "Arguments/Payload/task_token"
-                && name == "WaitForApproval";
+                && WAITS.iter().any(|(state, ..)| *state == name);
             let harmless = HARMLESS.iter().fold(expression.clone(), |rest, field| rest.replace(field, ""));
             if harmless.contains("$states.context") && !is_token {
                 faults.push(format!("`{name}` reads `{expression}` in {place}: the context holds the task token and the event. Only {HARMLESS:?} are harmless"));
             }
-            let is_event = name == "Classify" && place == "Arguments/Payload/event";
+            // The event's id alone leaves `Classify` where it fails: with it, an incident that it had opened is found.
+            let is_event = name == "Classify"
+                && (place == "Arguments/Payload/event"
+                    || place == "Catch/0/Assign/failure/event" && expression.contains("$states.input.detail.eventID"));
             if expression.contains("$states.input") && state["Type"] == "Task" && !is_event {
                 faults.push(format!("`{name}` hands on its input in {place}: states share the incident's id (`$incident`) and the table, nothing else"));
             }
@@ -266,7 +283,7 @@ fn tested_tag(condition: &str) -> Option<(&str, &str)> {
 }
 
 pub fn choices(machine: &Machine) -> Vec<String> {
-    const TAGS: [&str; 4] = ["outcome", "route", "decision", "result"];
+    const TAGS: [&str; 5] = ["cordon", "outcome", "route", "decision", "result"];
     let mut faults = Vec::new();
     for (name, choice) in machine.of_type("Choice") {
         let mut tags = BTreeSet::new();
@@ -289,7 +306,8 @@ pub fn choices(machine: &Machine) -> Vec<String> {
         if tags.len() != 1 {
             faults.push(format!("`{name}` must test one tag, not {}: an answer has one", tags.len()));
         }
-        if choice["Default"] != "UnexpectedAnswer" {
+        // Whatever asks for nothing else is an event.
+        if choice["Default"] != if name == START { "Classify" } else { "UnexpectedAnswer" } {
             faults
                 .push(format!("`{name}` must have `UnexpectedAnswer` as its `Default`: an unknown answer is never passed over"));
         }
@@ -297,13 +315,20 @@ pub fn choices(machine: &Machine) -> Vec<String> {
     faults
 }
 
-/// The one way back is from an `again` of `Verify` to `Settle`; `remediate` counts how often.
+/// The ways back: an `again` of a verification to its pause, which `remediate` counts, and one more wait where somebody was
+/// looking, which `wait-for-approval` gives once.
+const BACK: [(&str, &str, &str, &str); 3] = [
+    ("Contained?", "result", "again", "Settle"),
+    ("Holding?", "result", "again", "SettleContainment"),
+    ("Escalated?", "decision", "looking", "WaitForApproval"),
+];
+
 pub fn loops(machine: &Machine) -> Vec<String> {
     let back = |from: &str, to: &str| {
         let rules = machine.states().get(from).into_iter().flat_map(|state| items(state, "Choices"));
         let to_there: Vec<_> =
             rules.filter(|rule| rule["Next"] == to).filter_map(|rule| rule["Condition"].as_str().and_then(tested_tag)).collect();
-        from == "Contained?" && to == "Settle" && to_there == [("result", "again")]
+        BACK.iter().any(|(choice, tag, value, target)| *choice == from && *target == to && to_there == [(*tag, *value)])
     };
     let mut faults = Vec::new();
     for start in machine.states().keys() {
@@ -315,9 +340,8 @@ pub fn loops(machine: &Machine) -> Vec<String> {
                     continue;
                 }
                 if target == *start {
-                    faults.push(format!(
-                        "`{start}` leads back to itself through `{name}`: only `again` from `Verify` may lead back, to `Settle`"
-                    ));
+                    faults
+                        .push(format!("`{start}` leads back to itself through `{name}`: only what stands in BACK may lead back"));
                 } else if seen.insert(target.clone()) {
                     open.push(target);
                 }

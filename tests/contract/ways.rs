@@ -56,6 +56,7 @@ pub fn of_check() -> Result<Vec<Answer>, String> {
         Route::Exempt => (Route::Exempt, "NotifyExempt"),
         Route::Alert => (Route::Alert, "NotifyAlert"),
         Route::Ask => (Route::Ask, "NotifyAsked"),
+        Route::ContainThenAsk => (Route::ContainThenAsk, "NotifyContaining"),
         Route::Act => (Route::Act, "NotifyActing"),
     )
     .into_iter()
@@ -63,43 +64,73 @@ pub fn of_check() -> Result<Vec<Answer>, String> {
     .collect()
 }
 
+/// What `wait-for-approval` and the callback answer: the way after a wait or the last deadline, and after the first deadline.
+/// `None` where that is never answered.
+fn of_question() -> Vec<(WaitOutput, Option<&'static str>, Option<&'static str>)> {
+    let by = || "U0123ABCD".to_owned();
+    let both = |way: &'static str| (Some(way), Some(way));
+    let rows = variants!(WaitOutput:
+        WaitOutput::Approved { .. } => (WaitOutput::Approved { by: by() }, both("Remediate")),
+        WaitOutput::BreakGlass { .. } => (WaitOutput::BreakGlass { by: by() }, both("NotifyBreakGlass")),
+        WaitOutput::Rehearsed { .. } => (WaitOutput::Rehearsed { by: by() }, both("CloseAlerted")),
+        WaitOutput::Denied { .. } => (WaitOutput::Denied { by: by() }, both("CloseDenied")),
+        WaitOutput::DeniedContained { .. } => (WaitOutput::DeniedContained { by: by() }, both("RevertDenied")),
+        WaitOutput::Expired => (WaitOutput::Expired, (Some("CloseExpired"), None)),
+        WaitOutput::ExpiredContained => (WaitOutput::ExpiredContained, (Some("RevertExpired"), None)),
+        WaitOutput::Contain => (WaitOutput::Contain, (Some("Remediate"), None)),
+        WaitOutput::Escalate => (WaitOutput::Escalate, (None, Some("NotifyEscalated"))),
+        WaitOutput::Looking => (WaitOutput::Looking, (None, Some("WaitForApproval"))),
+    );
+    rows.into_iter().map(|(answer, (last, first))| (answer, last, first)).collect()
+}
+
 /// Of the callback, and of `Expire`, which both can say what was decided in time.
 pub fn of_wait() -> Result<Vec<Answer>, String> {
-    let by = || "U0123ABCD".to_owned();
-    variants!(WaitOutput:
-        WaitOutput::Approved { .. } => (WaitOutput::Approved { by: by() }, "Remediate"),
-        WaitOutput::Denied { .. } => (WaitOutput::Denied { by: by() }, "CloseDenied"),
-        WaitOutput::Expired => (WaitOutput::Expired, "CloseExpired"),
-    )
-    .into_iter()
-    .map(|(answer, way)| Ok((wire(answer)?, way)))
-    .collect()
+    let ways = of_question().into_iter().filter_map(|(answer, way, _)| Some((answer, way?)));
+    ways.map(|(answer, way)| Ok((wire(answer)?, way))).collect()
 }
 
-/// What `remediate` answers: the way after an `apply`, and after a `verify`. `None` where it never answers so.
-fn of_remediate() -> Vec<(RemediateOutput, Option<&'static str>, Option<&'static str>)> {
+/// Of `Escalate`.
+pub fn of_escalate() -> Result<Vec<Answer>, String> {
+    let ways = of_question().into_iter().filter_map(|(answer, _, way)| Some((answer, way?)));
+    ways.map(|(answer, way)| Ok((wire(answer)?, way))).collect()
+}
+
+/// What `remediate` may be asked.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    Apply,
+    Verify,
+    Revert,
+    Undo,
+}
+
+/// What `remediate` answers to whom, and the way from there.
+fn of_remediate() -> Vec<(RemediateOutput, Vec<(Asked, &'static str)>)> {
+    use Asked::{Apply, Revert, Undo, Verify};
     variants!(RemediateOutput:
-        RemediateOutput::Applied => (RemediateOutput::Applied, Some("Settle"), None),
-        RemediateOutput::Partial => (RemediateOutput::Partial, Some("Settle"), Some("ClosePartial")),
-        RemediateOutput::Contained => (RemediateOutput::Contained, None, Some("CloseContained")),
-        RemediateOutput::Again => (RemediateOutput::Again, None, Some("Settle")),
+        RemediateOutput::Applied => (RemediateOutput::Applied, vec![(Apply, "Settle")]),
+        RemediateOutput::Partial => (RemediateOutput::Partial, vec![(Apply, "Settle"), (Verify, "ClosePartial")]),
+        RemediateOutput::Contained => (RemediateOutput::Contained, vec![(Verify, "CloseContained")]),
+        RemediateOutput::Again => (RemediateOutput::Again, vec![(Verify, "Settle")]),
+        RemediateOutput::Reverted => (RemediateOutput::Reverted, vec![(Revert, "CloseDenied")]),
+        RemediateOutput::RevertRefused => (RemediateOutput::RevertRefused, vec![(Revert, "ClosePartial")]),
+        RemediateOutput::Undone => (RemediateOutput::Undone, vec![(Undo, "NotifyUndone")]),
+        RemediateOutput::UndoRefused => (RemediateOutput::UndoRefused, vec![(Undo, "NotifyUndoRefused")]),
     )
 }
 
-pub fn of_apply() -> Result<Vec<Answer>, String> {
-    of_remediate()
-        .into_iter()
-        .filter_map(|(answer, way, _)| Some((answer, way?)))
-        .map(|(answer, way)| Ok((wire(answer)?, way)))
-        .collect()
+pub fn answers_to(asked: Asked) -> Result<Vec<Answer>, String> {
+    let answer = |(answer, ways): (RemediateOutput, Vec<(Asked, &'static str)>)| {
+        ways.into_iter().find(|(to, _)| *to == asked).map(|(_, way)| Ok((wire(answer)?, way)))
+    };
+    of_remediate().into_iter().filter_map(answer).collect()
 }
 
-pub fn of_verify() -> Result<Vec<Answer>, String> {
-    of_remediate()
-        .into_iter()
-        .filter_map(|(answer, _, way)| Some((answer, way?)))
-        .map(|(answer, way)| Ok((wire(answer)?, way)))
-        .collect()
+/// The same answers where they lead elsewhere: `(answer's result, way)`.
+pub fn answers_with<const N: usize>(asked: Asked, elsewhere: [(&'static str, &'static str); N]) -> Result<Vec<Answer>, String> {
+    let way = |result: &Value, way| elsewhere.iter().find(|(name, _)| result == name).map_or(way, |(_, way)| *way);
+    Ok(answers_to(asked)?.into_iter().map(|(answer, usual)| (answer.clone(), way(&answer["result"], usual))).collect())
 }
 
 fn of_notify() -> Result<Vec<Value>, String> {
@@ -164,8 +195,11 @@ impl Call {
             Self::Check => answers(of_check()),
             Self::Notify(_) => of_notify(),
             Self::Wait(WaitInput::Ask { .. } | WaitInput::Expire { .. }) => answers(of_wait()),
-            Self::Remediate(RemediateInput::Apply { .. }) => answers(of_apply()),
-            Self::Remediate(RemediateInput::Verify { .. }) => answers(of_verify()),
+            Self::Wait(WaitInput::Escalate { .. }) => answers(of_escalate()),
+            Self::Remediate(RemediateInput::Apply { .. }) => answers(answers_to(Asked::Apply)),
+            Self::Remediate(RemediateInput::Verify { .. }) => answers(answers_to(Asked::Verify)),
+            Self::Remediate(RemediateInput::Revert { .. }) => answers(answers_to(Asked::Revert)),
+            Self::Remediate(RemediateInput::Undo { .. }) => answers(answers_to(Asked::Undo)),
         }
     }
 }
@@ -174,6 +208,7 @@ impl Call {
 pub fn before(state: &str) -> Run {
     let mut variables = Map::new();
     variables.insert("incident".to_owned(), json!(INCIDENT));
+    variables.insert("answered".to_owned(), json!(state));
     variables.insert("failure".to_owned(), json!({"state": "Remediate", "error": "Refused", "cause": "sample"}));
     Run { state: state.to_owned(), input: json!({"sample": "event"}), variables }
 }
@@ -214,6 +249,8 @@ pub fn outcomes() -> Vec<(Outcome, &'static str, &'static str)> {
 
 /// The ends at which no incident was opened.
 pub const WITHOUT_INCIDENT: [&str; 3] = ["Ignored", "Duplicate", "Merged"];
+/// The ends of an undo: its incident is closed already, and keeps its outcome.
+const OF_UNDO: [&str; 2] = ["Undone", "UndoRefused"];
 
 /// Each outcome is written by its state, which leads to the end of its name and shows it there.
 pub fn closings(machine: &Machine) -> Vec<String> {
@@ -245,7 +282,7 @@ pub fn closings(machine: &Machine) -> Vec<String> {
         faults.extend(checked.err());
     }
     let ends: BTreeSet<&str> = machine.of_type("Succeed").chain(machine.of_type("Fail")).map(|(name, _)| name).collect();
-    let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).collect();
+    let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).chain(OF_UNDO).collect();
     faults.extend(
         ends.symmetric_difference(&named)
             .map(|end| format!("`{end}` is an end of the machine or an outcome, and not the other: name ends for outcomes")),
@@ -269,7 +306,9 @@ pub fn walk(machine: &Machine) -> Walk {
     let mut walk = Walk::default();
     let event =
         json!({"version": "0", "id": "sample", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "detail": {}});
-    let mut open = vec![Run { state: machine.start().to_owned(), input: event, variables: Map::new() }];
+    let undo = json!({"cordon": "undo", "incident": INCIDENT});
+    let begins = |input| Run { state: machine.start().to_owned(), input, variables: Map::new() };
+    let mut open = vec![begins(event), begins(undo)];
     // Two executions that stand before the same state with the same knowledge go on in the same way.
     let mut known = BTreeSet::new();
     while let Some(run) = open.pop() {
@@ -321,7 +360,7 @@ fn tells_the_whole_failure(machine: &Machine, call: &Call) -> Result<(), String>
     if execution != EXECUTION || !machine.states().contains_key(state) {
         return Err(format!("`RecordFailure` must say the execution and the state that failed, not `{execution}` and `{state}`"));
     }
-    if incident.is_none() && state != machine.start() {
+    if incident.is_none() && state != "Classify" {
         return Err(format!("`RecordFailure` must name the incident when `{state}` has failed"));
     }
     if cause.chars().count() > 2_000 {

@@ -13,6 +13,8 @@ use crate::repository;
 pub const DEFINITION: &str = "statemachine/incident-response.asl.json";
 /// How long a sample deployment waits for an approver. Unlike any other number in the definition, so that it can be told apart.
 pub const APPROVAL_TIMEOUT_SECONDS: u32 = 4_711;
+/// How long it waits once more after calling more people.
+pub const ESCALATION_TIMEOUT_SECONDS: u32 = 1_812;
 const SETTLE_SECONDS: u32 = 17;
 
 pub const EXECUTION: &str = "arn:aws:states:us-east-1:111111111111:execution:cordon:sample";
@@ -58,6 +60,7 @@ pub fn sample() -> Result<Machine, String> {
         let value = match name.strip_suffix("_arn") {
             Some(function) => format!("arn:aws:lambda:us-east-1:111111111111:function:cordon-{}:1", function.replace('_', "-")),
             None if name == "approval_timeout_seconds" => APPROVAL_TIMEOUT_SECONDS.to_string(),
+            None if name == "escalation_timeout_seconds" => ESCALATION_TIMEOUT_SECONDS.to_string(),
             None if name == "settle_seconds" => SETTLE_SECONDS.to_string(),
             None => return Err(format!("`${{{name}}}` is a new placeholder: give it a sample value in tests/src/machine.rs")),
         };

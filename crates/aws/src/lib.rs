@@ -15,4 +15,4 @@ pub use iam::SdkIam;
 pub use publish::Topic;
 pub use session::{Sessions, SpokeRole};
 pub use table::Table;
-pub use tasks::StepFunctions;
+pub use tasks::{StateMachine, StepFunctions};

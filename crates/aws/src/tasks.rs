@@ -1,8 +1,9 @@
-//! Step Functions' callback.
+//! Step Functions' callback, and executions of our own.
 
 use async_trait::async_trait;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
-use cordon_flow::ports::{Completion, DeliveryError, Tasks};
+use aws_sdk_sfn::operation::start_execution::StartExecutionError;
+use cordon_flow::ports::{Completion, DeliveryError, Executions, Tasks};
 use serde_json::Value;
 
 pub struct StepFunctions {
@@ -26,6 +27,31 @@ impl Tasks for StepFunctions {
                 // The message of the error is AWS's and carries no token; the request would.
                 other => Err(DeliveryError { message: format!("Step Functions did not take the decision: {}", name(&other)) }),
             },
+        }
+    }
+}
+
+/// Our own state machine.
+pub struct StateMachine {
+    client: aws_sdk_sfn::Client,
+    arn: String,
+}
+
+impl StateMachine {
+    #[must_use]
+    pub fn new(client: aws_sdk_sfn::Client, arn: String) -> Self {
+        Self { client, arn }
+    }
+}
+
+#[async_trait]
+impl Executions for StateMachine {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError> {
+        let sent = self.client.start_execution().state_machine_arn(&self.arn).name(name).input(input.to_string()).send().await;
+        match sent.map_err(aws_sdk_sfn::error::SdkError::into_service_error) {
+            // Started before, and over by now.
+            Ok(_) | Err(StartExecutionError::ExecutionAlreadyExists(_)) => Ok(()),
+            Err(error) => Err(DeliveryError { message: format!("Step Functions did not start an execution: {error}") }),
         }
     }
 }

@@ -63,6 +63,14 @@ pub enum NotifyInput {
     Asked { incident: IncidentId },
     /// A change that needs no approval is about to be made.
     Acting { incident: IncidentId },
+    /// The containment goes ahead of the question. To SNS only: the card with the buttons follows within seconds.
+    Containing { incident: IncidentId },
+    /// Nobody answered by the first deadline.
+    Escalated { incident: IncidentId },
+    /// One person approved where more were wanted: the skipped ones are told.
+    BreakGlass { incident: IncidentId },
+    /// What was changed was undone from Slack, or could not be.
+    Undone { incident: IncidentId },
     /// The event could not be judged.
     NeedsPerson { incident: IncidentId },
     /// A later event joined the open incident.
@@ -73,6 +81,9 @@ pub enum NotifyInput {
     Failure {
         #[serde(default)]
         incident: Option<IncidentId>,
+        /// The id of the event, where `Classify` failed: it may have opened an incident before.
+        #[serde(default)]
+        event: Option<String>,
         execution: String,
         state: String,
         #[serde(default)]
@@ -101,41 +112,88 @@ pub struct NotifyOutput {
     pub slack: Delivery,
 }
 
-/// `wait-for-approval` is called twice at most: with a token to ask, and after the time-out to close the question.
+/// `wait-for-approval` asks with a token, decides at the first deadline whether to escalate, and closes the question at the last.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum WaitInput {
-    Ask { incident: IncidentId, task_token: String, timeout_seconds: u32 },
-    Expire { incident: IncidentId, expire: bool },
+    Ask {
+        incident: IncidentId,
+        task_token: String,
+        timeout_seconds: u32,
+        /// Whether the deadline of this wait is the last one.
+        #[serde(default)]
+        last: bool,
+    },
+    Escalate {
+        incident: IncidentId,
+        escalate: bool,
+    },
+    Expire {
+        incident: IncidentId,
+        expire: bool,
+    },
 }
 
 impl fmt::Debug for WaitInput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ask { incident, timeout_seconds, .. } => f
+            Self::Ask { incident, timeout_seconds, last, .. } => f
                 .debug_struct("Ask")
                 .field("incident", incident)
                 .field("timeout_seconds", timeout_seconds)
+                .field("last", last)
                 .finish_non_exhaustive(),
+            Self::Escalate { incident, .. } => f.debug_struct("Escalate").field("incident", incident).finish_non_exhaustive(),
             Self::Expire { incident, .. } => f.debug_struct("Expire").field("incident", incident).finish_non_exhaustive(),
         }
     }
 }
 
-/// What was decided, by whom. The callback sends it with the task token; `Expire` returns it.
+/// What was decided, by whom. The callback sends it with the task token; `Escalate` and `Expire` return it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum WaitOutput {
-    Approved { by: String },
-    Denied { by: String },
+    Approved {
+        by: String,
+    },
+    /// By one person where more were wanted: the others are told before anything is done.
+    BreakGlass {
+        by: String,
+    },
+    /// In a dry run: nothing is to be done.
+    Rehearsed {
+        by: String,
+    },
+    Denied {
+        by: String,
+    },
+    /// Denied after the containment went ahead: it is taken back.
+    DeniedContained {
+        by: String,
+    },
+    /// Nobody decided, and what stands stays.
     Expired,
+    /// Nobody decided, and the containment that went ahead is taken back.
+    ExpiredContained,
+    /// Nobody decided, and the policy says to contain.
+    Contain,
+    /// The first deadline passed: more people are called, and asked again.
+    Escalate,
+    /// The first deadline passed while somebody was looking: one more wait.
+    Looking,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum RemediateInput {
+    /// Carries out what is released: all of the plan, or only the containment that may go ahead.
     Apply { incident: IncidentId },
+    /// Reads back what is released.
     Verify { incident: IncidentId },
+    /// Takes a containment back that went ahead of the question.
+    Revert { incident: IncidentId },
+    /// Undoes everything, as an approver asked for in Slack.
+    Undo { incident: IncidentId },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -149,6 +207,14 @@ pub enum RemediateOutput {
     Contained,
     /// A step was stripped and put back, or seen once only: another pause, another read.
     Again,
+    /// The containment was taken back.
+    Reverted,
+    /// Somebody changed it since, or IAM refused: at least one step still stands.
+    RevertRefused,
+    /// Everything was undone.
+    Undone,
+    /// Somebody changed it since, or IAM refused: at least one step still stands.
+    UndoRefused,
 }
 
 /// Why a function gave up: the names that the state machine knows. Only `Transient` is retried.
@@ -222,9 +288,11 @@ mod tests {
         );
         check(&WaitInput::Expire { incident: incident.clone(), expire: true }, json!({"incident": id, "expire": true}));
         check(
-            &WaitInput::Ask { incident: incident.clone(), task_token: "t".into(), timeout_seconds: 9 },
-            json!({"incident": id, "task_token": "t", "timeout_seconds": 9}),
+            &WaitInput::Ask { incident: incident.clone(), task_token: "t".into(), timeout_seconds: 9, last: true },
+            json!({"incident": id, "task_token": "t", "timeout_seconds": 9, "last": true}),
         );
+        check(&WaitInput::Escalate { incident: incident.clone(), escalate: true }, json!({"incident": id, "escalate": true}));
+        check(&WaitOutput::DeniedContained { by: "U1".into() }, json!({"decision": "denied_contained", "by": "U1"}));
         check(&WaitOutput::Expired, json!({"decision": "expired"}));
         check(&WaitOutput::Approved { by: "U1".into() }, json!({"decision": "approved", "by": "U1"}));
         check(&RemediateInput::Verify { incident: incident.clone() }, json!({"action": "verify", "incident": id}));
@@ -236,12 +304,16 @@ mod tests {
         let input: CheckInput =
             serde_json::from_value(json!({"incident": "inc-0123456789abcdef0123", "added_later": 1})).unwrap();
         assert_eq!(input.incident.as_str(), "inc-0123456789abcdef0123");
+        let input: WaitInput =
+            serde_json::from_value(json!({"incident": "inc-0123456789abcdef0123", "task_token": "t", "timeout_seconds": 9}))
+                .unwrap();
+        assert!(matches!(input, WaitInput::Ask { last: false, .. }), "as an execution of an earlier deployment sends it");
     }
 
     #[test]
     fn a_task_token_is_not_printed() {
         let incident = "inc-0123456789abcdef0123".parse().unwrap();
-        let input = WaitInput::Ask { incident, task_token: "secret-token".into(), timeout_seconds: 9 };
+        let input = WaitInput::Ask { incident, task_token: "secret-token".into(), timeout_seconds: 9, last: false };
         assert!(!format!("{input:?}").contains("secret-token"));
     }
 }

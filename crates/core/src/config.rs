@@ -12,7 +12,7 @@ mod scope;
 
 use serde::{Deserialize, Serialize};
 
-pub use approval::{Approval, Approver};
+pub use approval::{Approval, Approver, ApproverGroup, Escalation, OnTimeout, Quorum};
 pub use exceptions::{Automation, Exceptions, end};
 pub use limits::Limits;
 pub use notifications::{Destination, Notifications};
@@ -61,6 +61,9 @@ pub struct Gates {
     /// Rules whose remedies are applied without asking.
     #[serde(default)]
     pub auto: Vec<RuleId>,
+    /// Rules whose reversible containment is applied at once, and the rest on approval. A denial takes it back.
+    #[serde(default)]
+    pub contain_then_ask: Vec<RuleId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -95,10 +98,17 @@ impl Config {
         Ok(config)
     }
 
-    /// A rule's gate, which only becomes automatic where this file names the rule.
+    /// A rule's gate. Whatever the rule's own file says, only this file releases anything without asking: it has to name the
+    /// rule, and a rule that is named nowhere asks.
     #[must_use]
     pub fn gate(&self, rule: &RuleId) -> Gate {
-        if self.gates.auto.contains(rule) { Gate::Auto } else { Gate::Ask }
+        if self.gates.auto.contains(rule) {
+            Gate::Auto
+        } else if self.gates.contain_then_ask.contains(rule) {
+            Gate::ContainThenAsk
+        } else {
+            Gate::Ask
+        }
     }
 
     /// Why a principal must not be changed, in a sentence; `None` where it may.

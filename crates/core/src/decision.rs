@@ -18,6 +18,8 @@ pub enum Route {
     Exempt,
     Alert,
     Ask,
+    /// The reversible containment goes ahead of the question.
+    ContainThenAsk,
     Act,
 }
 
@@ -26,7 +28,7 @@ impl Route {
     #[must_use]
     pub fn is_automatic(self) -> bool {
         match self {
-            Self::Act => true,
+            Self::Act | Self::ContainThenAsk => true,
             Self::Exempt | Self::Alert | Self::Ask => false,
         }
     }
@@ -65,11 +67,15 @@ pub struct Judged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     pub mode: Mode,
+    /// Whether a dry run asks for real.
+    pub rehearse: bool,
     pub origin: Origin,
     /// Rules that carry a response, each judged. Rules that only alert are not among them.
     pub judged: Vec<Judged>,
     /// Steps that are in scope and possible.
     pub planned_steps: usize,
+    /// Those of them that stop the actor and can be taken back.
+    pub containing_steps: usize,
     /// Why steps were left out, in sentences.
     pub left_out: Vec<String>,
     /// A failed read while planning, in a sentence.
@@ -122,13 +128,28 @@ pub fn decide(facts: &Facts) -> Decision {
         (None, None) => "Approved for remediation".to_owned(),
         (Some(reason), _) | (None, Some(reason)) => format!("A person has to decide: {reason}"),
     };
-    let automatic = unknown.is_none() && facts.only_by_asking.is_none() && caught.iter().all(|judged| judged.gate == Gate::Auto);
-    let route = match (dry_run, automatic) {
+    let held_back = unknown.is_some() || facts.only_by_asking.is_some();
+    let gate = if held_back { Gate::Ask } else { strictest(&caught) };
+    let route = match (dry_run, gate) {
+        (true, _) if facts.rehearse => Route::Ask,
         (true, _) => Route::Alert,
-        (false, true) => Route::Act,
-        (false, false) => Route::Ask,
+        (false, Gate::Auto) => Route::Act,
+        (false, Gate::ContainThenAsk) if facts.containing_steps > 0 => Route::ContainThenAsk,
+        (false, Gate::ContainThenAsk | Gate::Ask) => Route::Ask,
     };
     Decision { route, approved_for_remediation: unknown.is_none(), decision_reason: reason, dry_run }
+}
+
+/// The gate of several rules at once: nothing is released that one of them holds back.
+fn strictest(caught: &[&Judged]) -> Gate {
+    let any = |gate| caught.iter().any(|judged| judged.gate == gate);
+    if any(Gate::Ask) {
+        Gate::Ask
+    } else if any(Gate::ContainThenAsk) {
+        Gate::ContainThenAsk
+    } else {
+        Gate::Auto
+    }
 }
 
 #[cfg(test)]
@@ -142,9 +163,11 @@ mod tests {
     fn facts() -> Facts {
         Facts {
             mode: Mode::Enforce,
+            rehearse: false,
             origin: Origin::Aws,
             judged: vec![judged(Verdict::Caught, Gate::Ask)],
             planned_steps: 1,
+            containing_steps: 1,
             left_out: vec![],
             planning_failed: None,
             too_old: None,
@@ -163,6 +186,29 @@ mod tests {
         assert_eq!(decide(&auto).route, Route::Act);
         let mixed = Facts { judged: vec![judged(Verdict::Caught, Gate::Auto), judged(Verdict::Caught, Gate::Ask)], ..facts() };
         assert_eq!(decide(&mixed).route, Route::Ask);
+    }
+
+    #[test]
+    fn containment_goes_ahead_only_where_every_rule_allows_it_and_it_can_be_taken_back() {
+        let with =
+            |gates: &[Gate]| Facts { judged: gates.iter().map(|gate| judged(Verdict::Caught, *gate)).collect(), ..facts() };
+        assert_eq!(decide(&with(&[Gate::ContainThenAsk])).route, Route::ContainThenAsk);
+        assert_eq!(decide(&with(&[Gate::ContainThenAsk, Gate::Auto])).route, Route::ContainThenAsk);
+        assert_eq!(decide(&with(&[Gate::ContainThenAsk, Gate::Ask])).route, Route::Ask);
+        assert_eq!(decide(&Facts { containing_steps: 0, ..with(&[Gate::ContainThenAsk]) }).route, Route::Ask);
+        assert_eq!(decide(&Facts { mode: Mode::DryRun, ..with(&[Gate::ContainThenAsk]) }).route, Route::Alert);
+        let unknown = Facts { planning_failed: Some("IAM did not answer".to_owned()), ..with(&[Gate::ContainThenAsk]) };
+        assert_eq!(decide(&unknown).route, Route::Ask);
+    }
+
+    #[test]
+    fn a_rehearsal_asks_whatever_the_gate_and_stays_a_dry_run() {
+        for gate in [Gate::Ask, Gate::Auto, Gate::ContainThenAsk] {
+            let rehearsal = Facts { mode: Mode::DryRun, rehearse: true, judged: vec![judged(Verdict::Caught, gate)], ..facts() };
+            let decision = decide(&rehearsal);
+            assert_eq!((decision.route, decision.dry_run), (Route::Ask, true), "{gate:?}");
+            assert_eq!(decide(&Facts { origin: Origin::Untrusted, ..rehearsal }).route, Route::Alert);
+        }
     }
 
     #[test]

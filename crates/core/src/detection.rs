@@ -57,6 +57,8 @@ pub enum Gate {
     Ask,
     /// At once. A rule file alone cannot choose this: `cordon.toml` has to name the rule too.
     Auto,
+    /// The reversible containment at once, the rest when a person approves. As with `Auto`, `cordon.toml` has to name the rule.
+    ContainThenAsk,
 }
 
 /// Which kinds of exception a rule honours.

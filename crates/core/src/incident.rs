@@ -141,6 +141,43 @@ pub struct MergedTold {
     pub at: Timestamp,
 }
 
+/// What somebody said to the question, as people are shown it. The vote that counts stands with the approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownVote {
+    /// A Slack id, or an ARN where it was said on the command line.
+    pub by: String,
+    pub name: String,
+    pub approves: bool,
+    pub at: Timestamp,
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// Who looks into an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looking {
+    pub by: String,
+    pub name: String,
+    pub at: Timestamp,
+}
+
+/// An approval of one person, where more were wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenGlass {
+    pub by: String,
+    pub reason: String,
+    /// Who was not waited for.
+    pub skipped: Vec<Skipped>,
+}
+
+/// An approver, or a group of them, whose word was not waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// `U…`, `W…`, or `S…` for a user group.
+    pub slack_id: String,
+    pub name: String,
+}
+
 /// What an event comes to, before it is an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -190,6 +227,21 @@ pub struct Head {
     pub plan: Plan,
     #[serde(default)]
     pub slack: Option<SlackMessage>,
+    /// How many people have to approve. 0 where nobody was asked.
+    #[serde(default)]
+    pub quorum: u32,
+    /// What has been said so far, a person's last word only.
+    #[serde(default)]
+    pub votes: Vec<ShownVote>,
+    /// The deadline that the card shows.
+    #[serde(default)]
+    pub deadline: Option<Timestamp>,
+    #[serde(default)]
+    pub looking: Option<Looking>,
+    #[serde(default)]
+    pub escalated_at: Option<Timestamp>,
+    #[serde(default)]
+    pub break_glass: Option<BrokenGlass>,
     /// How many later events of the same case joined.
     #[serde(default)]
     pub merged: u32,
@@ -242,6 +294,12 @@ impl Head {
             exceptions_checked: Vec::new(),
             plan: Plan::default(),
             slack: None,
+            quorum: 0,
+            votes: Vec::new(),
+            deadline: None,
+            looking: None,
+            escalated_at: None,
+            break_glass: None,
             merged: 0,
             last_merged: None,
             outcome_told: false,

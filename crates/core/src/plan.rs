@@ -73,6 +73,14 @@ pub struct Plan {
     pub by_hand: Vec<String>,
 }
 
+impl PlannedStep {
+    /// Whether the step stops the actor and can be taken back: what may go ahead of a question.
+    #[must_use]
+    pub fn may_go_ahead(&self) -> bool {
+        self.purpose == Purpose::Contain && !self.undo.is_empty()
+    }
+}
+
 impl Plan {
     #[must_use]
     pub fn calls(&self) -> Vec<String> {

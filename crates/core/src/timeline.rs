@@ -21,8 +21,15 @@ pub enum Kind {
     Decided,
     Notified,
     Asked,
+    /// Somebody looks into it: the escalation waits once.
+    Acknowledged,
+    Escalated,
     Refused,
+    /// An approval that alone is not enough.
+    Voted,
     Approved,
+    /// An approval of one person where more were wanted.
+    BreakGlass,
     Denied,
     Expired,
     Snapshot,
@@ -31,6 +38,7 @@ pub enum Kind {
     Verified,
     Reapplied,
     Stripped,
+    UndoRequested,
     Undone,
     UndoRefused,
     Failure,

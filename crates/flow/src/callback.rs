@@ -1,22 +1,25 @@
-//! The HTTP side of a decision: is this click Slack's, is it about us, and what is answered.
+//! The HTTP side of a decision: is this click or dialog Slack's, is it about us, and what is answered.
 //!
-//! The signature is checked over the raw bytes before anything of them is read. Only the incident's id comes out of the click;
-//! everything else is read from the table. The answer is always small and never repeats what was sent.
+//! The signature is checked over the raw bytes before anything of them is read. Only the incident's id and a written reason come
+//! out of what was sent; everything else is read from the table. Who may do it is asked for every button and every dialog, also
+//! for those that decide nothing. The answer is always small and never repeats what was sent.
 
 use cordon_contract::StateError;
 use cordon_core::IncidentId;
-use cordon_core::incident::{Head, SlackMessage};
+use cordon_core::incident::SlackMessage;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_slack::Notice;
-use cordon_slack::interaction::{self, Action, Click, Interaction};
+use cordon_slack::interaction::{self, Action, Click, Interaction, Sender, Submission};
+use cordon_slack::modal::{self, Modal, ModalKind};
 use cordon_slack::secret::{Delivery, SlackSecret};
-use cordon_slack::signature;
+use cordon_slack::{Message, Notice, signature};
 use serde_json::json;
 
+use crate::approver::Voter;
 use crate::cases::CaseError;
 use crate::decide::{Answer, Choice, Decide};
 use crate::messages;
-use crate::ports::Channel;
+use crate::ports::{Channel, Executions};
+use crate::undo::{AskUndo, UndoAnswer};
 
 /// What arrived, as bytes: after the gateway's base64 was taken off, before anything else.
 pub struct Request<'a> {
@@ -30,10 +33,20 @@ pub struct Request<'a> {
 pub struct Reply {
     pub status: u16,
     pub text: String,
+    /// Whether the text is JSON, as a dialog takes its faults.
+    pub is_json: bool,
+}
+
+impl Reply {
+    #[must_use]
+    pub fn text(status: u16, text: &str) -> Self {
+        Self { status, text: text.to_owned(), is_json: false }
+    }
 }
 
 pub struct Callback<'a> {
     pub decide: Decide<'a>,
+    pub executions: &'a dyn Executions,
     pub secret: &'a SlackSecret,
     pub channel: &'a dyn Channel,
 }
@@ -45,79 +58,201 @@ impl Callback<'_> {
             signature::verify(&self.secret.signing_secret, request.timestamp, request.signature, request.body, now.as_second());
         if let Err(error) = verified {
             tracing::warn!(reason = %error, "a request without Slack's signature was refused");
-            return Ok(reply(401, "The request is not signed by Slack."));
+            return Ok(Reply::text(401, "The request is not signed by Slack."));
         }
-        let click = match interaction::parse(request.body) {
-            Ok(Interaction::Click(click)) => click,
-            Ok(Interaction::Submission(_)) => return Ok(reply(400, "Cordon opened no such dialog.")),
+        let interaction = match interaction::parse(request.body) {
+            Ok(interaction) => interaction,
             Err(error) => {
-                tracing::warn!(reason = %error, "a signed request was not a click on one of our buttons");
-                return Ok(reply(400, "The request is not a click on one of Cordon's buttons."));
+                tracing::warn!(reason = %error, "a signed request was neither a click nor a dialog of ours");
+                return Ok(Reply::text(400, "The request is not a click on one of Cordon's buttons."));
             }
         };
-        let Ok(incident) = click.incident.parse::<IncidentId>() else { return Ok(reply(400, "The button names no incident.")) };
-        if let Some(reason) = self.comes_from_elsewhere(&click) {
-            self.record_refusal(&incident, &click, reason).await?;
-            self.whisper(&click, &Notice::new(reason)).await;
-            return Ok(reply(200, reason));
-        }
-        let choice = match click.action {
-            Action::Approve => Choice::Approve,
-            Action::Deny => Choice::Deny,
-            Action::Looking | Action::Undo | Action::BreakGlass => return Ok(reply(400, "No card of Cordon has this button.")),
+        let Ok(incident) = interaction.incident().parse::<IncidentId>() else {
+            return Ok(Reply::text(400, "The button names no incident."));
         };
-        let answer = self.decide.run(&incident, &click.sender.user_id, choice).await?;
-        if let Answer::Accepted(choice) = &answer {
-            self.show_decision(&incident, &click, *choice).await?;
-        } else {
-            self.whisper(&click, &answer.notice()).await;
+        match interaction {
+            Interaction::Click(click) => self.click(&incident, &click).await,
+            Interaction::Submission(submission) => self.submission(&incident, &submission).await,
         }
-        Ok(reply(200, &answer.sentence()))
     }
 
-    /// A signed click can still come from another workspace, app or channel that shares the signing secret, or from somebody
-    /// whom a workspace lets in without their being one of its people.
-    fn comes_from_elsewhere(&self, click: &Click) -> Option<&'static str> {
+    async fn click(&self, id: &IncidentId, click: &Click) -> Result<Reply, StateError> {
+        let channel = Some(click.channel_id.as_str());
+        if let Some(reason) = self.comes_from_elsewhere(&click.sender, channel) {
+            self.record_refusal(id, &click.sender, channel, reason).await?;
+            self.whisper(click, &Notice::new(reason)).await;
+            return Ok(Reply::text(200, reason));
+        }
+        match click.action {
+            Action::Approve => self.decided(id, click, Choice::Approve).await,
+            Action::Looking => self.decided(id, click, Choice::Looking).await,
+            Action::Deny => match self.asks_for_a_reason(id, click, ModalKind::Deny, Choice::Deny).await? {
+                Some(reply) => Ok(reply),
+                None => self.decided(id, click, Choice::Deny).await,
+            },
+            Action::BreakGlass => match self.asks_for_a_reason(id, click, ModalKind::BreakGlass, Choice::BreakGlass).await? {
+                Some(reply) => Ok(reply),
+                None => {
+                    let text =
+                        format!("Slack cannot ask for the reason. Use `cordon incident approve {id} --break-glass --reason …`.");
+                    self.whisper(click, &Notice::new(&text)).await;
+                    Ok(Reply::text(200, &text))
+                }
+            },
+            Action::Undo => match self.opens(id, click, ModalKind::Undo).await? {
+                true => Ok(Reply::text(200, "")),
+                false => {
+                    let answer = self.undo(id, &click.sender, None).await?;
+                    self.whisper(click, &Notice::new(answer.sentence())).await;
+                    Ok(Reply::text(200, answer.sentence()))
+                }
+            },
+        }
+    }
+
+    async fn decided(&self, id: &IncidentId, click: &Click, choice: Choice) -> Result<Reply, StateError> {
+        let answer = self.decide.run(id, Voter::Slack(&click.sender.user_id), choice, None).await?;
+        if answer.counts() {
+            self.show(id, &answer, &click.sender.user_id, Some(click)).await?;
+        }
+        // A decision is shown to everybody; what is only counted, or refused, is told to the one who clicked.
+        if !matches!(answer, Answer::Accepted(_)) {
+            self.whisper(click, &answer.notice()).await;
+        }
+        Ok(Reply::text(200, &answer.sentence()))
+    }
+
+    /// Opens the dialog for somebody whose answer would count. `None` where no dialog can be opened.
+    async fn asks_for_a_reason(
+        &self,
+        id: &IncidentId,
+        click: &Click,
+        kind: ModalKind,
+        choice: Choice,
+    ) -> Result<Option<Reply>, StateError> {
+        if let Some(refused) = self.decide.refusal(id, Voter::Slack(&click.sender.user_id), choice).await? {
+            self.whisper(click, &refused.notice()).await;
+            return Ok(Some(Reply::text(200, &refused.sentence())));
+        }
+        Ok(self.opens(id, click, kind).await?.then(|| Reply::text(200, "")))
+    }
+
+    async fn opens(&self, id: &IncidentId, click: &Click, kind: ModalKind) -> Result<bool, StateError> {
+        let (Delivery::Bot { .. }, Some(trigger)) = (&self.secret.delivery, &click.trigger_id) else { return Ok(false) };
+        let subject = match self.decide.cases.head(id).await {
+            Ok(head) => head.subject.to_string(),
+            Err(CaseError::NotFound(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        let modal = Modal { kind, incident: id.to_string(), subject };
+        match self.channel.open_modal(trigger, &modal).await {
+            Ok(()) => Ok(true),
+            Err(error) => {
+                tracing::warn!(reason = %error, "a dialog could not be opened");
+                Ok(false)
+            }
+        }
+    }
+
+    async fn submission(&self, id: &IncidentId, submission: &Submission) -> Result<Reply, StateError> {
+        let fault = |text: &str| Ok(Reply { status: 200, text: modal::fault(text), is_json: true });
+        if let Some(reason) = self.comes_from_elsewhere(&submission.sender, None) {
+            self.record_refusal(id, &submission.sender, None, reason).await?;
+            return fault(reason);
+        }
+        let user = &submission.sender.user_id;
+        let choice = match submission.kind {
+            ModalKind::Deny => Choice::Deny,
+            ModalKind::BreakGlass => Choice::BreakGlass,
+            ModalKind::Undo => {
+                return match self.undo(id, &submission.sender, Some(&submission.reason)).await? {
+                    UndoAnswer::Started => Ok(Reply::text(200, modal::CLOSED)),
+                    UndoAnswer::No(sentence) => fault(&sentence),
+                };
+            }
+        };
+        let answer = self.decide.run(id, Voter::Slack(user), choice, Some(&submission.reason)).await?;
+        if !answer.counts() {
+            return fault(&answer.sentence());
+        }
+        self.show(id, &answer, user, None).await?;
+        Ok(Reply::text(200, modal::CLOSED))
+    }
+
+    async fn undo(&self, id: &IncidentId, sender: &Sender, reason: Option<&str>) -> Result<UndoAnswer, StateError> {
+        let Decide { cases, config, clock, .. } = self.decide;
+        let ask = AskUndo { cases, config, channel: Some(self.channel), executions: self.executions, clock };
+        ask.run(id, Voter::Slack(&sender.user_id), reason).await
+    }
+
+    /// A signed message can still come from another workspace, app or channel that shares the signing secret, or from somebody
+    /// whom a workspace lets in without their being one of its people. A dialog names no channel: it was opened for a click that
+    /// did.
+    fn comes_from_elsewhere(&self, sender: &Sender, channel_id: Option<&str>) -> Option<&'static str> {
         let secret = self.secret;
-        if secret.team_id.as_ref().is_some_and(|team| *team != click.sender.team_id) {
+        if secret.team_id.as_ref().is_some_and(|team| *team != sender.team_id) {
             return Some("This click comes from another Slack workspace, so nothing was changed.");
         }
-        if secret.app_id.is_some() && secret.app_id != click.sender.app_id {
+        if secret.app_id.is_some() && secret.app_id != sender.app_id {
             return Some("This click comes from another Slack app, so nothing was changed.");
         }
-        let is_ours = |own: &str| {
-            own == click.channel_id || self.decide.config.notifications.channels().any(|channel| channel == click.channel_id)
+        let is_ours = |channel: &str, own: &str| {
+            let config = self.decide.config;
+            let escalation = config.approval.escalation.as_ref().and_then(|escalation| escalation.slack_channel.as_deref());
+            channel == own || escalation == Some(channel) || config.notifications.channels().any(|named| named == channel)
         };
-        if matches!(&secret.delivery, Delivery::Bot { channel, .. } if !is_ours(channel)) {
+        if let (Delivery::Bot { channel: own, .. }, Some(clicked)) = (&secret.delivery, channel_id)
+            && !is_ours(clicked, own)
+        {
             return Some("This click comes from another channel, so nothing was changed.");
         }
-        if click.sender.is_bot || click.sender.is_guest || click.sender.is_from_outside() {
+        if sender.is_bot || sender.is_guest || sender.is_from_outside() {
             return Some("Bots and guests cannot decide, so nothing was changed.");
         }
         None
     }
 
-    async fn record_refusal(&self, incident: &IncidentId, click: &Click, reason: &str) -> Result<(), StateError> {
-        let data = json!({"reason": reason, "team": click.sender.team_id, "channel": click.channel_id});
+    async fn record_refusal(
+        &self,
+        incident: &IncidentId,
+        sender: &Sender,
+        channel: Option<&str>,
+        reason: &str,
+    ) -> Result<(), StateError> {
+        let data = json!({"reason": reason, "team": sender.team_id, "channel": channel});
         let now = self.decide.clock.now();
-        let entry = || Some(vec![NewEntry::by(Kind::Refused, &click.sender.user_id, data.clone())]);
+        let entry = || Some(vec![NewEntry::by(Kind::Refused, &sender.user_id, data.clone())]);
         match self.decide.cases.commit(incident, now, |_| entry()).await {
             Ok(_) | Err(CaseError::NotFound(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Takes the buttons away and names who decided. The decision stands whether or not Slack takes this.
-    async fn show_decision(&self, incident: &IncidentId, click: &Click, choice: Choice) -> Result<(), StateError> {
-        let head: Head = self.decide.cases.head(incident).await?;
-        let card = messages::decided(&head, choice == Choice::Approve, &click.sender.user_id);
-        let shown = match (&head.slack, &click.response_url) {
+    /// Shows on the card what counts now: the buttons gone and who decided, or who has approved so far and who is looking. It
+    /// counts whether or not Slack takes this.
+    async fn show(&self, incident: &IncidentId, answer: &Answer, by: &str, click: Option<&Click>) -> Result<(), StateError> {
+        let head = self.decide.cases.head(incident).await?;
+        let card: Message = match answer {
+            Answer::Accepted(choice) => messages::decided(&head, *choice != Choice::Deny, by),
+            Answer::Counted { .. }
+            | Answer::Looking { .. }
+            | Answer::LookingAlready { .. }
+            | Answer::Already { .. }
+            | Answer::Expired(_)
+            | Answer::Refused(_)
+            | Answer::NotFound => match self.decide.cases.approval(incident).await? {
+                Some(approval) => messages::asking(&head, &approval),
+                None => return Ok(()),
+            },
+        };
+        let url = click.and_then(|click| click.response_url.as_ref());
+        let shown = match (&head.slack, url) {
             (Some(at @ SlackMessage { ts: Some(_), .. }), _) => self.channel.update(at, &card).await,
             (_, Some(url)) => self.channel.replace(url, &card).await,
             (_, None) => Ok(()),
         };
         if let Err(error) = shown {
-            tracing::warn!(reason = %error, "the card could not be updated after the decision");
+            tracing::warn!(reason = %error, "the card could not be updated after a click");
         }
         Ok(())
     }
@@ -128,8 +263,4 @@ impl Callback<'_> {
             tracing::warn!(reason = %error, "a click could not be answered");
         }
     }
-}
-
-fn reply(status: u16, text: &str) -> Reply {
-    Reply { status, text: text.to_owned() }
 }

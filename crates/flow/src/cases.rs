@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-pub use approvals::{Approval, Vote};
+pub use approvals::{Approval, Ballot, UndoRequest, UndoState, Vote};
 pub use budget::Budget;
 pub use counts::Counted;
 use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
@@ -182,6 +182,14 @@ impl<'a> Cases<'a> {
 
     pub async fn try_head(&self, id: &IncidentId) -> Result<Option<Head>, CaseError> {
         self.get(&head_key(id)).await
+    }
+
+    /// The incident that an execution opened for an event, by the execution's own claim. `None` where it opened none, or joined
+    /// another's.
+    pub async fn opened_by(&self, event: &EventId, execution: &str) -> Result<Option<IncidentId>, CaseError> {
+        let Some(claim) = self.get::<ClaimItem>(&event_key(event)).await? else { return Ok(None) };
+        let head = self.try_head(&claim.incident).await?;
+        Ok(head.filter(|head| claim.execution == execution && head.execution == execution).map(|head| head.id))
     }
 
     pub async fn timeline(&self, id: &IncidentId) -> Result<Vec<Entry>, CaseError> {

@@ -78,9 +78,11 @@ impl Check<'_> {
         let undated = || head.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
         let mut facts = Facts {
             mode: self.config.mode,
+            rehearse: self.config.approval.rehearse,
             origin: head.event.origin,
             judged: findings.judged.clone(),
             planned_steps: planning.plan.steps.len(),
+            containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
             planning_failed: planning_failed.or_else(undated),
             too_old: head.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),

@@ -1,167 +1,226 @@
-//! The decision of a person: who may make it, and that it is made once.
+//! The decision of a person: who may make it, how many it takes, and that it is made once.
 //!
-//! INVARIANT: nobody decides an incident in which they are the actor; nobody decides who is not on the list; the first valid
-//! decision wins by a conditional write, and whoever comes later is told who decided. A refusal changes nothing.
+//! INVARIANT: nobody decides an incident in which they are the actor; nobody decides who is not on the list; a person counts
+//! once; the first decision wins by a conditional write, and whoever comes later is told who decided. One denial decides. A
+//! refusal changes nothing.
 
-use cordon_contract::StateError;
-use cordon_core::incident::{Head, State};
+mod answer;
+
+use cordon_contract::{ErrorName, StateError};
+use cordon_core::incident::{BrokenGlass, Head, Looking, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
-use cordon_slack::Notice;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::cases::{Approval, CaseError, Cases, Vote};
-use crate::ports::{Clock, Completion, StoreError, Tasks};
+pub use answer::{Answer, Choice};
+
+use crate::approver::{Person, Voter, entitled, skipped};
+use crate::cases::{Approval, Ballot, CaseError, Cases, Vote};
+use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
 use crate::wait;
 
-/// What a person chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    Approve,
-    Deny,
-}
-
-/// What the person is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// The decision counts.
-    Accepted(Choice),
-    /// Somebody decided before.
-    Already {
-        approved: bool,
-        by: String,
-    },
-    /// The deadline is past or the incident is over.
-    Expired(String),
-    /// This person may not decide this incident, in a sentence.
-    Refused(String),
-    NotFound,
-}
-
-impl Answer {
-    /// What the person reads in Slack.
-    #[must_use]
-    pub fn notice(&self) -> Notice {
-        match self {
-            Self::Already { approved, by } => Notice::new(&format!("This incident was already {} by", verb(*approved)))
-                .mention(by)
-                .and(". Your click changed nothing."),
-            Self::Accepted(_) | Self::Expired(_) | Self::Refused(_) | Self::NotFound => Notice::new(&self.sentence()),
-        }
-    }
-
-    /// The same as plain text.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::Accepted(Choice::Approve) => {
-                "Approved. The remedies are being applied; this message will show the result.".to_owned()
-            }
-            Self::Accepted(Choice::Deny) => "Denied. Nothing will be changed.".to_owned(),
-            Self::Already { approved, by } => {
-                format!("This incident was already {} by {by}. Your click changed nothing.", verb(*approved))
-            }
-            Self::Expired(text) | Self::Refused(text) => text.clone(),
-            Self::NotFound => "There is no such incident.".to_owned(),
-        }
-    }
-}
-
-fn verb(approved: bool) -> &'static str {
-    if approved { "approved" } else { "denied" }
-}
+/// How often a vote is counted against others before the caller has to try again.
+const TRIES: u32 = 5;
+/// The longest reason that is kept.
+const REASON_MAX_CHARS: usize = 1_000;
 
 pub struct Decide<'a> {
     pub cases: Cases<'a>,
     pub config: &'a Config,
+    /// For the members of user groups; `None` where nobody can be asked.
+    pub channel: Option<&'a dyn Channel>,
     pub tasks: &'a dyn Tasks,
     pub clock: &'a dyn Clock,
 }
 
+/// What comes of a vote, before it is written.
+enum Counted {
+    Write {
+        next: Box<Approval>,
+        kind: Kind,
+        data: Value,
+        glass: Option<BrokenGlass>,
+    },
+    /// The same person has said the same before.
+    Nothing(Answer),
+}
+
 impl Decide<'_> {
-    /// Decides for the Slack member `user`. Whether the message really came from Slack has been checked before.
-    pub async fn run(&self, id: &IncidentId, user: &str, choice: Choice) -> Result<Answer, StateError> {
-        let head = match self.cases.head(id).await {
-            Ok(head) => head,
-            Err(CaseError::NotFound(_)) => return Ok(Answer::NotFound),
-            Err(error) => return Err(error.into()),
+    /// Takes a person's word. Whether a click really came from Slack, or who the credentials belong to, has been checked before.
+    pub async fn run(
+        &self,
+        id: &IncidentId,
+        voter: Voter<'_>,
+        choice: Choice,
+        reason: Option<&str>,
+    ) -> Result<Answer, StateError> {
+        let Some(head) = self.head(id).await? else { return Ok(Answer::NotFound) };
+        let person = match entitled(self.config, self.channel, voter, &head.actor).await {
+            Ok(person) => person,
+            Err(refusal) => return self.refuse(id, voter.by(), choice, refusal).await,
         };
-        if let Some(reason) = self.not_entitled(&head, user) {
-            self.record_refusal(id, user, choice, &reason).await?;
-            return Ok(Answer::Refused(reason));
+        let reason =
+            reason.map(|text| text.trim().chars().take(REASON_MAX_CHARS).collect::<String>()).filter(|text| !text.is_empty());
+        if choice == Choice::BreakGlass
+            && let Some(refusal) = self.glass_stays_whole(reason.as_deref())
+        {
+            return self.refuse(id, voter.by(), choice, refusal.to_owned()).await;
         }
+        for _ in 0..TRIES {
+            if let Some(answer) = self.attempt(id, &person, choice, reason.as_deref()).await? {
+                return Ok(answer);
+            }
+        }
+        Err(StateError::new(ErrorName::Transient, "others kept deciding at the same moment"))
+    }
+
+    /// Why this voter may not decide the incident at all; `None` where they may. For asking somebody for a reason only where it
+    /// would count.
+    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, StateError> {
+        let Some(head) = self.head(id).await? else { return Ok(Some(Answer::NotFound)) };
+        match entitled(self.config, self.channel, voter, &head.actor).await {
+            Ok(_) => Ok(None),
+            Err(refusal) => self.refuse(id, voter.by(), choice, refusal).await.map(Some),
+        }
+    }
+
+    async fn head(&self, id: &IncidentId) -> Result<Option<Head>, StateError> {
+        match self.cases.head(id).await {
+            Ok(head) => Ok(Some(head)),
+            Err(CaseError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn refuse(&self, id: &IncidentId, by: &str, choice: Choice, reason: String) -> Result<Answer, StateError> {
+        let data = json!({"choice": choice.word(), "reason": reason});
+        self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(Kind::Refused, by, data.clone())])).await?;
+        Ok(Answer::Refused(reason))
+    }
+
+    fn glass_stays_whole(&self, reason: Option<&str>) -> Option<&'static str> {
+        if !self.config.approval.break_glass {
+            return Some(
+                "Approving alone is not allowed here (`break_glass` of [approval] in cordon.toml). Nothing was changed.",
+            );
+        }
+        reason.is_none().then_some("Approving alone needs a reason. Nothing was changed.")
+    }
+
+    /// One try; `None` where somebody else wrote in the same moment.
+    async fn attempt(
+        &self,
+        id: &IncidentId,
+        person: &Person,
+        choice: Choice,
+        reason: Option<&str>,
+    ) -> Result<Option<Answer>, StateError> {
+        let now = self.clock.now();
+        let head = self.cases.head(id).await?;
         let Some(found) = self.cases.approval(id).await? else {
-            return Ok(Answer::Expired("This incident asks for no decision.".to_owned()));
+            return Ok(Some(Answer::Expired("This incident asks for no decision.".to_owned())));
         };
         match found.vote {
+            Vote::Approved | Vote::Denied => return self.finish(&head, &found).await.map(Some),
+            Vote::Expired => return Ok(Some(Answer::late())),
             Vote::Waiting if head.state == State::Closed => {
-                Ok(Answer::Expired("This incident is over; nothing was changed by this click.".to_owned()))
+                return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this click.".to_owned())));
             }
-            Vote::Waiting => self.write(id, user, choice, found).await,
-            Vote::Approved | Vote::Denied => self.finish(&head, &found).await,
-            Vote::Expired => Ok(expired()),
+            Vote::Waiting if !wait::is_in_time(&found, now) => return Ok(Some(Answer::late())),
+            Vote::Waiting => {}
         }
-    }
-
-    fn not_entitled(&self, head: &Head, user: &str) -> Option<String> {
-        match self.config.approver(user) {
-            None => Some("You are not on the list of approvers, so nothing was changed. Please ask one of them.".to_owned()),
-            Some(approver) if approver.is_actor(&head.actor) => {
-                Some("You are the actor of this incident, so another approver has to decide it. Nothing was changed.".to_owned())
-            }
-            Some(_) => None,
-        }
-    }
-
-    async fn record_refusal(&self, id: &IncidentId, user: &str, choice: Choice, reason: &str) -> Result<(), StateError> {
-        let data = json!({"choice": word(choice), "reason": reason});
-        self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(Kind::Refused, user, data.clone())])).await?;
-        Ok(())
-    }
-
-    async fn write(&self, id: &IncidentId, user: &str, choice: Choice, found: Approval) -> Result<Answer, StateError> {
-        let now = self.clock.now();
-        if now > found.deadline {
-            return Ok(expired());
-        }
-        let (vote, kind) = match choice {
-            Choice::Approve => (Vote::Approved, Kind::Approved),
-            Choice::Deny => (Vote::Denied, Kind::Denied),
+        let ballot = Ballot {
+            person: person.id.clone(),
+            name: person.name.clone(),
+            by: person.by.clone(),
+            at: now,
+            reason: reason.map(str::to_owned),
         };
-        let decided = Approval { version: found.version + 1, vote, by: Some(user.to_owned()), ..found };
-        let write = Cases::approval_write(id, &decided)?;
+        let counted = match choice {
+            Choice::Looking => return self.look(id, person).await.map(Some),
+            Choice::Deny => deny(&found, &ballot),
+            Choice::Approve => approve(&found, ballot.clone()),
+            Choice::BreakGlass => self.break_glass(&head, &found, ballot.clone()),
+        };
+        let (next, kind, data, glass) = match counted {
+            Counted::Nothing(answer) => return Ok(Some(answer)),
+            Counted::Write { next, kind, data, glass } => (*next, kind, data, glass),
+        };
+        let write = Cases::approval_write(id, &next)?;
+        let denial = (next.vote == Vote::Denied).then(|| ballot.shown(false));
         let written = self
             .cases
             .commit_with(id, now, |head| {
-                head.decided_at = Some(now);
-                Some((vec![NewEntry::by(kind, user, json!({}))], vec![write.clone()]))
+                if next.vote != Vote::Waiting {
+                    head.decided_at = Some(now);
+                }
+                head.votes = next.ballots.iter().map(|ballot| ballot.shown(true)).chain(denial.clone()).collect();
+                head.break_glass.clone_from(&glass);
+                Some((vec![NewEntry::by(kind, &person.by, data.clone())], vec![write.clone()]))
             })
             .await;
         match written {
-            Ok(_) => match wait::deliver(self.tasks, &decided).await? {
-                Completion::Delivered => Ok(Answer::Accepted(choice)),
-                // The time-out was a moment faster, and finishes this same decision; or the execution was stopped.
-                Completion::Gone => Ok(Answer::Expired(
-                    "Your decision is on record, but the question had just ended; the incident's message shows what came of it."
-                        .to_owned(),
-                )),
-            },
-            Err(CaseError::Store(StoreError::Condition)) => {
-                let head = self.cases.head(id).await?;
-                match self.cases.approval(id).await? {
-                    Some(other) if matches!(other.vote, Vote::Approved | Vote::Denied) => self.finish(&head, &other).await,
-                    _ => Ok(expired()),
-                }
-            }
+            Ok(head) => self.answer(&head, &next, choice).await.map(Some),
+            Err(CaseError::Store(StoreError::Condition)) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    async fn answer(&self, head: &Head, written: &Approval, choice: Choice) -> Result<Answer, StateError> {
+        if written.vote == Vote::Waiting {
+            return Ok(Answer::counted(written));
+        }
+        match wait::deliver(self.tasks, head, written).await? {
+            Completion::Delivered => Ok(Answer::Accepted(choice)),
+            // A time-out was a moment faster, and finishes this same decision; or the execution was stopped.
+            Completion::Gone => Ok(Answer::Expired(
+                "Your decision is on record, but the question had just ended; the incident's message shows what came of it."
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Takes the incident on. The first one stays.
+    async fn look(&self, id: &IncidentId, person: &Person) -> Result<Answer, StateError> {
+        let now = self.clock.now();
+        let looking = Looking { by: person.by.clone(), name: person.name.clone(), at: now };
+        let head = self
+            .cases
+            .commit(id, now, |head| {
+                if head.looking.is_some() || head.state == State::Closed {
+                    return None;
+                }
+                head.looking = Some(looking.clone());
+                Some(vec![NewEntry::by(Kind::Acknowledged, &person.by, json!({"name": person.name}))])
+            })
+            .await?;
+        Ok(match head.looking {
+            Some(first) if first.by == person.by => Answer::Looking { escalated: head.escalated_at.is_some() },
+            Some(first) => Answer::LookingAlready { by: first.by },
+            None => Answer::late(),
+        })
+    }
+
+    /// Approves alone, where more people were wanted. Where this vote is enough anyway, no glass is broken.
+    fn break_glass(&self, head: &Head, found: &Approval, ballot: Ballot) -> Counted {
+        let with = approve_anew(found, ballot.clone());
+        if with.ballots.len() >= quorum(&with) {
+            return approve(found, ballot);
+        }
+        let reason = ballot.reason.unwrap_or_default();
+        let skipped = skipped(&self.config.approval, &head.actor, &with.ballots);
+        let names: Vec<&str> = skipped.iter().map(|skipped| skipped.name.as_str()).collect();
+        let data = json!({"name": ballot.name, "reason": reason, "approved": with.ballots.len(), "wanted": with.quorum, "skipped": names});
+        let glass = BrokenGlass { by: ballot.by.clone(), reason: reason.clone(), skipped };
+        let next = Approval { vote: Vote::Approved, by: Some(ballot.by), break_glass: Some(reason), ..with };
+        Counted::Write { next: Box::new(next), kind: Kind::BreakGlass, data, glass: Some(glass) }
     }
 
     /// A decision stands already. It may have been written without being delivered, so it is delivered again: a task that has
     /// it answers that it is over.
     async fn finish(&self, head: &Head, decided: &Approval) -> Result<Answer, StateError> {
         if head.state == State::Asking {
-            match wait::deliver(self.tasks, decided).await? {
+            match wait::deliver(self.tasks, head, decided).await? {
                 Completion::Delivered | Completion::Gone => {}
             }
         }
@@ -169,13 +228,36 @@ impl Decide<'_> {
     }
 }
 
-fn expired() -> Answer {
-    Answer::Expired("The time for this decision is over; nothing was changed by this click.".to_owned())
+fn quorum(approval: &Approval) -> usize {
+    usize::try_from(approval.quorum).unwrap_or(usize::MAX).max(1)
 }
 
-fn word(choice: Choice) -> &'static str {
-    match choice {
-        Choice::Approve => "approve",
-        Choice::Deny => "deny",
+/// The approval with one more ballot, or with the same person's again.
+fn approve_anew(found: &Approval, ballot: Ballot) -> Approval {
+    let mut next = found.next();
+    next.ballots.retain(|other| other.person != ballot.person);
+    next.ballots.push(ballot);
+    next
+}
+
+fn approve(found: &Approval, ballot: Ballot) -> Counted {
+    let next = approve_anew(found, ballot.clone());
+    let data = json!({"name": ballot.name, "reason": ballot.reason, "approved": next.ballots.len(), "wanted": next.quorum});
+    if next.ballots.len() >= quorum(&next) {
+        let next = Approval { vote: Vote::Approved, by: Some(ballot.by), ..next };
+        return Counted::Write { next: Box::new(next), kind: Kind::Approved, data, glass: None };
     }
+    if found.ballots.iter().any(|other| other.person == ballot.person) {
+        return Counted::Nothing(Answer::counted(found));
+    }
+    Counted::Write { next: Box::new(next), kind: Kind::Voted, data, glass: None }
+}
+
+/// One is enough: whoever sees a reason not to may stop it alone.
+fn deny(found: &Approval, ballot: &Ballot) -> Counted {
+    let mut next = found.next();
+    next.ballots.retain(|other| other.person != ballot.person);
+    let next = Approval { vote: Vote::Denied, by: Some(ballot.by.clone()), ..next };
+    let data = json!({"name": ballot.name, "reason": ballot.reason});
+    Counted::Write { next: Box::new(next), kind: Kind::Denied, data, glass: None }
 }

@@ -3,6 +3,7 @@
 //! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
 
 pub mod accounts;
+pub mod approver;
 pub mod blast_radius;
 pub mod callback;
 pub mod cases;
@@ -13,6 +14,7 @@ pub mod exceptions;
 pub mod messages;
 pub mod notify;
 pub mod pace;
+mod part;
 pub mod ports;
 pub mod provenance;
 pub mod remediate;

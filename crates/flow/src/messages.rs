@@ -18,12 +18,17 @@ use crate::cases::{Approval, Vote};
 /// The card with buttons.
 #[must_use]
 pub fn asking(head: &Head, approval: &Approval) -> Message {
-    card(head).asking(&question(approval))
+    card(head).asking(&question(head, approval))
 }
 
 /// How the question stands, as the table has it.
-fn question(approval: &Approval) -> Question {
-    Question { deadline: Some(approval.deadline), ..Question::default() }
+fn question(head: &Head, approval: &Approval) -> Question {
+    Question {
+        deadline: Some(approval.deadline),
+        needed: usize::try_from(approval.quorum).unwrap_or(usize::MAX),
+        approved_by: approval.ballots.iter().map(|ballot| decider(&ballot.by)).collect(),
+        looking: head.looking.iter().map(|looking| decider(&looking.by)).collect(),
+    }
 }
 
 /// Who decided: a Slack member by the id, an AWS principal by the ARN.
@@ -118,7 +123,7 @@ pub fn current(head: &Head, approval: Option<&Approval>) -> Option<Message> {
         (_, None, Some(Route::Act)) => Some(acting(head)),
         (_, None, Some(Route::Alert)) => Some(alert(head)),
         (_, None, Some(Route::Exempt)) => Some(exempt(head)),
-        (_, None, Some(Route::Ask)) => None,
+        (_, None, Some(Route::Ask | Route::ContainThenAsk)) => None,
     }
 }
 

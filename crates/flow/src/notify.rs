@@ -3,6 +3,7 @@
 //! A channel that does not take the message never stops an incident: what could not be delivered stands on the timeline. Only
 //! where every configured channel failed is the state itself retried, because then nobody would know.
 
+mod call;
 mod failure;
 mod merged;
 mod outcome;
@@ -11,7 +12,7 @@ use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError
 use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Destination, IncidentId, Notifications};
+use cordon_core::{Destination, IncidentId, Notifications, config};
 use cordon_slack::Message;
 use serde_json::json;
 
@@ -26,6 +27,8 @@ pub struct Notify<'a> {
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
     pub notifications: &'a Notifications,
+    /// Who is called where nobody answers.
+    pub approval: &'a config::Approval,
     pub clock: &'a dyn Clock,
 }
 
@@ -50,8 +53,16 @@ impl Notify<'_> {
                 self.tell(&incident, "needs_person", Some((Turn::Wanted, messages::needs_person))).await
             }
             NotifyInput::Merged { incident } => self.merged(&incident).await,
+            NotifyInput::Containing { incident } => self.tell(&incident, "containing", None).await,
+            NotifyInput::Escalated { incident } => self.escalated(&incident).await,
+            NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
+            NotifyInput::Undone { incident } => self.undone(&incident).await,
             NotifyInput::Outcome { incident, outcome } => self.close(&incident, outcome).await,
-            NotifyInput::Failure { incident, execution, state, error, cause } => {
+            NotifyInput::Failure { incident, event, execution, state, error, cause } => {
+                let incident = match incident {
+                    Some(incident) => Some(incident),
+                    None => self.opened_before_it_failed(event.as_deref(), &execution).await,
+                };
                 self.failure(incident.as_ref(), &execution, &state, &error, &cause).await
             }
         }
@@ -140,15 +151,8 @@ impl Told {
         self.output.sns == Delivery::Failed || self.output.slack == Delivery::Failed
     }
 
-    /// One channel that took the message is enough; none is worth another try.
     fn or_nobody(&self) -> Result<NotifyOutput, StateError> {
-        if self.output.sns == Delivery::Failed && self.output.slack != Delivery::Sent {
-            return Err(StateError::new(
-                ErrorName::Transient,
-                "neither SNS nor Slack took the message; the reasons are on the timeline",
-            ));
-        }
-        Ok(self.output)
+        or_nobody(self.output)
     }
 }
 
@@ -157,4 +161,15 @@ fn delivery<T>(result: &Result<T, DeliveryError>) -> Delivery {
         Ok(_) => Delivery::Sent,
         Err(_) => Delivery::Failed,
     }
+}
+
+/// One channel that took the message is enough; none is worth another try.
+fn or_nobody(output: NotifyOutput) -> Result<NotifyOutput, StateError> {
+    if output.sns == Delivery::Failed && output.slack != Delivery::Sent {
+        return Err(StateError::new(
+            ErrorName::Transient,
+            "neither SNS nor Slack took the message; the reasons are on the timeline",
+        ));
+    }
+    Ok(output)
 }

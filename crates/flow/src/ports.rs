@@ -127,6 +127,13 @@ pub trait Tasks: Send + Sync {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError>;
 }
 
+/// Starts executions of our own state machine.
+#[async_trait]
+pub trait Executions: Send + Sync {
+    /// The same name with the same input starts one execution, however often it is asked for.
+    async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError>;
+}
+
 impl From<StoreError> for StateError {
     fn from(error: StoreError) -> Self {
         let name = match error {

@@ -1,12 +1,14 @@
-//! Remediate and Verify: carries out the plan that was shown and approved, and reads it back.
+//! Remediate and Verify: carries out what is released of the plan that was shown, and reads it back. Revert: takes back a
+//! containment that went ahead of its question. Undo: takes back everything, as an approver asked for in Slack.
 //!
-//! INVARIANT: nothing is planned here. What is not in the stored plan is not done, and the plan is only carried out where the
-//! policy says `enforce` and the route was released: by an approval that stands in the table, or by an automatic gate.
+//! INVARIANT: nothing is planned here. What is not in the stored plan is not done, and nothing is done but what is released:
+//! by an approval that stands in the table, by a gate that the policy names, or by what the policy makes of a question that
+//! nobody answered. In a dry run nothing is written at all.
 
 use std::sync::Arc;
 
 use cordon_contract::{ErrorName, RemediateInput, RemediateOutput, StateError};
-use cordon_core::config::Mode;
+use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
@@ -15,8 +17,10 @@ use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
 use serde_json::json;
 
 use crate::accounts::{self, Accounts};
-use crate::cases::{Cases, Vote};
+use crate::cases::{Cases, UndoRequest, UndoState, Vote};
+use crate::part::{Part, Released};
 use crate::ports::Clock;
+use crate::undo::{self, Undo};
 
 pub struct Remediate<'a> {
     pub cases: Cases<'a>,
@@ -30,17 +34,20 @@ impl Remediate<'_> {
         match input {
             RemediateInput::Apply { incident } => self.apply(&incident).await,
             RemediateInput::Verify { incident } => self.verify(&incident).await,
+            RemediateInput::Revert { incident } => self.revert(&incident).await,
+            RemediateInput::Undo { incident } => self.undo(&incident).await,
         }
     }
 
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
         let head = self.cases.head(id).await?;
-        self.may_change(&head).await?;
+        let released = self.released(&head).await?;
+        let part = Part::of(&head.plan, released, self.cases.steps(id));
         let result = match self.open(&head).await? {
-            Ok(iam) => runner::apply_plan(&*iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?,
+            Ok(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await.map_err(run_error)?),
             Err(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
         };
-        let data = json!({"complete": result.complete, "steps": result.steps});
+        let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
         self.cases
             .commit(id, self.clock.now(), |head| {
                 head.state = State::Remediating;
@@ -52,17 +59,20 @@ impl Remediate<'_> {
 
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
         let head = self.cases.head(id).await?;
-        self.may_change(&head).await?;
+        let released = self.released(&head).await?;
+        let part = Part::of(&head.plan, released, self.cases.steps(id));
         let result = match self.open(&head).await? {
-            Ok(iam) => runner::verify_plan(&*iam, &head.plan, &self.cases.steps(id)).await.map_err(run_error)?,
+            Ok(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await.map_err(run_error)?),
             Err(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
         let stripped = result.steps.iter().any(|step| matches!(step.result, VerifyResult::Reapplied { .. }));
         let now = self.clock.now();
-        // What was left to a person is not done because the rest is.
-        let contained = result.complete && head.plan.by_hand.is_empty();
-        let data = json!({"complete": result.complete, "steps": result.steps, "by_hand": head.plan.by_hand});
+        // What was not released, or was left to a person, is not done because the rest is.
+        let contained = result.complete && part.is_everything();
+        let data = json!({
+            "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": head.plan.by_hand,
+        });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
         self.cases
             .commit(id, now, |head| {
@@ -87,23 +97,91 @@ impl Remediate<'_> {
         }
     }
 
-    /// Asked again here, whatever path the state machine took: the last gate before a write.
-    async fn may_change(&self, head: &Head) -> Result<(), StateError> {
-        let refuse = |reason: &str| Err(StateError::new(ErrorName::Refused, format!("nothing was changed: {reason}")));
-        if self.config.mode != Mode::Enforce {
+    /// Takes the containment back, where the question it went ahead of was denied, or ended without an answer.
+    async fn revert(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        self.may_write(&head)?;
+        let approval = self.cases.approval(id).await?;
+        let taken_back = approval.as_ref().is_some_and(|approval| match approval.vote {
+            Vote::Denied => true,
+            Vote::Expired => approval.on_timeout == OnTimeout::Close,
+            Vote::Waiting | Vote::Approved => false,
+        });
+        if !taken_back {
+            return refuse("nobody has denied it, and it has not expired");
+        }
+        let result = self.undoing().run(id, "cordon", None, false).await?;
+        Ok(if result.complete { RemediateOutput::Reverted } else { RemediateOutput::RevertRefused })
+    }
+
+    async fn undo(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        let outcome = |complete| if complete { RemediateOutput::Undone } else { RemediateOutput::UndoRefused };
+        let Some(request) = self.cases.undo_request(id).await? else { return refuse("nobody has asked to undo it") };
+        match request.state {
+            // A retry, after the answer was lost.
+            UndoState::Done => return Ok(outcome(request.complete)),
+            UndoState::Requested => {}
+        }
+        if head.state != State::Closed {
+            return refuse("the incident is still open");
+        }
+        self.may_write(&head)?;
+        let result = self.undoing().run(id, &request.by, None, false).await?;
+        let done = UndoRequest {
+            version: request.version + 1,
+            state: UndoState::Done,
+            result: undo::sentences(&result),
+            complete: result.complete,
+            ..request
+        };
+        self.cases.write_undo(id, &done).await?;
+        Ok(outcome(done.complete))
+    }
+
+    fn undoing(&self) -> Undo<'_> {
+        Undo { cases: self.cases, accounts: self.accounts, clock: self.clock }
+    }
+
+    /// Whether this deployment and this event may change anything at all.
+    fn may_write(&self, head: &Head) -> Result<(), StateError> {
+        if self.config.mode != Mode::Enforce || head.decision.as_ref().is_some_and(|decision| decision.dry_run) {
             return refuse("the mode is dry-run");
         }
         if !head.event.origin.may_enforce() {
             return refuse("the event's source is not trusted to change anything");
         }
-        match head.decision.as_ref().map(|decision| decision.route) {
-            Some(Route::Act) => Ok(()),
-            Some(Route::Ask) => match self.cases.approval(&head.id).await? {
-                Some(approval) if approval.vote == Vote::Approved => Ok(()),
-                Some(_) | None => refuse("nobody has approved it"),
-            },
-            Some(Route::Exempt | Route::Alert) | None => refuse("its route does not lead to a change"),
+        Ok(())
+    }
+
+    /// Asked again here, whatever path the state machine took: the last gate before a write.
+    async fn released(&self, head: &Head) -> Result<Released, StateError> {
+        self.may_write(head)?;
+        let route = head.decision.as_ref().map(|decision| decision.route);
+        let goes_ahead = match route {
+            Some(Route::Act) => return Ok(Released::All),
+            Some(Route::Ask) => false,
+            Some(Route::ContainThenAsk) => true,
+            Some(Route::Exempt | Route::Alert) | None => return refuse("its route does not lead to a change"),
+        };
+        let approval = self.cases.approval(&head.id).await?;
+        match approval.as_ref().map(|approval| (approval.vote, approval.on_timeout)) {
+            Some((Vote::Approved, _)) => Ok(Released::All),
+            Some((Vote::Expired, OnTimeout::Contain)) => Ok(Released::Containment),
+            Some((Vote::Waiting, _)) | None if goes_ahead => Ok(Released::Containment),
+            Some((Vote::Waiting | Vote::Denied | Vote::Expired, _)) | None => refuse("nobody has approved it"),
         }
+    }
+}
+
+fn refuse<T>(reason: &str) -> Result<T, StateError> {
+    Err(StateError::new(ErrorName::Refused, format!("nothing was changed: {reason}")))
+}
+
+fn word(released: Released) -> &'static str {
+    match released {
+        Released::All => "all",
+        Released::Containment => "containment",
     }
 }
 

@@ -1,14 +1,21 @@
-//! Undo: restores what an incident's plan changed, the last step first, and refuses where somebody changed it since.
+//! Undo: restores what an incident's plan changed, the last step first, and refuses where somebody changed it since; and the
+//! wish for it that an approver has in Slack.
+//!
+//! A click must be answered within three seconds and an undo can take longer, so a click only writes the wish and starts an
+//! execution. INVARIANT: an execution undoes nothing without the wish in the table, which only an approver's click writes.
 
 use cordon_contract::{ErrorName, StateError};
-use cordon_core::IncidentId;
+use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{Config, IncidentId};
 use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
+use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::accounts::{self, Accounts};
-use crate::cases::Cases;
-use crate::ports::Clock;
+use crate::approver::{Person, Voter, entitled};
+use crate::cases::{CaseError, Cases, UndoRequest, UndoState};
+use crate::ports::{Channel, Clock, Executions, StoreError};
 use crate::remediate::run_error;
 
 pub struct Undo<'a> {
@@ -41,5 +48,128 @@ impl Undo<'_> {
             self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
         }
         Ok(result)
+    }
+}
+
+/// What became of each step, for people.
+#[must_use]
+pub fn sentences(result: &PlanResult<RevertResult>) -> Vec<String> {
+    let calls = |calls: &[cordon_core::Call]| calls.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let sentence = |step: &StepOutcome<RevertResult>| {
+        let n = step.n;
+        match &step.result {
+            RevertResult::Reverted { calls: made } => format!("step {n}: undone by {}", calls(made)),
+            RevertResult::Would { calls: would } => format!("step {n}: would be undone by {}", calls(would)),
+            RevertResult::Nothing { reason } => format!("step {n}: nothing to do, {reason}"),
+            RevertResult::Drift { expected, found } => {
+                format!("step {n}: not undone, because it was changed since (expected {expected}, found {found})")
+            }
+            RevertResult::Failed { reason } => format!("step {n}: not undone, {reason}"),
+        }
+    };
+    result.steps.iter().map(sentence).collect()
+}
+
+/// A wish to undo, from Slack.
+pub struct AskUndo<'a> {
+    pub cases: Cases<'a>,
+    pub config: &'a Config,
+    pub channel: Option<&'a dyn Channel>,
+    pub executions: &'a dyn Executions,
+    pub clock: &'a dyn Clock,
+}
+
+/// An execution that has not carried a wish out by then never will; the next click may start another.
+const CARRIED_OUT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+
+/// What the person is told who wishes to undo.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UndoAnswer {
+    Started,
+    /// A sentence: nothing is undone by this.
+    No(String),
+}
+
+impl UndoAnswer {
+    #[must_use]
+    pub fn sentence(&self) -> &str {
+        match self {
+            Self::Started => "The changes are being undone; the incident's thread will show what came of it.",
+            Self::No(sentence) => sentence,
+        }
+    }
+}
+
+impl AskUndo<'_> {
+    /// Writes the wish and starts the execution that carries it out. One approver is enough, who is not the actor.
+    pub async fn run(&self, id: &IncidentId, voter: Voter<'_>, reason: Option<&str>) -> Result<UndoAnswer, StateError> {
+        let head = match self.cases.head(id).await {
+            Ok(head) => head,
+            Err(CaseError::NotFound(_)) => return Ok(UndoAnswer::No("There is no such incident.".to_owned())),
+            Err(error) => return Err(error.into()),
+        };
+        let person = match entitled(self.config, self.channel, voter, &head.actor).await {
+            Ok(person) => person,
+            Err(refusal) => {
+                let data = json!({"choice": "undo", "reason": refusal});
+                let entry = NewEntry::by(Kind::Refused, voter.by(), data);
+                self.cases.commit(id, self.clock.now(), |_| Some(vec![entry.clone()])).await?;
+                return Ok(UndoAnswer::No(refusal));
+            }
+        };
+        if head.state != State::Closed {
+            return Ok(UndoAnswer::No("This incident is still open, so there is nothing to undo yet.".to_owned()));
+        }
+        if !self.changed_something(&head).await? {
+            return Ok(UndoAnswer::No("Nothing was changed in this incident, so there is nothing to undo.".to_owned()));
+        }
+        let wish = self.wish(&head, &person, reason).await?;
+        let input = json!({"cordon": "undo", "incident": id, "number": wish.number});
+        self.executions.start(&format!("undo-{id}-{}", wish.number), &input).await?;
+        Ok(UndoAnswer::Started)
+    }
+
+    async fn changed_something(&self, head: &Head) -> Result<bool, StateError> {
+        for n in 1..=head.plan.steps.len() {
+            if self.cases.step(&head.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The wish as it stands in the table. One that is being carried out stays: a double click starts nothing twice.
+    async fn wish(&self, head: &Head, person: &Person, reason: Option<&str>) -> Result<UndoRequest, StateError> {
+        let now = self.clock.now();
+        let found = self.cases.undo_request(&head.id).await?;
+        if let Some(found) = &found
+            && found.state == UndoState::Requested
+            && now.duration_since(found.at) < CARRIED_OUT_WITHIN
+        {
+            return Ok(found.clone());
+        }
+        let (version, number) = found.map_or((1, 1), |found| (found.version + 1, found.number + 1));
+        let reason = reason.map(str::to_owned).filter(|reason| !reason.is_empty());
+        let wish = UndoRequest {
+            version,
+            number,
+            state: UndoState::Requested,
+            by: person.by.clone(),
+            at: now,
+            reason,
+            result: Vec::new(),
+            complete: false,
+        };
+        let write = Cases::undo_write(&head.id, &wish)?;
+        let entry = NewEntry::by(Kind::UndoRequested, &person.by, json!({"name": person.name, "reason": wish.reason}));
+        let written = self.cases.commit_with(&head.id, now, |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        match written {
+            Ok(_) => Ok(wish),
+            Err(CaseError::Store(StoreError::Condition)) => {
+                let other = self.cases.undo_request(&head.id).await?;
+                other.ok_or_else(|| StoreError::Transient("a wish to undo vanished".to_owned()).into())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 }

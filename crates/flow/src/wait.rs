@@ -1,20 +1,22 @@
-//! WaitForApproval: stores the task token, then asks. After the time-out: closes the question, or finishes the decision that
-//! was written and never delivered.
+//! WaitForApproval, Escalate, Expire: stores the task token, then asks; at the first deadline decides whether to call more
+//! people; at the last one closes the question, or finishes the decision that was written and never delivered.
 //!
-//! The token is written before the card is posted, so that no click can come before there is something to decide.
+//! The token is written before the card is posted, so that no click can come before there is something to decide. A question
+//! that is put again keeps what was said before.
 
 use cordon_contract::{ErrorName, StateError, WaitInput, WaitOutput};
-use cordon_core::incident::State;
+use cordon_core::config::OnTimeout;
+use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId};
-use jiff::SignedDuration;
+use cordon_core::{Config, IncidentId, Route};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::cases::{Approval, CaseError, Cases, Vote};
 use crate::messages;
 use crate::notify;
 use crate::pace::{Pace, Posted, Turn};
-use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
+use crate::ports::{Channel, Clock, Completion, DeliveryError, StoreError, Tasks};
 
 pub struct Wait<'a> {
     pub cases: Cases<'a>,
@@ -28,110 +30,207 @@ impl Wait<'_> {
     /// `None` while a person is asked: the answer comes by the callback.
     pub async fn run(&self, input: WaitInput) -> Result<Option<WaitOutput>, StateError> {
         match input {
-            WaitInput::Ask { incident, task_token, timeout_seconds } => {
-                self.ask(&incident, task_token, timeout_seconds).await?;
+            WaitInput::Ask { incident, task_token, timeout_seconds, last } => {
+                self.ask(&incident, task_token, timeout_seconds, last).await?;
                 Ok(None)
             }
+            WaitInput::Escalate { incident, .. } => self.escalate(&incident).await.map(Some),
             WaitInput::Expire { incident, .. } => self.expire(&incident).await.map(Some),
         }
     }
 
-    async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32) -> Result<(), StateError> {
+    async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32, last: bool) -> Result<(), StateError> {
         let now = self.clock.now();
         let deadline = now.checked_add(SignedDuration::from_secs(i64::from(timeout_seconds))).unwrap_or(now);
+        let head = self.cases.head(id).await?;
         let found = self.cases.approval(id).await?;
-        // A retry of the state brings a new token; a decision that was made in between goes out with it.
+        // A retry of the state, or the next wait, brings a new token; a decision that was made in between goes out with it.
         if let Some(decided) = found.as_ref().filter(|approval| approval.vote != Vote::Waiting) {
-            let output = output_of(decided);
-            self.tasks.succeed(&token, &serde_json::to_value(output).unwrap_or_default()).await?;
+            self.tasks.succeed(&token, &serde_json::to_value(output_of(&head, decided)).unwrap_or_default()).await?;
             return Ok(());
         }
-        let version = found.map_or(1, |approval| approval.version + 1);
-        let approval = Approval { version, token, vote: Vote::Waiting, deadline, by: None };
+        let approval = match found {
+            Some(found) => Approval { token, deadline, last, round: found.round + 1, ..found.next() },
+            None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(head.severity)) },
+        };
         let head = self
             .cases
             .commit_with(id, now, |head| {
                 head.state = State::Asking;
                 head.asked_at = Some(head.asked_at.unwrap_or(now));
+                head.deadline = Some(deadline);
+                head.quorum = approval.quorum;
                 let write = Cases::approval_write(id, &approval).ok()?;
-                Some((vec![NewEntry::cordon(Kind::Asked, json!({"deadline": deadline}))], vec![write]))
+                let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
+                Some((vec![NewEntry::cordon(Kind::Asked, data)], vec![write]))
             })
             .await?;
+        self.show(&head, &approval).await
+    }
+
+    /// Posts the card, or shows the new deadline on the one that stands there. Where Slack does not take it, the question stands
+    /// all the same: SNS has told of it, and the command line can answer.
+    async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        if head.slack.is_some() {
-            return Ok(());
-        }
-        let notifications = &self.config.notifications;
-        let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
-        let place = notify::destination(notifications, &head).channel;
-        let posted = pace.post(channel, place, Turn::Wanted, &messages::asking(&head, &approval)).await;
+        let card = messages::asking(head, approval);
+        let failed = |error: DeliveryError| (None, json!({"slack": "failed", "reason": error.message}));
+        let (posted, data) = match &head.slack {
+            Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
+                Ok(()) => return Ok(()),
+                Err(error) => failed(error),
+            },
+            // What a webhook posted cannot be changed, and its buttons go on working.
+            Some(_) => return Ok(()),
+            None => {
+                let notifications = &self.config.notifications;
+                let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
+                let place = notify::destination(notifications, head).channel;
+                match pace.post(channel, place, Turn::Wanted, &card).await {
+                    Posted::Card(message) => {
+                        let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
+                        (Some(message), data)
+                    }
+                    Posted::InSummary => (None, json!({"slack": "summarised"})),
+                    Posted::Failed(error) => failed(error),
+                }
+            }
+        };
         self.cases
-            .commit(id, self.clock.now(), |head| match &posted {
-                Posted::Card(message) => {
-                    head.slack = Some(message.clone());
-                    Some(vec![NewEntry::cordon(
-                        Kind::Notified,
-                        json!({"slack": "posted", "channel": message.channel, "ts": message.ts}),
-                    )])
+            .commit(&head.id, self.clock.now(), |head| {
+                if posted.is_some() {
+                    head.slack.clone_from(&posted);
                 }
-                Posted::InSummary => Some(vec![NewEntry::cordon(Kind::Notified, json!({"slack": "summarised"}))]),
-                Posted::Failed(error) => {
-                    Some(vec![NewEntry::cordon(Kind::Notified, json!({"slack": "failed", "reason": error.message}))])
-                }
+                Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
             .await?;
         Ok(())
     }
 
-    async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
-        let Some(found) = self.cases.approval(id).await? else { return self.never_asked(id).await };
-        match found.vote {
-            Vote::Approved | Vote::Denied | Vote::Expired => return Ok(output_of(&found)),
-            Vote::Waiting => {}
-        }
-        let expired = Approval { version: found.version + 1, vote: Vote::Expired, ..found };
-        let write = Cases::approval_write(id, &expired)?;
-        let written = self
-            .cases
-            .commit_with(id, self.clock.now(), |_| {
-                Some((vec![NewEntry::cordon(Kind::Expired, json!({"deadline": expired.deadline}))], vec![write.clone()]))
-            })
-            .await;
-        match written {
-            Ok(_) => Ok(WaitOutput::Expired),
-            // Somebody decided in this very moment: their decision stands.
-            Err(CaseError::Store(StoreError::Condition)) => {
-                let decided = self.cases.approval(id).await?;
-                decided
-                    .map(|decided| output_of(&decided))
-                    .ok_or_else(|| StateError::new(ErrorName::Internal, "an approval vanished"))
+    /// The first deadline. Somebody who is looking gets one more wait, once an incident; then more people are called.
+    async fn escalate(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        if let Some(found) = self.cases.approval(id).await? {
+            match found.vote {
+                Vote::Approved | Vote::Denied | Vote::Expired => return Ok(output_of(&head, &found)),
+                // A retry, after the answer was lost.
+                Vote::Waiting if found.extended == Some(found.round) => return Ok(WaitOutput::Looking),
+                Vote::Waiting => {}
             }
-            Err(error) => Err(error.into()),
+            if let Some(looking) = head.looking.as_ref().filter(|_| found.extended.is_none() && head.escalated_at.is_none()) {
+                let extended = Approval { extended: Some(found.round), ..found.next() };
+                let data = json!({"waits_for": looking.by, "name": looking.name});
+                return self.write(id, &extended, Kind::Acknowledged, data, WaitOutput::Looking).await;
+            }
+        }
+        let now = self.clock.now();
+        self.cases
+            .commit(id, now, |head| {
+                if head.escalated_at.is_some() {
+                    return None;
+                }
+                head.escalated_at = Some(now);
+                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"asked_at": head.asked_at}))])
+            })
+            .await?;
+        Ok(WaitOutput::Escalate)
+    }
+
+    /// The last deadline.
+    async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        let on_timeout = self.on_timeout(&head);
+        let (expired, data) = match self.cases.approval(id).await? {
+            Some(found) if found.vote != Vote::Waiting => return Ok(output_of(&head, &found)),
+            Some(found) => {
+                let data = json!({"deadline": found.deadline, "on_timeout": on_timeout});
+                (Approval { vote: Vote::Expired, on_timeout, ..found.next() }, data)
+            }
+            // The asking itself never came to the table; the time-out is all there is.
+            None => {
+                let reason = "nobody could be asked: the function that asks failed before it stored the question";
+                let data = json!({"reason": reason, "on_timeout": on_timeout});
+                let quorum = self.config.approval.quorum.of(head.severity);
+                let never = Approval::new(String::new(), self.clock.now(), quorum);
+                (Approval { vote: Vote::Expired, on_timeout, ..never }, data)
+            }
+        };
+        let output = output_of(&head, &expired);
+        self.write(id, &expired, Kind::Expired, data, output).await
+    }
+
+    /// What the policy makes of nobody's answer. Nothing is contained on it in a dry run, or where a read that decides had
+    /// failed: that always takes a person.
+    fn on_timeout(&self, head: &Head) -> OnTimeout {
+        let decision = head.decision.as_ref();
+        let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
+        let can_contain = head.plan.steps.iter().any(|step| step.may_go_ahead());
+        match self.config.approval.on_timeout {
+            OnTimeout::Contain if may_act && can_contain => OnTimeout::Contain,
+            OnTimeout::HoldContainment if went_ahead(head) => OnTimeout::HoldContainment,
+            OnTimeout::Contain | OnTimeout::HoldContainment | OnTimeout::Close => OnTimeout::Close,
         }
     }
 
-    /// The asking itself never came to the table; the time-out is all there is.
-    async fn never_asked(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
-        let reason = json!({"reason": "nobody could be asked: the function that asks failed before it stored the question"});
-        self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Expired, reason.clone())])).await?;
-        Ok(WaitOutput::Expired)
+    async fn write(
+        &self,
+        id: &IncidentId,
+        approval: &Approval,
+        kind: Kind,
+        data: serde_json::Value,
+        output: WaitOutput,
+    ) -> Result<WaitOutput, StateError> {
+        let write = Cases::approval_write(id, approval)?;
+        let entry = NewEntry::cordon(kind, data);
+        let written = self.cases.commit_with(id, self.clock.now(), |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        match written {
+            Ok(_) => Ok(output),
+            // Somebody spoke in this very moment. Their decision stands; an approval that is not yet enough does not stop the clock.
+            Err(CaseError::Store(StoreError::Condition)) => match self.cases.approval(id).await? {
+                Some(decided) if decided.vote != Vote::Waiting => Ok(output_of(&self.cases.head(id).await?, &decided)),
+                Some(_) | None => Err(StateError::new(ErrorName::Transient, "somebody voted in this very moment")),
+            },
+            Err(error) => Err(error.into()),
+        }
     }
+}
+
+/// Whether a containment went ahead of the question.
+#[must_use]
+pub fn went_ahead(head: &Head) -> bool {
+    head.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
+}
+
+/// Whether a click that comes now is still in time. Between two waits there is time for the state machine to put the question
+/// again: a decision of that moment goes out with the next token.
+#[must_use]
+pub fn is_in_time(approval: &Approval, now: Timestamp) -> bool {
+    /// Longer than `Escalate` can take with all its retries.
+    const BETWEEN_WAITS: SignedDuration = SignedDuration::from_mins(15);
+    let grace = if approval.last { SignedDuration::ZERO } else { BETWEEN_WAITS };
+    approval.deadline.checked_add(grace).is_ok_and(|until| now <= until)
 }
 
 /// What the state machine is told of a decision.
 #[must_use]
-pub fn output_of(approval: &Approval) -> WaitOutput {
+pub fn output_of(head: &Head, approval: &Approval) -> WaitOutput {
     let by = approval.by.clone().unwrap_or_default();
-    match approval.vote {
-        Vote::Approved => WaitOutput::Approved { by },
-        Vote::Denied => WaitOutput::Denied { by },
-        Vote::Expired | Vote::Waiting => WaitOutput::Expired,
+    let rehearsal = head.decision.as_ref().is_some_and(|decision| decision.dry_run);
+    match (approval.vote, approval.on_timeout) {
+        (Vote::Approved, _) if rehearsal => WaitOutput::Rehearsed { by },
+        (Vote::Approved, _) if approval.break_glass.is_some() => WaitOutput::BreakGlass { by },
+        (Vote::Approved, _) => WaitOutput::Approved { by },
+        (Vote::Denied, _) if went_ahead(head) => WaitOutput::DeniedContained { by },
+        (Vote::Denied, _) => WaitOutput::Denied { by },
+        (Vote::Expired | Vote::Waiting, OnTimeout::Contain) => WaitOutput::Contain,
+        (Vote::Expired | Vote::Waiting, OnTimeout::HoldContainment) => WaitOutput::Expired,
+        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if went_ahead(head) => WaitOutput::ExpiredContained,
+        (Vote::Expired | Vote::Waiting, OnTimeout::Close) => WaitOutput::Expired,
     }
 }
 
 /// Sends a decision to the state machine. A task that is over is no error: the time-out path finishes the same decision.
-pub async fn deliver(tasks: &dyn Tasks, approval: &Approval) -> Result<Completion, StateError> {
-    let output =
-        serde_json::to_value(output_of(approval)).map_err(|error| StateError::new(ErrorName::Internal, error.to_string()))?;
+pub async fn deliver(tasks: &dyn Tasks, head: &Head, approval: &Approval) -> Result<Completion, StateError> {
+    let output = serde_json::to_value(output_of(head, approval))
+        .map_err(|error| StateError::new(ErrorName::Internal, error.to_string()))?;
     Ok(tasks.succeed(&approval.token, &output).await?)
 }

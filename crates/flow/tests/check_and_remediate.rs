@@ -6,6 +6,7 @@ mod support;
 
 use cordon_contract::{CheckInput, ClassifyOutput, ErrorName, RemediateInput, RemediateOutput, WaitInput};
 use cordon_core::{IncidentId, Principal, PrincipalKind, Route};
+use cordon_flow::approver::Voter;
 use cordon_flow::decide::Choice;
 use cordon_flow::undo::Undo;
 use cordon_testkit::{Failure, When, run};
@@ -18,9 +19,9 @@ fn mallory() -> Principal {
 
 fn approved(world: &World) -> IncidentId {
     let (incident, _) = world.checked(attach("e"));
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "t".to_owned(), timeout_seconds: 600 };
+    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "t".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(ask)).unwrap();
-    run(world.decide().run(&incident, APPROVER, Choice::Approve)).unwrap();
+    run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).unwrap();
     incident
 }
 
@@ -60,10 +61,10 @@ fn nothing_is_changed_without_an_approval_in_the_table() {
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, Route::Ask);
     assert_eq!(apply(&world, &incident).unwrap_err().name, ErrorName::Refused);
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "t".to_owned(), timeout_seconds: 600 };
+    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "t".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(ask)).unwrap();
     assert_eq!(apply(&world, &incident).unwrap_err().name, ErrorName::Refused);
-    run(world.decide().run(&incident, APPROVER, Choice::Deny)).unwrap();
+    run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Deny, None)).unwrap();
     assert_eq!(apply(&world, &incident).unwrap_err().name, ErrorName::Refused);
     assert!(world.iam.writes().is_empty());
 }

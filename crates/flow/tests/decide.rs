@@ -6,6 +6,7 @@ mod support;
 
 use cordon_contract::{WaitInput, WaitOutput};
 use cordon_core::{IncidentId, Route};
+use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Answer, Choice};
 use cordon_testkit::run;
 use serde_json::json;
@@ -14,13 +15,13 @@ use support::{ACTOR_AS_APPROVER, APPROVER, World, attach};
 fn asked(world: &World) -> IncidentId {
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, Route::Ask);
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600 };
+    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: true };
     assert_eq!(run(world.wait().run(ask)).unwrap(), None);
     incident
 }
 
 fn click(world: &World, incident: &IncidentId, user: &str, choice: Choice) -> Answer {
-    run(world.decide().run(incident, user, choice)).unwrap()
+    run(world.decide().run(incident, Voter::Slack(user), choice, None)).unwrap()
 }
 
 fn expire(world: &World, incident: &IncidentId) -> WaitOutput {
@@ -70,7 +71,7 @@ fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_next_click()
     let world = World::new();
     let incident = asked(&world);
     *world.heard.tasks_are_down.lock().unwrap() = true;
-    assert!(run(world.decide().run(&incident, APPROVER, Choice::Approve)).is_err());
+    assert!(run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).is_err());
     *world.heard.tasks_are_down.lock().unwrap() = false;
     assert_eq!(click(&world, &incident, "U0SECOND", Choice::Deny), Answer::Already { approved: true, by: APPROVER.to_owned() });
     assert_eq!(world.heard.completed.lock().unwrap().len(), 1);
@@ -81,7 +82,7 @@ fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_time_out() {
     let world = World::new();
     let incident = asked(&world);
     *world.heard.tasks_are_down.lock().unwrap() = true;
-    assert!(run(world.decide().run(&incident, APPROVER, Choice::Approve)).is_err());
+    assert!(run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).is_err());
     world.clock.pass(601);
     assert_eq!(expire(&world, &incident), WaitOutput::Approved { by: APPROVER.to_owned() });
 }
@@ -90,12 +91,12 @@ fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_time_out() {
 fn a_retry_of_the_asking_state_keeps_the_card_and_takes_the_new_token() {
     let world = World::new();
     let incident = asked(&world);
-    let again = WaitInput::Ask { incident: incident.clone(), task_token: "token-2".to_owned(), timeout_seconds: 600 };
+    let again = WaitInput::Ask { incident: incident.clone(), task_token: "token-2".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(again)).unwrap();
     assert_eq!(world.heard.posts.lock().unwrap().len(), 1);
     click(&world, &incident, APPROVER, Choice::Approve);
     assert_eq!(world.heard.completed.lock().unwrap()[0].0, "token-2");
-    let decided = WaitInput::Ask { incident, task_token: "token-3".to_owned(), timeout_seconds: 600 };
+    let decided = WaitInput::Ask { incident, task_token: "token-3".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(decided)).unwrap();
     assert_eq!(world.heard.completed.lock().unwrap()[1], ("token-3".to_owned(), json!({"decision": "approved", "by": APPROVER})));
 }

@@ -68,6 +68,7 @@ fn the_outcome_updates_the_same_message_and_closes_once() {
 fn a_failure_closes_the_incident_and_is_told_even_where_no_incident_is_known() {
     let (world, incident) = dry("");
     let failure = |incident| NotifyInput::Failure {
+        event: None,
         incident,
         execution: "arn:aws:states:us-east-1:111111111111:execution:cordon:x".to_owned(),
         state: "Verify".to_owned(),

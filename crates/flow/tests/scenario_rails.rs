@@ -194,6 +194,7 @@ fn scenario_29_iam_that_goes_on_throttling_ends_as_failed_and_people_are_told() 
         assert_eq!(error.name, ErrorName::Transient);
         // What the definition's Catch leads to.
         let failure = NotifyInput::Failure {
+            event: None,
             incident: Some(incident.clone()),
             execution: "one".to_owned(),
             state: "Remediate".to_owned(),

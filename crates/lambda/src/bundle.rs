@@ -66,9 +66,10 @@ impl Bundle {
                 format!("cordon.toml: rules.disabled names no rule: `{}`; `cordon rule list` prints them", ids.join("`, `")),
             )
         })?;
-        for id in &config.gates.auto {
+        let gates = [("auto", &config.gates.auto), ("contain_then_ask", &config.gates.contain_then_ask)];
+        for (gate, id) in gates.into_iter().flat_map(|(gate, ids)| ids.iter().map(move |id| (gate, id))) {
             if book.about(id).is_none() {
-                let message = format!("cordon.toml: gates.auto names no enabled rule: `{id}`; `cordon rule list` prints them");
+                let message = format!("cordon.toml: gates.{gate} names no enabled rule: `{id}`; `cordon rule list` prints them");
                 return Err(StateError::new(ErrorName::BadConfig, message));
             }
         }

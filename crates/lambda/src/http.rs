@@ -25,12 +25,13 @@ pub fn raw_body(request: &ApiGatewayV2httpRequest) -> Option<Vec<u8>> {
     if request.is_base64_encoded { STANDARD.decode(body).ok() } else { Some(body.as_bytes().to_vec()) }
 }
 
-/// The answer, as plain text.
+/// The answer, as plain text or JSON.
 #[must_use]
 pub fn response(reply: Reply) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(reply.status);
-    response.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static("text/plain; charset=utf-8"));
+    let content_type = if reply.is_json { "application/json" } else { "text/plain; charset=utf-8" };
+    response.headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     response.body = Some(Body::Text(reply.text));
     response
 }

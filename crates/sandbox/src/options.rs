@@ -46,6 +46,8 @@ pub struct StackSpec {
     pub mode: Mode,
     pub slack: SlackMode,
     pub approval_timeout: Duration,
+    /// The wait after more people were called.
+    pub escalation_timeout: Duration,
     /// The wait between a change and its second verification.
     pub settle: Duration,
 }
@@ -62,6 +64,7 @@ impl StackSpec {
             mode: Mode::Enforce,
             slack: SlackMode::Bot,
             approval_timeout: Duration::from_secs(15 * 60),
+            escalation_timeout: Duration::from_secs(5 * 60),
             settle: Duration::from_secs(1),
         }
     }

@@ -240,6 +240,7 @@ fn variable_values(variables: &Variables<'_>) -> Value {
         "slack_api_url": variables.slack_api_url,
         "mode": stack.mode.to_string(),
         "approval_timeout_seconds": stack.approval_timeout.as_secs(),
+        "escalation_timeout_seconds": stack.escalation_timeout.as_secs(),
         "settle_seconds": stack.settle.as_secs(),
         "access_key": stack.account,
         "name": stack.name,

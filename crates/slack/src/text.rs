@@ -127,12 +127,16 @@ pub fn plain(text: &str, limit: usize) -> String {
     truncate(if trimmed.is_empty() { "-" } else { trimmed }, limit)
 }
 
-/// A mention of a Slack user, if `user_id` is one; a code span otherwise.
+/// A mention of a Slack user (`U…`, `W…`) or user group (`S…`), if `user_id` is one; a code span otherwise.
 pub fn mention(user_id: &str) -> String {
-    let is_id = user_id.starts_with(['U', 'W'])
+    let is_id = user_id.starts_with(['U', 'W', 'S'])
         && (2..=32).contains(&user_id.len())
         && user_id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
-    if is_id { format!("<@{user_id}>") } else { code(user_id, 64) }
+    match is_id {
+        true if user_id.starts_with('S') => format!("<!subteam^{user_id}>"),
+        true => format!("<@{user_id}>"),
+        false => code(user_id, 64),
+    }
 }
 
 /// A link, if `address` is one that a browser opens over http or https; the label alone otherwise.

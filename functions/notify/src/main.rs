@@ -38,6 +38,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             publisher: &app.topic,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             notifications: &app.config.notifications,
+            approval: &app.config.approval,
             clock: &SystemClock,
         };
         notify.run(input).await

@@ -2,7 +2,7 @@
 //!
 //! A failure answers 500 without a reason: whoever clicks again finishes the same decision.
 
-use cordon_aws::{StepFunctions, SystemClock, Table};
+use cordon_aws::{StateMachine, StepFunctions, SystemClock, Table};
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::Config;
 use cordon_flow::Cases;
@@ -16,6 +16,7 @@ use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 struct App {
     table: Table,
     tasks: StepFunctions,
+    executions: StateMachine,
     config: Config,
     slack: SlackChannel,
 }
@@ -31,6 +32,7 @@ async fn start() -> Result<App, StateError> {
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
+        executions: StateMachine::new(aws_sdk_sfn::Client::new(&sdk), settings.state_machine_arn),
         config,
         slack,
     })
@@ -45,17 +47,23 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 
 async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
     let Some(body) = raw_body(request) else {
-        return Reply { status: 400, text: "The body cannot be read.".to_owned() };
+        return Reply::text(400, "The body cannot be read.");
     };
-    let decide = Decide { cases: Cases::new(&app.table), config: &app.config, tasks: &app.tasks, clock: &SystemClock };
-    let callback = Callback { decide, secret: app.slack.secret(), channel: &app.slack };
+    let decide = Decide {
+        cases: Cases::new(&app.table),
+        config: &app.config,
+        channel: Some(&app.slack),
+        tasks: &app.tasks,
+        clock: &SystemClock,
+    };
+    let callback = Callback { decide, executions: &app.executions, secret: app.slack.secret(), channel: &app.slack };
     let signed =
         Request { timestamp: header(request, TIMESTAMP_HEADER), signature: header(request, SIGNATURE_HEADER), body: &body };
     match callback.run(&signed).await {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(name = error.name.as_str(), error = %error.message, "a click could not be handled");
-            Reply { status: 500, text: "Something failed; please click again.".to_owned() }
+            Reply::text(500, "Something failed; please click again.")
         }
     }
 }

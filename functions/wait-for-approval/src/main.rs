@@ -11,6 +11,7 @@ use cordon_lambda::{Settings, bundle};
 
 struct App {
     table: Table,
+    config: Config,
     slack: Option<SlackChannel>,
     tasks: StepFunctions,
     config: Config,
@@ -23,6 +24,7 @@ async fn start() -> Result<App, StateError> {
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        config,
         slack,
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
         config,

@@ -11,7 +11,7 @@ data "aws_iam_policy_document" "function" {
       check-exceptions  = data.aws_iam_policy_document.read_principals.json
       notify            = data.aws_iam_policy_document.notify.json
       wait-for-approval = data.aws_iam_policy_document.ask_and_answer.json
-      slack-callback    = data.aws_iam_policy_document.ask_and_answer.json
+      slack-callback    = data.aws_iam_policy_document.slack_callback.json
       remediate         = data.aws_iam_policy_document.remediate.json
     }[each.key],
   ]
@@ -112,7 +112,7 @@ data "aws_iam_policy_document" "notify" {
   statement {
     sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
-    resources = concat([aws_sns_topic.alerts.arn], var.alert_topic_arns)
+    resources = concat([aws_sns_topic.alerts.arn], var.alert_topic_arns, var.escalation_topic_arns)
   }
 
   # Closing an incident frees its place, so that the next event of the same case opens a new one.
@@ -141,6 +141,17 @@ data "aws_iam_policy_document" "ask_and_answer" {
   }
 }
 
+# A click on Undo starts an execution, which does nothing without the wish that the same function wrote into the table.
+data "aws_iam_policy_document" "slack_callback" {
+  source_policy_documents = [data.aws_iam_policy_document.ask_and_answer.json]
+
+  statement {
+    sid       = "StartAnUndo"
+    actions   = ["states:StartExecution"]
+    resources = [local.state_machine_arn]
+  }
+}
+
 locals {
   # Any policy of the account's own can be the administrator's under another name.
   remediable_policies   = concat(var.remediable_policy_arns, ["${local.iam}:policy/*"])
@@ -155,9 +166,12 @@ data "aws_iam_policy_document" "remediate" {
     for_each = var.mode == "enforce" ? ["detach-policy"] : []
 
     content {
-      # Undoing is the command line's, with its caller's rights.
-      sid = "Detach"
+      # Attaching is undoing: what the Undo button restores. The function attaches only what a snapshot of its own says.
+      sid = "DetachAndAttachAgain"
       actions = [
+        "iam:AttachGroupPolicy",
+        "iam:AttachRolePolicy",
+        "iam:AttachUserPolicy",
         "iam:DetachGroupPolicy",
         "iam:DetachRolePolicy",
         "iam:DetachUserPolicy",
@@ -179,8 +193,9 @@ data "aws_iam_policy_document" "remediate" {
     for_each = var.mode == "enforce" ? ["deny-iam"] : []
 
     content {
-      sid       = "DenyIam"
-      actions   = ["iam:PutRolePolicy", "iam:PutUserPolicy"]
+      # Deleting is undoing, and the end of a containment that went ahead of a question and was denied.
+      sid       = "DenyIamAndTakeItBack"
+      actions   = ["iam:DeleteRolePolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:PutUserPolicy"]
       resources = local.remediable_principals
     }
   }

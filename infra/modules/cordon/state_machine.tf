@@ -11,13 +11,14 @@ resource "aws_sfn_state_machine" "incident_response" {
   type     = "STANDARD"
 
   definition = templatefile("${path.module}/../../../statemachine/incident-response.asl.json", {
-    classify_arn             = local.published_arns["classify"]
-    check_exceptions_arn     = local.published_arns["check-exceptions"]
-    notify_arn               = local.published_arns["notify"]
-    wait_for_approval_arn    = local.published_arns["wait-for-approval"]
-    remediate_arn            = local.published_arns["remediate"]
-    approval_timeout_seconds = var.approval_timeout_seconds
-    settle_seconds           = var.settle_seconds
+    classify_arn               = local.published_arns["classify"]
+    check_exceptions_arn       = local.published_arns["check-exceptions"]
+    notify_arn                 = local.published_arns["notify"]
+    wait_for_approval_arn      = local.published_arns["wait-for-approval"]
+    remediate_arn              = local.published_arns["remediate"]
+    approval_timeout_seconds   = var.approval_timeout_seconds
+    escalation_timeout_seconds = var.escalation_timeout_seconds
+    settle_seconds             = var.settle_seconds
   })
 
   # Execution data would carry the task token into the log, so only names, times and errors are written.

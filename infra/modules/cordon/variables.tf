@@ -86,13 +86,35 @@ variable "relay_source" {
 }
 
 variable "approval_timeout_seconds" {
-  description = "How long an approver has before the incident expires."
+  description = "How long an approver has before more people are called. Somebody who says that they are looking gets as long once more."
   type        = number
   default     = 14400
 
   validation {
     condition     = var.approval_timeout_seconds >= 1 && var.approval_timeout_seconds <= 2592000 && floor(var.approval_timeout_seconds) == var.approval_timeout_seconds
     error_message = "The approval timeout must be a whole number of seconds, at most 2592000 (30 days)."
+  }
+}
+
+variable "escalation_timeout_seconds" {
+  description = "How long approvers have after more people were called. Then `on_timeout` of cordon.toml says what becomes of the incident."
+  type        = number
+  default     = 3600
+
+  validation {
+    condition     = var.escalation_timeout_seconds >= 1 && var.escalation_timeout_seconds <= 2592000 && floor(var.escalation_timeout_seconds) == var.escalation_timeout_seconds
+    error_message = "The escalation timeout must be a whole number of seconds, at most 2592000 (30 days)."
+  }
+}
+
+variable "escalation_topic_arns" {
+  description = "SNS topics beside the module's own that may be told where nobody answers: the `topic` of `[approval.escalation]` in cordon.toml."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.escalation_topic_arns : can(regex("^arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
+    error_message = "Each entry must be the full ARN of an SNS topic."
   }
 }
 

@@ -26,16 +26,16 @@ impl Config {
                 );
             }
         }
-        let approver_patterns = self
-            .approval
-            .approvers
-            .iter()
-            .flat_map(|approver| approver.principals.iter().map(|p| ("approval.approvers.principals", p)));
+        let approvers = self.approval.approvers.iter().flat_map(|approver| &approver.principals);
+        let approver_patterns = approvers.map(|p| ("approval.approvers.principals", p));
+        let groups = self.approval.groups.iter().flat_map(|group| &group.principals);
+        let group_patterns = groups.map(|p| ("approval.groups.principals", p));
         let scope_patterns = self.scope.principals.iter().map(|p| ("scope.principals", p));
         let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
         let automation = self.exceptions.automation.iter().flat_map(|automation| &automation.roles);
         let automation = automation.map(|pattern| ("exceptions.automation.roles", pattern));
-        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns).chain(automation) {
+        let approving = approver_patterns.chain(group_patterns);
+        for (key, pattern) in scope_patterns.chain(never).chain(approving).chain(automation) {
             if !pattern.is_arn() {
                 return fail(
                     pattern.as_str(),
@@ -43,34 +43,25 @@ impl Config {
                 );
             }
         }
-        for approver in &self.approval.approvers {
-            let id = approver.slack_user_id.as_str();
-            if !(id.starts_with('U') || id.starts_with('W'))
-                || id.len() < 3
-                || !id.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-            {
-                return fail(
-                    id,
-                    format!(
-                        "approval.approvers: `{id}` is not a Slack member id; copy it from the member's profile (`U…` or `W…`)"
-                    ),
-                );
-            }
-            if approver.principals.is_empty() {
-                return fail(
-                    id,
-                    format!(
-                        "approval.approvers: `{}` has no `principals`; name the AWS principals of this person, so that they cannot approve their own incident",
-                        approver.name
-                    ),
-                );
-            }
+        if let Some((needle, reason)) = self.approval.fault() {
+            return fail(&needle, reason);
         }
         if let Some((needle, reason)) = self.notifications.fault() {
             return fail(&needle, reason);
         }
-        if self.mode == Mode::Enforce && self.approval.approvers.is_empty() {
+        if let Some(twice) = self.gates.auto.iter().find(|rule| self.gates.contain_then_ask.contains(rule)) {
+            return fail(twice.as_str(), format!("gates: `{twice}` is in `auto` and in `contain_then_ask`; take it out of one"));
+        }
+        let nobody = self.approval.approvers.is_empty() && self.approval.groups.is_empty();
+        if self.mode == Mode::Enforce && nobody {
             return fail("mode", "approval.approvers is empty, so nobody could approve; add at least one [[approval.approvers]], or set mode = \"dry-run\"".to_owned());
+        }
+        if self.approval.rehearse && nobody {
+            return fail(
+                "rehearse",
+                "approval.approvers is empty, so nobody could answer a rehearsal; add at least one [[approval.approvers]]"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -22,6 +22,10 @@ pub(super) fn approval_key(id: &IncidentId) -> Key {
     Key::new(incident_pk(id), "APPROVAL#1")
 }
 
+pub(super) fn undo_key(id: &IncidentId) -> Key {
+    Key::new(incident_pk(id), "UNDO")
+}
+
 pub(super) fn step_key(id: &IncidentId, n: usize) -> Key {
     Key::new(incident_pk(id), format!("STEP#{n:03}"))
 }

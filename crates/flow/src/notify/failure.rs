@@ -1,10 +1,10 @@
 //! A state that gave up: written on the incident, where there is one, and told.
 
 use cordon_contract::{NotifyOutput, StateError};
-use cordon_core::IncidentId;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{EventId, IncidentId};
 use serde_json::json;
 
 use super::{Notify, Told, destination};
@@ -13,6 +13,15 @@ use crate::messages::{self, Alert};
 use crate::pace::Turn;
 
 impl Notify<'_> {
+    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
+    pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
+        let event: EventId = event?.parse().ok()?;
+        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
+            None
+        })
+    }
+
     pub(super) async fn failure(
         &self,
         id: Option<&IncidentId>,

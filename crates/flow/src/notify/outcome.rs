@@ -31,8 +31,9 @@ impl Notify<'_> {
                 Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
             })
             .await?;
-        // Of these, people have heard a moment ago, in the same words.
-        if matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) || head.outcome_told {
+        // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
+        let heard = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
+        if heard || head.outcome_told {
             return Ok(NOTHING);
         }
         let sns = self.publish(&head, messages::structured(&head, "outcome")).await;

@@ -20,9 +20,10 @@ use cordon_flow::decide::Decide;
 use cordon_flow::messages::Alert;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
-    Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
+    Channel, Clock, Completion, Condition, DeliveryError, Executions, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
 };
 use cordon_flow::remediate::Remediate;
+use cordon_flow::undo::AskUndo;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};
@@ -47,6 +48,8 @@ pub struct FakeStore {
     pub counts_fail: Mutex<bool>,
     /// Reads of partitions that begin so fail.
     pub unreadable: Mutex<Option<(String, StoreError)>>,
+    /// What the next read of a key finds instead: as it was before somebody else wrote.
+    stale: Mutex<Vec<(Key, Value)>>,
 }
 
 impl FakeStore {
@@ -66,6 +69,18 @@ impl FakeStore {
         }
     }
 
+    /// An item as it stands, for [`FakeStore::read_before_others_wrote`].
+    pub fn item(&self, incident: &IncidentId, sk: &str) -> (Key, Value) {
+        let key = Key::new(format!("INCIDENT#{incident}"), sk);
+        let item = self.items.lock().unwrap().get(&key).cloned().unwrap();
+        (key, item)
+    }
+
+    /// The next read of the item finds it as it was: whoever reads it so will find, on writing, that somebody was first.
+    pub fn read_before_others_wrote(&self, item: (Key, Value)) {
+        self.stale.lock().unwrap().push(item);
+    }
+
     fn holds(items: &BTreeMap<Key, Value>, write: &Write) -> bool {
         match write.condition {
             Condition::Always => true,
@@ -79,6 +94,10 @@ impl FakeStore {
 impl Store for FakeStore {
     async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
         self.readable(&key.pk)?;
+        let mut stale = self.stale.lock().unwrap();
+        if let Some(found) = stale.iter().position(|(of, _)| of == key) {
+            return Ok(Some(stale.remove(found).1));
+        }
         Ok(self.items.lock().unwrap().get(key).cloned())
     }
 
@@ -142,7 +161,11 @@ pub struct Heard {
     pub published: Mutex<Vec<(String, Value)>>,
     /// The same with topics and attributes.
     pub alerts: Mutex<Vec<Alert>>,
+    /// The executions that were started: name and input.
+    pub started: Mutex<Vec<(String, Value)>>,
     pub completed: Mutex<Vec<(String, Value)>>,
+    /// Tokens whose task has timed out.
+    pub gone: Mutex<Vec<String>>,
     pub policies_read: Mutex<Vec<String>>,
     pub slack_is_down: Mutex<bool>,
     pub sns_is_down: Mutex<bool>,
@@ -231,11 +254,23 @@ impl Tasks for Heard {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError> {
         Self::answer(&self.tasks_are_down)?;
         let mut completed = self.completed.lock().unwrap();
-        if completed.iter().any(|(known, _)| known == token) {
+        if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
             return Ok(Completion::Gone);
         }
         completed.push((token.to_owned(), output.clone()));
         Ok(Completion::Delivered)
+    }
+}
+
+#[async_trait]
+impl Executions for Heard {
+    async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError> {
+        Self::answer(&self.tasks_are_down)?;
+        let mut started = self.started.lock().unwrap();
+        if !started.iter().any(|(known, _)| known == name) {
+            started.push((name.to_owned(), input.clone()));
+        }
+        Ok(())
     }
 }
 
@@ -373,6 +408,7 @@ impl World {
             publisher: &self.heard,
             channel: Some(&self.heard),
             notifications: &self.config.notifications,
+            approval: &self.config.approval,
             clock: &self.clock,
         }
     }
@@ -382,7 +418,17 @@ impl World {
     }
 
     pub fn decide(&self) -> Decide<'_> {
-        Decide { cases: self.cases(), config: &self.config, tasks: &self.heard, clock: &self.clock }
+        Decide { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+    }
+
+    pub fn ask_undo(&self) -> AskUndo<'_> {
+        AskUndo {
+            cases: self.cases(),
+            config: &self.config,
+            channel: Some(&self.heard),
+            executions: &self.heard,
+            clock: &self.clock,
+        }
     }
 
     pub fn remediate(&self) -> Remediate<'_> {

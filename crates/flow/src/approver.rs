@@ -1,0 +1,160 @@
+//! Who may decide an incident: a Slack member or an AWS principal, resolved to one person on the list.
+//!
+//! INVARIANT: nobody decides an incident in which they are the actor, and nobody counts as two people. What cannot be told for
+//! certain is a refusal with a sentence: a group that cannot be read, a role that several people share.
+
+use cordon_core::config::{Approval, Approver, ApproverGroup};
+use cordon_core::incident::Skipped;
+use cordon_core::pattern::Pattern;
+use cordon_core::{Actor, Arn, Config};
+
+use crate::cases::Ballot;
+use crate::ports::Channel;
+
+/// Who says that they decide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Voter<'a> {
+    /// A Slack member, whose click was verified.
+    Slack(&'a str),
+    /// The ARN that STS gave for the caller's credentials.
+    Principal(&'a str),
+}
+
+impl Voter<'_> {
+    /// As the timeline names them.
+    #[must_use]
+    pub fn by(&self) -> &str {
+        match self {
+            Self::Slack(id) | Self::Principal(id) => id,
+        }
+    }
+}
+
+/// One person who may decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Person {
+    /// The Slack id: by it, a person counts once, wherever they spoke.
+    pub id: String,
+    pub name: String,
+    /// As the timeline names them.
+    pub by: String,
+}
+
+const ACTOR: &str = "You are the actor of this incident, so another approver has to decide it. Nothing was changed.";
+
+/// The person behind a voter, or why they may not decide an incident of this actor.
+///
+/// # Errors
+/// A sentence for the person.
+pub async fn entitled(config: &Config, channel: Option<&dyn Channel>, voter: Voter<'_>, actor: &Actor) -> Result<Person, String> {
+    match voter {
+        Voter::Slack(id) => match config.approver(id) {
+            Some(approver) => as_approver(approver, id, actor),
+            None => as_member(config, channel, id, actor).await,
+        },
+        Voter::Principal(arn) => as_approver(by_principal(config, arn)?, arn, actor).and_then(|person| {
+            // Whatever the patterns say: the very same session is the very same person.
+            if actor.arn.as_deref() == Some(arn) { Err(ACTOR.to_owned()) } else { Ok(person) }
+        }),
+    }
+}
+
+/// Who could have approved an incident of this actor and has not.
+#[must_use]
+pub fn skipped(approval: &Approval, actor: &Actor, ballots: &[Ballot]) -> Vec<Skipped> {
+    let has_approved = |person: &Skipped| ballots.iter().any(|ballot| ballot.person == person.slack_id);
+    everybody(approval, actor).into_iter().filter(|person| !has_approved(person)).collect()
+}
+
+/// Who may approve an incident of this actor.
+#[must_use]
+pub fn everybody(approval: &Approval, actor: &Actor) -> Vec<Skipped> {
+    let people = approval.approvers.iter().filter(|approver| !approver.is_actor(actor));
+    let people = people.map(|approver| Skipped { slack_id: approver.slack_user_id.clone(), name: approver.name.clone() });
+    let groups = approval.groups.iter().filter(|group| !group.may_be_actor(actor));
+    let groups = groups.map(|group| Skipped { slack_id: group.slack_user_group.clone(), name: group.name.clone() });
+    people.chain(groups).collect()
+}
+
+fn as_approver(approver: &Approver, by: &str, actor: &Actor) -> Result<Person, String> {
+    if approver.is_actor(actor) {
+        return Err(ACTOR.to_owned());
+    }
+    Ok(Person { id: approver.slack_user_id.clone(), name: approver.name.clone(), by: by.to_owned() })
+}
+
+async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, actor: &Actor) -> Result<Person, String> {
+    let mut unreadable = None;
+    for group in &config.approval.groups {
+        let Some(channel) = channel else { break };
+        let members = match channel.group_members(&group.slack_user_group).await {
+            Ok(members) => members,
+            Err(error) => {
+                tracing::warn!(group = group.name, reason = %error, "the members of an approver group cannot be read");
+                unreadable = Some(group);
+                continue;
+            }
+        };
+        if !members.iter().any(|member| member == id) {
+            continue;
+        }
+        if group.may_be_actor(actor) {
+            return Err(format!(
+                "The actor of this incident may be any member of `{}`, so somebody else has to decide it. Nothing was changed.",
+                group.name
+            ));
+        }
+        let name = format!("{id} of {}", group.name);
+        return Ok(Person { id: id.to_owned(), name, by: id.to_owned() });
+    }
+    Err(match unreadable {
+        Some(ApproverGroup { name, .. }) => format!(
+            "You are not on the list of approvers, and Slack does not say who is in `{name}`, so nothing was changed. Please ask somebody on the list."
+        ),
+        None => "You are not on the list of approvers, so nothing was changed. Please ask one of them.".to_owned(),
+    })
+}
+
+/// The one approver whose principals name the caller: by the session's own ARN, or by the role behind it.
+fn by_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, String> {
+    let role = roles_of(arn);
+    let names =
+        |patterns: &[Pattern], arns: &[String]| arns.iter().any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)));
+    let own = [arn.to_owned()];
+    let found: Vec<&Approver> = config
+        .approval
+        .approvers
+        .iter()
+        .filter(|approver| names(&approver.principals, &own) || names(&approver.principals, &role))
+        .collect();
+    match found.as_slice() {
+        [] => Err(format!("`{arn}` is no approver's: no [[approval.approvers]] lists it in `principals`. Nothing was changed.")),
+        [approver] => {
+            let shared = config.approval.groups.iter().find(|group| names(&group.principals, &role));
+            match shared.filter(|_| !names(&approver.principals, &own)) {
+                None => Ok(approver),
+                Some(group) => Err(format!(
+                    "`{arn}` comes from a role that the members of `{}` share, so it does not tell who you are. Use credentials of your own. Nothing was changed.",
+                    group.name
+                )),
+            }
+        }
+        several => Err(format!(
+            "`{arn}` fits several approvers ({}), so it does not tell who you are. Use credentials of your own, or list each one's sessions. Nothing was changed.",
+            several.iter().map(|approver| approver.name.as_str()).collect::<Vec<_>>().join(", ")
+        )),
+    }
+}
+
+/// The ARNs that the role behind a session can have: STS leaves its path away, and Identity Center's roles have one.
+fn roles_of(arn: &str) -> Vec<String> {
+    let Ok(parsed) = arn.parse::<Arn>() else { return Vec::new() };
+    let Some(rest) = parsed.resource().strip_prefix("assumed-role/") else { return Vec::new() };
+    let Some(name) = rest.split('/').next().filter(|name| !name.is_empty()) else { return Vec::new() };
+    let Some(account) = arn.split(':').nth(4) else { return Vec::new() };
+    let mut roles = vec![format!("arn:aws:iam::{account}:role/{name}")];
+    if name.starts_with("AWSReservedSSO_") {
+        roles.push(format!("arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/{name}"));
+    }
+    roles
+}

@@ -1,0 +1,134 @@
+//! What a person chose, and what they are told.
+
+use cordon_slack::Notice;
+
+use crate::cases::Approval;
+
+/// What a person chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    Approve,
+    /// Approve alone, where more people are wanted.
+    BreakGlass,
+    Deny,
+    /// Decides nothing, and stops the escalation once.
+    Looking,
+}
+
+impl Choice {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::BreakGlass => "break_glass",
+            Self::Deny => "deny",
+            Self::Looking => "looking",
+        }
+    }
+}
+
+/// What the person is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Answer {
+    /// The decision counts.
+    Accepted(Choice),
+    /// The approval counts, and is not yet enough.
+    Counted {
+        approved: usize,
+        wanted: u32,
+    },
+    /// The person looks into it.
+    Looking {
+        /// Whether more people have been called already.
+        escalated: bool,
+    },
+    /// Somebody else did before.
+    LookingAlready {
+        by: String,
+    },
+    /// Somebody decided before.
+    Already {
+        approved: bool,
+        by: String,
+    },
+    /// The deadline is past or the incident is over.
+    Expired(String),
+    /// This person may not decide this incident, in a sentence.
+    Refused(String),
+    NotFound,
+}
+
+impl Answer {
+    pub(super) fn late() -> Self {
+        Self::Expired("The time for this decision is over; nothing was changed by this click.".to_owned())
+    }
+
+    pub(super) fn counted(approval: &Approval) -> Self {
+        Self::Counted { approved: approval.ballots.len(), wanted: approval.quorum }
+    }
+
+    /// Whether the person's word stands.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        match self {
+            Self::Accepted(_) | Self::Counted { .. } | Self::Looking { .. } => true,
+            Self::LookingAlready { .. } | Self::Already { .. } | Self::Expired(_) | Self::Refused(_) | Self::NotFound => false,
+        }
+    }
+
+    /// What the person reads in Slack.
+    #[must_use]
+    pub fn notice(&self) -> Notice {
+        match self {
+            Self::Already { approved, by } if !is_arn(by) => {
+                Notice::new(&format!("This incident was already {} by", verb(*approved)))
+                    .mention(by)
+                    .and(". Your click changed nothing.")
+            }
+            Self::LookingAlready { by } if !is_arn(by) => Notice::new("Already looking:").mention(by).and("."),
+            Self::Accepted(_)
+            | Self::Counted { .. }
+            | Self::Looking { .. }
+            | Self::LookingAlready { .. }
+            | Self::Already { .. }
+            | Self::Expired(_)
+            | Self::Refused(_)
+            | Self::NotFound => Notice::new(&self.sentence()),
+        }
+    }
+
+    /// The same as plain text.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match self {
+            Self::Accepted(Choice::Approve) => "Approved. The incident's message will show the result.".to_owned(),
+            Self::Accepted(Choice::BreakGlass) => {
+                "Approved by you alone. The other approvers are told; the incident's message will show the result.".to_owned()
+            }
+            Self::Accepted(Choice::Deny) => "Denied. Nothing will stay changed.".to_owned(),
+            Self::Accepted(Choice::Looking) | Self::Looking { escalated: true } => {
+                "You are looking into it. That decides nothing: the last deadline stands.".to_owned()
+            }
+            Self::Looking { escalated: false } => {
+                "You are looking into it. That decides nothing; the first deadline is put off once.".to_owned()
+            }
+            Self::LookingAlready { by } => format!("{by} is already looking into it."),
+            Self::Counted { approved, wanted } => {
+                format!("Your approval counts: {approved} of {wanted}. Nothing is changed before the others have approved.")
+            }
+            Self::Already { approved, by } => {
+                format!("This incident was already {} by {by}. Your click changed nothing.", verb(*approved))
+            }
+            Self::Expired(text) | Self::Refused(text) => text.clone(),
+            Self::NotFound => "There is no such incident.".to_owned(),
+        }
+    }
+}
+
+/// Who spoke on the command line has no Slack id to mention.
+fn is_arn(by: &str) -> bool {
+    by.starts_with("arn:")
+}
+
+fn verb(approved: bool) -> &'static str {
+    if approved { "approved" } else { "denied" }
+}

@@ -1,0 +1,152 @@
+//! Calling people: where nobody answered, where one approved for several, and what an undo came to.
+//!
+//! A channel that does not take the call never stops an incident. Names come from `cordon.toml`; what a person wrote is prose
+//! like any other and cannot mention.
+
+use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_core::IncidentId;
+use cordon_core::incident::{BrokenGlass, Head, Skipped};
+use cordon_core::json::set;
+use cordon_core::timeline::{Kind, NewEntry};
+use cordon_slack::{Message, Notice};
+use serde_json::{Value, json};
+
+use super::{Notify, delivery, destination, or_nobody};
+use crate::messages::{self, Alert};
+use crate::ports::{Channel, DeliveryError};
+
+/// What became of one call.
+type Fate = Result<(), DeliveryError>;
+
+impl Notify<'_> {
+    /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
+    pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        let alert = messages::structured(&head, "escalated");
+        let escalation = self.approval.escalation.as_ref();
+        let second = escalation.and_then(|escalation| escalation.topic.clone());
+        let mut sns = vec![self.publish(&head, alert.clone()).await];
+        if second.is_some() {
+            sns.push(self.publisher.publish(&Alert { topic: second, ..alert }).await);
+        }
+        let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &head.actor);
+        let message = calling(&head, "Nobody has answered. Please decide:", &everybody, &unanswered(&head));
+        let mut slack = Vec::new();
+        if let Some(channel) = self.channel {
+            slack.push(self.in_thread(channel, &head, &message).await);
+            if let Some(second) = escalation.and_then(|escalation| escalation.slack_channel.as_deref()) {
+                slack.push(channel.post_to(second, &message).await.map(|_| ()));
+            }
+        }
+        self.told(id, "escalated", sns, slack).await
+    }
+
+    /// Everybody who was not waited for is told, by name.
+    pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        let mut alert = messages::structured(&head, "break_glass");
+        let BrokenGlass { by, reason, skipped } = match head.break_glass.clone() {
+            Some(glass) => glass,
+            None => BrokenGlass { by: "unknown".to_owned(), reason: String::new(), skipped: Vec::new() },
+        };
+        set(&mut alert.body, "break_glass", json!({"by": by, "reason": reason, "skipped": skipped}));
+        let sns = vec![self.publish(&head, alert).await];
+        let prose = format!("`{by}` approved it alone, where {} had to approve. The reason: {reason}", head.quorum);
+        let message = calling(&head, "You were not waited for:", &skipped, &prose);
+        let mut slack = Vec::new();
+        if let Some(channel) = self.channel {
+            slack.push(self.in_thread(channel, &head, &message).await);
+            if let Some(second) = self.approval.escalation.as_ref().and_then(|escalation| escalation.slack_channel.as_deref()) {
+                slack.push(channel.post_to(second, &message).await.map(|_| ()));
+            }
+        }
+        self.told(id, "break_glass", sns, slack).await
+    }
+
+    /// What an undo from Slack came to.
+    pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+        let head = self.cases.head(id).await?;
+        let request = self.cases.undo_request(id).await?;
+        let mut alert = messages::structured(&head, "undone");
+        let (prose, undo) = match &request {
+            Some(request) => {
+                let what = if request.complete { "Undone" } else { "Not everything could be undone" };
+                let said = request.result.join("; ");
+                (
+                    format!("{what}, as `{}` asked: {said}", request.by),
+                    json!({"by": request.by, "reason": request.reason, "complete": request.complete, "steps": request.result}),
+                )
+            }
+            None => ("An undo ran that nobody is known to have asked for".to_owned(), Value::Null),
+        };
+        set(&mut alert.body, "undo_result", undo);
+        let sns = vec![self.publish(&head, alert).await];
+        let mut slack = Vec::new();
+        if let Some(channel) = self.channel {
+            slack.push(self.in_thread(channel, &head, &messages::note(&head, &prose)).await);
+        }
+        self.told(id, "undone", sns, slack).await
+    }
+
+    /// Below the card where it has a thread, else a message of its own in the incident's channel.
+    async fn in_thread(&self, channel: &dyn Channel, head: &Head, message: &Message) -> Fate {
+        let posted = match head.slack.as_ref().filter(|at| at.ts.is_some()) {
+            Some(at) => channel.reply(at, message).await,
+            None => match destination(self.notifications, head).channel {
+                Some(place) => channel.post_to(place, message).await,
+                None => channel.post(message).await,
+            },
+        };
+        posted.map(|_| ())
+    }
+
+    async fn told(&self, id: &IncidentId, message: &str, sns: Vec<Fate>, slack: Vec<Fate>) -> Result<NotifyOutput, StateError> {
+        let output = NotifyOutput { sns: best(&sns), slack: best(&slack) };
+        let failed = sns.into_iter().chain(slack).filter_map(Result::err);
+        let reasons: Vec<String> = failed.map(|error| error.message).collect();
+        let mut data = json!({"message": message, "sns": output.sns, "slack": output.slack});
+        if !reasons.is_empty() {
+            set(&mut data, "reasons", json!(reasons));
+        }
+        let now = self.clock.now();
+        self.cases.commit(id, now, |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
+        or_nobody(output)
+    }
+}
+
+/// Where one way was open, people have heard of it.
+fn best(fates: &[Fate]) -> Delivery {
+    match fates.iter().find(|fate| fate.is_ok()).or(fates.first()) {
+        Some(fate) => delivery(fate),
+        None => Delivery::Skipped,
+    }
+}
+
+fn unanswered(head: &Head) -> String {
+    let approved = head.votes.iter().filter(|vote| vote.approves).count();
+    let so_far = if approved > 0 { format!(" {approved} of {} have approved so far.", head.quorum) } else { String::new() };
+    let id = &head.id;
+    format!(
+        "{} incident: `{}` by `{}` waits for a decision.{so_far} Without Slack: `cordon incident approve {id}`, `cordon incident deny {id}`.",
+        head.severity,
+        head.event.name,
+        head.actor.display()
+    )
+}
+
+/// A note that mentions people, so that it rings.
+fn calling(head: &Head, lead: &str, people: &[Skipped], prose: &str) -> Message {
+    let mut message = messages::note(head, &format!("{lead} {prose}"));
+    if !people.is_empty() {
+        let mut notice = Notice::new(lead);
+        for person in people {
+            notice = notice.mention(&person.slack_id);
+        }
+        let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
+        let call = json!({"type": "section", "text": {"type": "mrkdwn", "text": notice.as_str()}});
+        message = messages::note(head, prose);
+        message.text = format!("{lead} {}. {}", names.join(", "), message.text);
+        message.blocks.insert(0, call);
+    }
+    message
+}

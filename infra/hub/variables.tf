@@ -87,16 +87,16 @@ variable "escalation_timeout_seconds" {
   default     = 3600
 }
 
-variable "escalation_topic_arns" {
-  description = "The `topic` of `[approval.escalation]` in cordon.toml, so that it may be told."
-  type        = list(string)
-  default     = []
-}
-
 variable "alert_email" {
   description = "An address for alerts and alarms; null for none."
   type        = string
   default     = null
+}
+
+variable "alert_topic_arns" {
+  description = "Further topics that cordon.toml's notification routes name."
+  type        = list(string)
+  default     = []
 }
 
 variable "log_retention_days" {

@@ -166,7 +166,7 @@ fn an_answer_that_goes_astray_is_noticed() {
     notices(
         answers,
         [
-            ("Classified?/Choices/3", Value::Null, "leads to `UnexpectedAnswer`, and should to `Merged`"),
+            ("Classified?/Choices/3", Value::Null, "leads to `UnexpectedAnswer`, and should to `NotifyMerged`"),
             ("Contained?/Choices/1/Next", json!("CloseContained"), "should to `ClosePartial`"),
         ],
     );

@@ -19,7 +19,8 @@ const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
-const MAY_FAIL: [&str; 5] = ["NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
+const MAY_FAIL: [&str; 6] =
+    ["NotifyMerged", "NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
 /// The states that wait for a person: how long, as the template says it, and where their time-out leads.
 const WAITS: [(&str, u32, &str, &str); 2] = [
     ("WaitForApproval", APPROVAL_TIMEOUT_SECONDS, "approval_timeout_seconds", "Escalate"),

@@ -42,7 +42,7 @@ pub fn of_classify() -> Result<Vec<Answer>, String> {
     variants!(ClassifyOutput:
         ClassifyOutput::Ignored => (ClassifyOutput::Ignored, "Ignored"),
         ClassifyOutput::Duplicate { .. } => (ClassifyOutput::Duplicate { incident: id() }, "Duplicate"),
-        ClassifyOutput::Merged { .. } => (ClassifyOutput::Merged { incident: id() }, "Merged"),
+        ClassifyOutput::Merged { .. } => (ClassifyOutput::Merged { incident: id() }, "NotifyMerged"),
         ClassifyOutput::Opened { .. } => (ClassifyOutput::Opened { incident: id() }, "CheckExceptions"),
         ClassifyOutput::NeedsPerson { .. } => (ClassifyOutput::NeedsPerson { incident: id() }, "NotifyNeedsPerson"),
     )
@@ -137,6 +137,7 @@ fn of_notify() -> Result<Vec<Value>, String> {
     let fates = variants!(Delivery:
         Delivery::Sent => Delivery::Sent,
         Delivery::Skipped => Delivery::Skipped,
+        Delivery::Summarised => Delivery::Summarised,
         Delivery::Failed => Delivery::Failed,
     );
     // Nothing depends on what became of a message, so each fate once is enough.

@@ -8,9 +8,11 @@ use std::error::Error as StdError;
 use async_trait::async_trait;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use cordon_core::{Principal, PrincipalKind};
+use aws_sdk_iam::types::StatusType;
+use cordon_core::{KeyUse, Principal, PrincipalKind};
 use cordon_flow::ports::Policies;
 use cordon_respond::{Iam, IamError, IamErrorKind, PrincipalFacts};
+use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 
 /// IAM in the account of the client's credentials.
@@ -68,6 +70,27 @@ impl Iam for SdkIam {
         let pages = self.client.list_groups_for_user().user_name(user).into_paginator().items().send();
         let groups: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListGroupsForUser", e))?;
         Ok(groups.into_iter().map(|group| group.group_name).collect())
+    }
+
+    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
+        let pages = self.client.list_access_keys().user_name(user).into_paginator().items().send();
+        let keys: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAccessKeys", e))?;
+        let mut uses = Vec::with_capacity(keys.len());
+        for key in keys {
+            let Some(id) = key.access_key_id else { continue };
+            let answer = self.client.get_access_key_last_used().access_key_id(&id).send().await;
+            let used = answer.map_err(|e| failed("iam:GetAccessKeyLastUsed", e))?.access_key_last_used;
+            // For a key that was never used, AWS says `N/A` as service and region.
+            let named = |text: &str| (text != "N/A").then(|| text.to_owned());
+            uses.push(KeyUse {
+                id,
+                active: key.status == Some(StatusType::Active),
+                last_used: used.as_ref().and_then(|used| Timestamp::from_second(used.last_used_date.as_ref()?.secs()).ok()),
+                service: used.as_ref().and_then(|used| named(&used.service_name)),
+                region: used.as_ref().and_then(|used| named(&used.region)),
+            });
+        }
+        Ok(uses)
     }
 
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {

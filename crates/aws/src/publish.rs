@@ -1,11 +1,12 @@
-//! The alert topic.
+//! The alert topics: the deployment's, and those that routes name.
 
 use async_trait::async_trait;
 use aws_sdk_sns::error::DisplayErrorContext;
+use aws_sdk_sns::types::MessageAttributeValue;
+use cordon_flow::messages::Alert;
 use cordon_flow::ports::{DeliveryError, Publisher};
-use serde_json::Value;
 
-/// An SNS topic.
+/// SNS, with the topic for what no route sends elsewhere.
 pub struct Topic {
     client: aws_sdk_sns::Client,
     arn: String,
@@ -20,12 +21,16 @@ impl Topic {
 
 #[async_trait]
 impl Publisher for Topic {
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError> {
-        self.publish_to(&self.arn, subject, message).await
-    }
-
-    async fn publish_to(&self, topic: &str, subject: &str, message: &Value) -> Result<(), DeliveryError> {
-        let sent = self.client.publish().topic_arn(topic).subject(subject).message(message.to_string()).send().await;
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
+        let topic = alert.topic.as_deref().unwrap_or(&self.arn);
+        let mut call = self.client.publish().topic_arn(topic).subject(&alert.subject).message(alert.body.to_string());
+        for (name, value) in &alert.attributes {
+            let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
+            let attribute =
+                attribute.map_err(|error| DeliveryError { message: format!("an attribute cannot be sent: {error}") })?;
+            call = call.message_attributes(*name, attribute);
+        }
+        let sent = call.send().await;
         sent.map(|_| ())
             .map_err(|error| DeliveryError { message: format!("SNS refused the alert: {}", DisplayErrorContext(error)) })
     }

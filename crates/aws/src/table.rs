@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
-use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
 use cordon_flow::ports::{Condition, Key, Store, StoreError, Write};
 use serde_json::Value;
 
@@ -72,6 +72,23 @@ impl Store for Table {
             .await
             .map_err(failure)?;
         page.items.unwrap_or_default().into_iter().map(to_json).collect()
+    }
+
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError> {
+        let counted = self
+            .client
+            .update_item()
+            .table_name(&self.name)
+            .set_key(Some(key_item(key)))
+            .update_expression("ADD n :one SET expires_at = :expires_at")
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":expires_at", AttributeValue::N(expires_at.to_string()))
+            .return_values(ReturnValue::UpdatedNew)
+            .send()
+            .await
+            .map_err(failure)?;
+        let number = counted.attributes.as_ref().and_then(|attributes| attributes.get("n")?.as_n().ok()?.parse().ok());
+        number.ok_or_else(|| StoreError::Refused("the table gave no count back".to_owned()))
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {

@@ -73,6 +73,8 @@ pub enum NotifyInput {
     Undone { incident: IncidentId },
     /// The event could not be judged.
     NeedsPerson { incident: IncidentId },
+    /// A later event joined the open incident.
+    Merged { incident: IncidentId },
     /// The end: writes the outcome, and where people have not heard of it yet, tells them.
     Outcome { incident: IncidentId, outcome: Outcome },
     /// A state failed for good. The incident is not known where `Classify` itself failed.
@@ -98,6 +100,8 @@ pub enum Delivery {
     Sent,
     /// Not configured, or not wanted for this route.
     Skipped,
+    /// Counted in the one message that stands for a burst of them.
+    Summarised,
     /// Tried, and said so on the timeline. The incident goes on.
     Failed,
 }

@@ -6,18 +6,17 @@
 mod approval;
 mod check;
 mod exceptions;
-mod notifications;
 mod scope;
 
 use serde::{Deserialize, Serialize};
 
 pub use approval::{Approval, Approver, ApproverGroup, Escalation, OnTimeout, Quorum};
 pub use exceptions::Exceptions;
-pub use notifications::Notifications;
 pub use scope::Scope;
 
 use crate::detection::Gate;
 use crate::ids::RuleId;
+use crate::notifications::Notifications;
 use crate::principal::Principal;
 use check::line_of;
 

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::blast_radius::BlastRadius;
 use crate::decision::Decision;
 use crate::detection::{Detection, Level};
 use crate::event::{Event, Origin};
@@ -160,6 +161,23 @@ pub struct Skipped {
     pub name: String,
 }
 
+/// A later event of the same case, as far as people are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedEvent {
+    pub name: String,
+    #[serde(default)]
+    pub time: Option<Timestamp>,
+    #[serde(default)]
+    pub source_ip: Option<String>,
+}
+
+/// How many merged events people have heard of, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedTold {
+    pub count: u32,
+    pub at: Timestamp,
+}
+
 /// What an event comes to, before it is an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
@@ -227,6 +245,21 @@ pub struct Head {
     /// How many later events of the same case joined.
     #[serde(default)]
     pub merged: u32,
+    /// The newest of them.
+    #[serde(default)]
+    pub last_merged: Option<MergedEvent>,
+    /// Whether people have been told of the end.
+    #[serde(default)]
+    pub outcome_told: bool,
+    /// What people have been told of them.
+    #[serde(default)]
+    pub merged_told: Option<MergedTold>,
+    /// The dangerous statements of the policy that the event is about, as text, cut.
+    #[serde(default)]
+    pub statements: Vec<String>,
+    /// What the subject, or else the actor, could do; gathered for the card and never decided on.
+    #[serde(default)]
+    pub blast_radius: Option<BlastRadius>,
     pub log_seq: u64,
     pub last_hash: String,
 }
@@ -265,6 +298,11 @@ impl Head {
             escalated_at: None,
             break_glass: None,
             merged: 0,
+            last_merged: None,
+            outcome_told: false,
+            merged_told: None,
+            statements: Vec::new(),
+            blast_radius: None,
             log_seq: 0,
             last_hash: timeline::GENESIS.to_owned(),
         }

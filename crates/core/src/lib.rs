@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a clock, a file or the network, so nothing here fails except on the input it is given.
 
+pub mod blast_radius;
 pub mod config;
 pub mod decision;
 pub mod detection;
@@ -10,17 +11,20 @@ pub mod event;
 pub mod ids;
 pub mod incident;
 pub mod json;
+pub mod notifications;
 pub mod pattern;
 pub mod plan;
 pub mod principal;
 pub mod timeline;
 
+pub use blast_radius::{BlastRadius, KeyUse};
 pub use config::Config;
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
 pub use event::{Event, Origin};
 pub use ids::{AccountId, Arn, EventId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
+pub use notifications::{Destination, Notifications};
 pub use plan::{Call, Plan, PlannedStep, Purpose};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use timeline::Entry;

@@ -70,6 +70,12 @@ pub fn policy_to_read(record: &Value) -> Option<&str> {
     documents::unknown_policy(record)
 }
 
+/// The dangerous statements of the policy that a record carries or names, in a few lines of text; empty where none is known.
+#[must_use]
+pub fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
+    documents::dangerous_statements(record, facts)
+}
+
 /// True where AWS refused the call or it failed. CloudTrail leaves `errorCode` out of a success; the sign-in service has no
 /// `errorCode` but an `errorMessage`, or `Failure` as the response of that name (`ConsoleLogin`, `PasswordUpdated`).
 fn failed(record: &Value) -> bool {

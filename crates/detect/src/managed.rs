@@ -47,6 +47,12 @@ pub(crate) fn of(policy_arn: &str) -> Option<&'static Grants> {
     GRANTS.get(position)?.get_or_init(|| Document::parse(&document(name)).ok().map(|document| grants(&document))).as_ref()
 }
 
+/// What decides of the document of an AWS-managed policy; `None` where it is not known.
+pub(crate) fn document_of(policy_arn: &str) -> Option<Document> {
+    let name = NAMES.iter().find(|known| aws_name(policy_arn) == Some(**known))?;
+    Document::parse(&document(name)).ok()
+}
+
 /// The name of a policy that AWS maintains, in whichever partition.
 fn aws_name(policy_arn: &str) -> Option<&str> {
     let mut parts = policy_arn.splitn(6, ':');

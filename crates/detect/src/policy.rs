@@ -10,6 +10,7 @@
 mod condition;
 mod decision;
 mod document;
+mod excerpt;
 mod grants;
 mod methods;
 mod trust;

@@ -159,6 +159,12 @@ impl<'a> Cases<'a> {
         Ok(Opening::Opened)
     }
 
+    /// The table itself, for what is not an incident.
+    #[must_use]
+    pub fn store(&self) -> &'a dyn Store {
+        self.store
+    }
+
     pub async fn head(&self, id: &IncidentId) -> Result<Head, CaseError> {
         self.try_head(id).await?.ok_or_else(|| CaseError::NotFound(id.clone()))
     }

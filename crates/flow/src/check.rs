@@ -13,6 +13,7 @@ use cordon_respond::planner::{self, Case, Planning};
 use cordon_respond::port::Iam;
 use serde_json::json;
 
+use crate::blast_radius;
 use crate::cases::Cases;
 use crate::ports::Clock;
 use crate::provenance::{Grant, objection};
@@ -53,6 +54,7 @@ impl Check<'_> {
             left_out: planning.left_out.clone(),
             planning_failed,
         });
+        let blast_radius = blast_radius::gather(self.iam, &head).await;
         let data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": findings.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
@@ -69,6 +71,7 @@ impl Check<'_> {
                 head.decision = Some(decision.clone());
                 head.exceptions_checked.clone_from(&findings.sentences);
                 head.plan = planning.plan.clone();
+                head.blast_radius.clone_from(&blast_radius);
                 Some(vec![NewEntry::cordon(Kind::Decided, data.clone())])
             })
             .await?;

@@ -5,7 +5,7 @@
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, ErrorName, StateError};
 use cordon_core::event::{Event, Unreadable};
-use cordon_core::incident::{EventFacts, Found, Head, State};
+use cordon_core::incident::{EventFacts, Found, Head, MergedEvent, State};
 use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
@@ -66,7 +66,8 @@ impl Classify<'_> {
         let id = cordon_core::IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
         let found = Found { account: event.account.clone(), actor, subject, detections, event: EventFacts::from_event(event) };
-        let head = Head::open(id, found, execution.to_owned(), now);
+        let mut head = Head::open(id, found, execution.to_owned(), now);
+        head.statements = enrich::dangerous_statements(&event.record, &facts);
         self.claim_and_open(head, event.shared_id.as_ref()).await
     }
 
@@ -166,6 +167,8 @@ impl Classify<'_> {
         if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {
             return Ok(true);
         }
+        let EventFacts { name, time, source_ip, .. } = head.event.clone();
+        let merged = MergedEvent { name, time, source_ip };
         let joined = self
             .cases
             .commit(incident, self.clock.now(), |open| {
@@ -173,6 +176,7 @@ impl Classify<'_> {
                     return None;
                 }
                 open.merged += 1;
+                open.last_merged = Some(merged.clone());
                 let data = json!({"event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(), "execution": head.execution});
                 Some(vec![NewEntry::cordon(Kind::Merged, data)])
             })

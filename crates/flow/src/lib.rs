@@ -3,6 +3,7 @@
 //! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
 
 pub mod approver;
+pub mod blast_radius;
 pub mod callback;
 pub mod cases;
 pub mod check;
@@ -10,6 +11,7 @@ pub mod classify;
 pub mod decide;
 pub mod messages;
 pub mod notify;
+pub mod pace;
 mod part;
 pub mod ports;
 pub mod provenance;

@@ -2,19 +2,18 @@
 //!
 //! Texts of the event are an attacker's; the card escapes them, the alert carries them as JSON strings.
 
-use cordon_core::incident::{Head, Outcome};
-use cordon_core::{Level, Route};
+mod alert;
+
+use cordon_core::incident::{Head, Outcome, State};
+use cordon_core::{BlastRadius, KeyUse, Level, Route};
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::card::{Decider, Failure, Report, StepLine, StepState as Shown, Times, Verdict};
-use cordon_slack::{Card, Message, Question, RuleLine, Severity};
-use serde_json::{Value, json};
+use cordon_slack::{Card, Merged, Message, Question, RuleLine, Severity};
+use jiff::Timestamp;
+
+pub use alert::{ALERT_SCHEMA, Alert, structured};
 
 use crate::cases::{Approval, Vote};
-
-/// The version of the alert's schema, which docs/operating.md describes. Fields are added, never renamed.
-pub const ALERT_SCHEMA: &str = "cordon.alert.v1";
-/// SNS takes 100 characters of subject.
-const SUBJECT_MAX_CHARS: usize = 100;
 
 /// The card with buttons.
 #[must_use]
@@ -89,10 +88,75 @@ pub fn outcome(head: &Head, outcome: Outcome, steps: &[Option<StepRecord>], appr
         None => head.decision.as_ref().filter(|decision| decision.route == Route::Act).map(|_| Decider::Configuration),
     };
     let carried_out = matches!(outcome, Outcome::Contained | Outcome::Partial | Outcome::Failed);
+    let undoable =
+        carried_out && head.plan.steps.iter().zip(steps).any(|(step, record)| !step.undo.is_empty() && stands(record.as_ref()));
     let steps = if carried_out { step_lines(head, steps) } else { Vec::new() };
     let times =
         Times { detected: Some(head.opened_at), asked: head.asked_at, decided: head.decided_at, contained: head.contained_at };
-    card(head).outcome(&Report { verdict, decided_by, steps, times, note: None })
+    card(head).outcome(&Report { verdict, decided_by, steps, times, undoable, note: None })
+}
+
+/// Whether a step left something that can be taken back.
+fn stands(record: Option<&StepRecord>) -> bool {
+    match record.map(|record| &record.state) {
+        Some(StepState::Applied | StepState::Verified | StepState::Stripped { .. }) => true,
+        Some(StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. }) => false,
+        Some(StepState::Reverting | StepState::Reverted) | None => false,
+    }
+}
+
+/// The card as it stands now, for when a fact of it has changed. `None` where none was posted, or the incident is over.
+#[must_use]
+pub fn current(head: &Head, approval: Option<&Approval>) -> Option<Message> {
+    if head.outcome.is_some() || head.slack.is_none() {
+        return None;
+    }
+    match (head.state, approval, head.decision.as_ref().map(|decision| decision.route)) {
+        (State::Opened | State::Closed, _, _) | (_, _, None) => None,
+        (State::Asking, Some(approval), _) if approval.vote == Vote::Waiting => Some(asking(head, approval)),
+        (_, Some(approval), _) => match approval.vote {
+            Vote::Approved | Vote::Denied => {
+                Some(decided(head, approval.vote == Vote::Approved, approval.by.as_deref().unwrap_or_default()))
+            }
+            Vote::Waiting | Vote::Expired => None,
+        },
+        (_, None, Some(Route::Act)) => Some(acting(head)),
+        (_, None, Some(Route::Alert)) => Some(alert(head)),
+        (_, None, Some(Route::Exempt)) => Some(exempt(head)),
+        (_, None, Some(Route::Ask | Route::ContainThenAsk)) => None,
+    }
+}
+
+/// What the thread of the card gets when further events have joined.
+#[must_use]
+pub fn joined(head: &Head) -> Message {
+    let (have, events) = if head.merged == 1 { ("has", "further event") } else { ("have", "further events") };
+    let newest = head.last_merged.as_ref().map(|event| {
+        let at = event.time.map(|at| format!(" at `{}`", utc(at))).unwrap_or_default();
+        let from = event.source_ip.as_ref().map(|ip| format!(" from `{ip}`")).unwrap_or_default();
+        format!(" The newest: `{}`{at}{from}.", event.name)
+    });
+    let newest = newest.unwrap_or_default();
+    note(
+        head,
+        &format!("{} {events} of this case {have} joined.{newest} `cordon incident show {}` lists them.", head.merged, head.id),
+    )
+}
+
+/// What the thread of the card gets at the end, because an edited card makes no sound.
+#[must_use]
+pub fn ended(head: &Head, outcome: Outcome) -> Message {
+    let said = match outcome {
+        Outcome::Exempt => "Over: this was allowed, and nothing was changed.",
+        Outcome::Alerted => "Over: nothing was changed.",
+        Outcome::Denied => "Denied: nothing was changed.",
+        Outcome::Expired => "Expired: nobody answered in time, and nothing was changed.",
+        Outcome::Contained => "Contained: every call of the plan was seen to hold twice.",
+        Outcome::Partial => "Partial: not contained. A person must look now.",
+        Outcome::Failed => "Failed. A person must look now.",
+        Outcome::NeedsPerson => "A person must look. Cordon changed nothing.",
+    };
+    note(head, said)
 }
 
 /// The notice that a state failed for good.
@@ -129,18 +193,77 @@ fn card(head: &Head) -> Card {
         source_ip: head.event.source_ip.clone(),
         user_agent: head.event.user_agent.clone(),
         event_time: head.event.time,
+        detected: Some(head.opened_at),
         request: Some(head.event.parameters.clone()).filter(|parameters| !parameters.is_empty()),
         why,
         policy_arn: head.event.policy_arn.clone(),
+        statements: head.statements.clone(),
+        reach: head.blast_radius.as_ref().map(reach).unwrap_or_default(),
+        merged: merged(head),
         calls: head.plan.calls(),
         undo: head.plan.undo(),
+        cannot_undo: cannot_undo(head),
         by_hand: head.plan.by_hand.clone(),
         exceptions_checked: head.exceptions_checked.clone(),
         execution_url: execution_url(&head.execution),
+        event_url: event_url(head),
         dry_run: decision.is_some_and(|decision| decision.dry_run),
         approved_for_remediation: decision.is_some_and(|decision| decision.approved_for_remediation),
         decision_reason: decision.map(|decision| decision.decision_reason.clone()).unwrap_or_default(),
     }
+}
+
+fn merged(head: &Head) -> Option<Merged> {
+    let newest = head.last_merged.as_ref();
+    (head.merged > 0).then(|| Merged {
+        count: head.merged,
+        event_name: newest.map(|event| event.name.clone()),
+        time: newest.and_then(|event| event.time),
+        source_ip: newest.and_then(|event| event.source_ip.clone()),
+    })
+}
+
+/// What the subject's credentials reach, in sentences.
+fn reach(found: &BlastRadius) -> Vec<String> {
+    let mut said: Vec<String> = found.keys.iter().map(key_use).collect();
+    let list = |names: &[String]| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if !found.policies.is_empty() {
+        said.push(format!("Managed policies on `{}`: {}.", found.principal, list(&found.policies)));
+    }
+    if !found.groups.is_empty() {
+        said.push(format!("Groups: {}.", list(&found.groups)));
+    }
+    if found.more > 0 {
+        said.push(format!("{} more policies or groups.", found.more));
+    }
+    if said.is_empty() && found.unknown.is_empty() {
+        said.push(format!("`{}` has no access key, no managed policy and no group now.", found.principal));
+    }
+    said.extend(found.unknown.iter().cloned());
+    said
+}
+
+fn key_use(key: &KeyUse) -> String {
+    let state = if key.active { "active" } else { "inactive" };
+    let used = match key.last_used {
+        None => "never used".to_owned(),
+        Some(at) => {
+            let service = key.service.as_ref().map(|service| format!(" for `{service}`")).unwrap_or_default();
+            let region = key.region.as_ref().map(|region| format!(" in `{region}`")).unwrap_or_default();
+            format!("last used at `{}`{service}{region}", utc(at))
+        }
+    };
+    format!("Access key `{}`: {state}, {used}.", key.id)
+}
+
+fn utc(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Calls of the plan for which there is no call that takes them back.
+fn cannot_undo(head: &Head) -> Vec<String> {
+    let final_steps = head.plan.steps.iter().filter(|step| step.undo.is_empty());
+    final_steps.flat_map(|step| &step.calls).map(|call| format!("No call takes `{}` back.", call.action)).collect()
 }
 
 fn step_lines(head: &Head, records: &[Option<StepRecord>]) -> Vec<StepLine> {
@@ -160,76 +283,19 @@ fn step_lines(head: &Head, records: &[Option<StepRecord>]) -> Vec<StepLine> {
     lines
 }
 
-/// The structured alert and its subject line.
-#[must_use]
-pub fn structured(head: &Head, message: &str) -> (String, Value) {
-    let decision = head.decision.as_ref();
-    let rules: Vec<Value> = head
-        .detections
-        .iter()
-        .map(|d| json!({"id": d.rule, "title": d.title, "author": d.author, "level": d.level, "tags": d.tags}))
-        .collect();
-    let alert = json!({
-        "schema": ALERT_SCHEMA,
-        "message": message,
-        "incident": head.id,
-        "severity": head.severity,
-        "outcome": head.outcome,
-        "rules": rules,
-        "needs_person": head.unreadable,
-        "event_name": head.event.name,
-        "event_source": head.event.service,
-        "event_id": head.event.id,
-        "event_time": head.event.time,
-        "account": head.account,
-        "region": head.event.region,
-        "actor_arn": head.actor.arn,
-        "actor": head.actor.display(),
-        "subject": head.subject.to_string(),
-        "policy_arn": head.event.policy_arn,
-        "source_ip": head.event.source_ip,
-        "user_agent": head.event.user_agent,
-        "request_parameters": head.event.parameters,
-        "route": decision.map(|decision| decision.route),
-        "approved_for_remediation": decision.is_some_and(|decision| decision.approved_for_remediation),
-        "decision_reason": decision.map(|decision| &decision.decision_reason),
-        "dry_run": decision.is_some_and(|decision| decision.dry_run),
-        "exceptions_checked": head.exceptions_checked,
-        "calls": head.plan.calls(),
-        "undo": head.plan.undo(),
-        "by_hand": head.plan.by_hand,
-        "execution": head.execution,
-        "execution_url": execution_url(&head.execution),
-        "detected_at": head.opened_at,
-        "asked_at": head.asked_at,
-        "decided_at": head.decided_at,
-        "contained_at": head.contained_at,
-    });
-    (subject(head, message), alert)
-}
-
-fn subject(head: &Head, message: &str) -> String {
-    let state = match (head.outcome, head.decision.as_ref()) {
-        (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
-        (None, Some(decision)) if decision.dry_run => " dry run".to_owned(),
-        (None, _) if message == "asked" => " approval wanted".to_owned(),
-        (None, _) => String::new(),
-    };
-    let actor = head.actor.name.clone().unwrap_or_else(|| head.actor.display());
-    let severity = head.severity.to_string().to_uppercase();
-    line(&format!("[Cordon] {severity}{state}: {} by {actor}", head.event.name))
-}
-
-/// A subject as SNS takes it: printable ASCII, at most 100 characters.
-#[must_use]
-pub fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(SUBJECT_MAX_CHARS).collect()
-}
-
 /// The execution in the state machine's console.
 fn execution_url(execution: &str) -> Option<String> {
     let mut parts = execution.split(':');
     let region =
         parts.nth(3).filter(|region| !region.is_empty() && region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))?;
     Some(format!("https://{region}.console.aws.amazon.com/states/home?region={region}#/v2/executions/details/{execution}"))
+}
+
+/// The event in CloudTrail's console, which is found there by its id in the region that recorded it.
+fn event_url(head: &Head) -> Option<String> {
+    let region = head.event.region.as_deref().unwrap_or("us-east-1");
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let id = head.event.id.as_str();
+    (plain(region) && plain(id))
+        .then(|| format!("https://{region}.console.aws.amazon.com/cloudtrailv2/home?region={region}#/events/{id}"))
 }

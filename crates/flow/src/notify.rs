@@ -4,18 +4,21 @@
 //! where every configured channel failed is the state itself retried, because then nobody would know.
 
 mod call;
+mod failure;
+mod merged;
+mod outcome;
 
 use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError};
-use cordon_core::incident::{Head, Outcome, SlackMessage, State};
+use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{EventId, IncidentId, Level, config};
-use cordon_respond::runner::StepRecord;
+use cordon_core::{Destination, IncidentId, Notifications, config};
 use cordon_slack::Message;
 use serde_json::json;
 
-use crate::cases::{CaseError, Cases};
-use crate::messages;
+use crate::cases::Cases;
+use crate::messages::{self, Alert};
+use crate::pace::{Pace, Posted, Turn};
 use crate::ports::{Channel, Clock, DeliveryError, Publisher};
 
 pub struct Notify<'a> {
@@ -23,36 +26,34 @@ pub struct Notify<'a> {
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
-    /// Alerts and exemptions below this level are not posted to Slack.
-    pub slack_min_level: Level,
+    pub notifications: &'a Notifications,
     /// Who is called where nobody answers.
     pub approval: &'a config::Approval,
     pub clock: &'a dyn Clock,
 }
 
-/// What is said in Slack on the way.
-enum InSlack {
-    Post(Box<Message>),
-    Nothing,
+/// Makes a card of a header.
+type Draw = fn(&Head) -> Message;
+
+/// Where the configuration wants an incident to be told.
+#[must_use]
+pub fn destination<'a>(notifications: &'a Notifications, head: &Head) -> Destination<'a> {
+    let rules = head.detections.iter().map(|detection| &detection.rule);
+    notifications.destination(head.account.as_ref(), head.severity, rules)
 }
 
 impl Notify<'_> {
     pub async fn run(&self, input: NotifyInput) -> Result<NotifyOutput, StateError> {
         match input {
-            NotifyInput::Alert { incident } => {
-                self.tell(&incident, "alert", |head| InSlack::Post(Box::new(messages::alert(head)))).await
-            }
-            NotifyInput::Exempt { incident } => {
-                self.tell(&incident, "exempt", |head| InSlack::Post(Box::new(messages::exempt(head)))).await
-            }
-            NotifyInput::Asked { incident } => self.tell(&incident, "asked", |_| InSlack::Nothing).await,
-            NotifyInput::Acting { incident } => {
-                self.tell(&incident, "acting", |head| InSlack::Post(Box::new(messages::acting(head)))).await
-            }
+            NotifyInput::Alert { incident } => self.tell(&incident, "alert", Some((Turn::Told, messages::alert))).await,
+            NotifyInput::Exempt { incident } => self.tell(&incident, "exempt", Some((Turn::Told, messages::exempt))).await,
+            NotifyInput::Asked { incident } => self.tell(&incident, "asked", None).await,
+            NotifyInput::Acting { incident } => self.tell(&incident, "acting", Some((Turn::Wanted, messages::acting))).await,
             NotifyInput::NeedsPerson { incident } => {
-                self.tell(&incident, "needs_person", |head| InSlack::Post(Box::new(messages::needs_person(head)))).await
+                self.tell(&incident, "needs_person", Some((Turn::Wanted, messages::needs_person))).await
             }
-            NotifyInput::Containing { incident } => self.tell(&incident, "containing", |_| InSlack::Nothing).await,
+            NotifyInput::Merged { incident } => self.merged(&incident).await,
+            NotifyInput::Containing { incident } => self.tell(&incident, "containing", None).await,
             NotifyInput::Escalated { incident } => self.escalated(&incident).await,
             NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
             NotifyInput::Undone { incident } => self.undone(&incident).await,
@@ -67,41 +68,44 @@ impl Notify<'_> {
         }
     }
 
-    async fn tell(&self, id: &IncidentId, message: &str, in_slack: fn(&Head) -> InSlack) -> Result<NotifyOutput, StateError> {
+    /// `card` is what Slack gets; nothing where the card with the buttons follows.
+    async fn tell(&self, id: &IncidentId, message: &'static str, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let (subject, alert) = messages::structured(&head, message);
-        let sns = self.publisher.publish(&subject, &alert).await;
-        let slack = match (in_slack(&head), self.channel) {
-            (InSlack::Post(card), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, message) => {
-                Some(channel.post(&card).await)
+        let sns = self.publish(&head, messages::structured(&head, message)).await;
+        let posted = match (card, self.channel) {
+            (Some((turn, card)), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, message) => {
+                Some(self.post(channel, &head, turn, &card(&head)).await)
             }
             _ => None,
         };
-        let output = NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) };
-        let posted = slack.as_ref().and_then(|result| result.as_ref().ok()).cloned();
-        self.record(id, output, posted, &[sns.err(), slack.and_then(Result::err)]).await?;
-        nobody_told(output)
+        let told = Told::new(&sns, posted);
+        self.record(id, &told).await?;
+        told.or_nobody()
     }
 
     fn is_too_quiet(&self, head: &Head, message: &str) -> bool {
-        matches!(message, "alert" | "exempt") && head.severity < self.slack_min_level
+        matches!(message, "alert" | "exempt") && head.severity < self.notifications.slack_min_level
     }
 
-    async fn record(
-        &self,
-        id: &IncidentId,
-        output: NotifyOutput,
-        posted: Option<SlackMessage>,
-        failures: &[Option<DeliveryError>],
-    ) -> Result<(), StateError> {
-        let reasons: Vec<&str> = failures.iter().flatten().map(|error| error.message.as_str()).collect();
-        let mut data = json!({"sns": output.sns, "slack": output.slack});
-        if !reasons.is_empty() {
-            set(&mut data, "reasons", json!(reasons));
-        }
+    async fn publish(&self, head: &Head, alert: Alert) -> Result<(), DeliveryError> {
+        let topic = destination(self.notifications, head).topic.map(str::to_owned);
+        self.publisher.publish(&Alert { topic, ..alert }).await
+    }
+
+    async fn post(&self, channel: &dyn Channel, head: &Head, turn: Turn, message: &Message) -> Posted {
+        self.pace().post(channel, destination(self.notifications, head).channel, turn, message).await
+    }
+
+    fn pace(&self) -> Pace<'_> {
+        Pace { store: self.cases.store(), notifications: self.notifications, clock: self.clock }
+    }
+
+    /// What became of a message, on the timeline.
+    async fn record(&self, id: &IncidentId, told: &Told) -> Result<(), StateError> {
+        let data = told.data();
         self.cases
             .commit(id, self.clock.now(), |head| {
-                if let Some(message) = &posted {
+                if let Some(message) = &told.message {
                     head.slack = Some(message.clone());
                 }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
@@ -109,116 +113,53 @@ impl Notify<'_> {
             .await?;
         Ok(())
     }
+}
 
-    async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, StateError> {
-        let now = self.clock.now();
-        let data = json!({"outcome": outcome});
-        let head = self
-            .cases
-            .close(id, now, |head| {
-                if head.state == State::Closed {
-                    return None;
-                }
-                head.outcome = Some(outcome);
-                if outcome == Outcome::Contained {
-                    head.contained_at = Some(head.contained_at.unwrap_or(now));
-                }
-                Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
-            })
-            .await?;
-        // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
-        if matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none() {
-            return Ok(NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped });
+/// What became of one message.
+struct Told {
+    output: NotifyOutput,
+    /// The new card.
+    message: Option<SlackMessage>,
+    failures: Vec<DeliveryError>,
+}
+
+impl Told {
+    fn new(sns: &Result<(), DeliveryError>, posted: Option<Posted>) -> Self {
+        let mut failures: Vec<DeliveryError> = sns.as_ref().err().cloned().into_iter().collect();
+        let (slack, message) = match posted {
+            None => (Delivery::Skipped, None),
+            Some(Posted::Card(message)) => (Delivery::Sent, Some(message)),
+            Some(Posted::InSummary) => (Delivery::Summarised, None),
+            Some(Posted::Failed(error)) => {
+                failures.push(error);
+                (Delivery::Failed, None)
+            }
+        };
+        Self { output: NotifyOutput { sns: delivery(sns), slack }, message, failures }
+    }
+
+    fn data(&self) -> serde_json::Value {
+        let reasons: Vec<&str> = self.failures.iter().map(|error| error.message.as_str()).collect();
+        let mut data = json!({"sns": self.output.sns, "slack": self.output.slack});
+        if !reasons.is_empty() {
+            set(&mut data, "reasons", json!(reasons));
         }
-        let (subject, alert) = messages::structured(&head, "outcome");
-        let sns = self.publisher.publish(&subject, &alert).await;
-        let slack = match self.channel {
-            Some(channel) => Some(self.show_outcome(channel, &head, outcome).await?),
-            None => None,
-        };
-        let output = NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) };
-        if output.sns == Delivery::Failed || output.slack == Delivery::Failed {
-            self.record(id, output, None, &[sns.err(), slack.and_then(Result::err)]).await?;
+        data
+    }
+
+    fn failed(&self) -> bool {
+        self.output.sns == Delivery::Failed || self.output.slack == Delivery::Failed
+    }
+
+    /// One channel that took the message is enough; none is worth another try.
+    fn or_nobody(&self) -> Result<NotifyOutput, StateError> {
+        if self.output.sns == Delivery::Failed && self.output.slack != Delivery::Sent {
+            return Err(StateError::new(
+                ErrorName::Transient,
+                "neither SNS nor Slack took the message; the reasons are on the timeline",
+            ));
         }
-        nobody_told(output)
-    }
-
-    async fn show_outcome(
-        &self,
-        channel: &dyn Channel,
-        head: &Head,
-        outcome: Outcome,
-    ) -> Result<Result<(), DeliveryError>, StateError> {
-        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.plan.steps.len());
-        for n in 1..=head.plan.steps.len() {
-            steps.push(self.cases.step(&head.id, n).await?);
-        }
-        let approval = self.cases.approval(&head.id).await?;
-        let card = messages::outcome(head, outcome, &steps, approval.as_ref());
-        Ok(match &head.slack {
-            Some(message) => channel.update(message, &card).await,
-            None => channel.post(&card).await.map(|_| ()),
-        })
-    }
-
-    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
-    async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
-        let event: EventId = event?.parse().ok()?;
-        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
-            None
-        })
-    }
-
-    async fn failure(
-        &self,
-        id: Option<&IncidentId>,
-        execution: &str,
-        state: &str,
-        error: &str,
-        cause: &str,
-    ) -> Result<NotifyOutput, StateError> {
-        let found = match id {
-            Some(id) => match self.record_failure(id, state, error, cause).await {
-                Ok(head) => Some(head),
-                Err(CaseError::NotFound(_)) => None,
-                Err(error) => return Err(error.into()),
-            },
-            None => None,
-        };
-        let notice = messages::failure(id.map(IncidentId::as_str), execution, state, error, cause);
-        let (subject, alert) = match &found {
-            Some(head) => messages::structured(head, "failure"),
-            None => (
-                messages::line(&format!("[Cordon] FAILED in {state}: {error}")),
-                json!({"schema": messages::ALERT_SCHEMA, "message": "failure"}),
-            ),
-        };
-        let mut alert = alert;
-        set(&mut alert, "execution", json!(execution));
-        set(&mut alert, "failure", json!({"state": state, "error": error, "cause": cause}));
-        let sns = self.publisher.publish(&subject, &alert).await;
-        let slack = match self.channel {
-            Some(channel) => Some(channel.post(&notice).await),
-            None => None,
-        };
-        nobody_told(NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) })
-    }
-
-    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, CaseError> {
-        let data = json!({"state": state, "error": error, "cause": cause});
-        self.cases
-            .close(id, self.clock.now(), |head| {
-                if head.state == State::Closed {
-                    return None;
-                }
-                head.outcome = Some(Outcome::Failed);
-                Some(vec![
-                    NewEntry::cordon(Kind::Failure, data.clone()),
-                    NewEntry::cordon(Kind::Closed, json!({"outcome": Outcome::Failed})),
-                ])
-            })
-            .await
+        Ok(self.output)
     }
 }
 
@@ -227,15 +168,4 @@ fn delivery<T>(result: &Result<T, DeliveryError>) -> Delivery {
         Ok(_) => Delivery::Sent,
         Err(_) => Delivery::Failed,
     }
-}
-
-/// One channel that took the message is enough; none is worth another try.
-fn nobody_told(output: NotifyOutput) -> Result<NotifyOutput, StateError> {
-    if output.sns == Delivery::Failed && output.slack != Delivery::Sent {
-        return Err(StateError::new(
-            ErrorName::Transient,
-            "neither SNS nor Slack took the message; the reasons are on the timeline",
-        ));
-    }
-    Ok(output)
 }

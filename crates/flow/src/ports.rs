@@ -8,6 +8,8 @@ use cordon_slack::{Message, Modal, Notice, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::messages::Alert;
+
 /// Tells the time, so that tests can.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
@@ -65,6 +67,8 @@ pub trait Store: Send + Sync {
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError>;
     /// All of the writes or none.
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError>;
+    /// Adds one to the item's attribute `n`, which begins at nothing, and gives the new value. Atomic, however many count.
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError>;
     /// Headers of incidents in a state, the newest first, at most `limit`.
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError>;
 }
@@ -79,10 +83,7 @@ pub struct DeliveryError {
 /// Where structured alerts go (SNS).
 #[async_trait]
 pub trait Publisher: Send + Sync {
-    /// `subject` is at most 100 printable ASCII characters.
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError>;
-    /// Publishes to a topic by its ARN instead of the deployment's own.
-    async fn publish_to(&self, topic: &str, subject: &str, message: &Value) -> Result<(), DeliveryError>;
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError>;
 }
 
 /// Slack, by bot token or incoming webhook.

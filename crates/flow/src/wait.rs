@@ -14,6 +14,8 @@ use serde_json::json;
 
 use crate::cases::{Approval, CaseError, Cases, Vote};
 use crate::messages;
+use crate::notify;
+use crate::pace::{Pace, Posted, Turn};
 use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
 
 pub struct Wait<'a> {
@@ -71,6 +73,7 @@ impl Wait<'_> {
     async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
         let Some(channel) = self.channel else { return Ok(()) };
         let card = messages::asking(head, approval);
+        let notifications = &self.config.notifications;
         let (posted, data) = match &head.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
@@ -78,13 +81,18 @@ impl Wait<'_> {
             },
             // What a webhook posted cannot be changed, and its buttons go on working.
             Some(_) => return Ok(()),
-            None => match channel.post(&card).await {
-                Ok(message) => {
-                    let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
-                    (Some(message), data)
+            None => {
+                let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
+                let place = notify::destination(notifications, head).channel;
+                match pace.post(channel, place, Turn::Wanted, &card).await {
+                    Posted::Card(message) => {
+                        let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
+                        (Some(message), data)
+                    }
+                    Posted::InSummary => (None, json!({"slack": "summarised"})),
+                    Posted::Failed(error) => (None, json!({"slack": "failed", "reason": error.message})),
                 }
-                Err(error) => (None, json!({"slack": "failed", "reason": error.message})),
-            },
+            }
         };
         self.cases
             .commit(&head.id, self.clock.now(), |head| {

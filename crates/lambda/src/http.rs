@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_base64_and_a_body_larger_than_any_click_are_refused_before_they_are_read() {
+    fn scenario_10_broken_base64_and_a_body_larger_than_any_click_are_refused_before_they_are_read() {
         assert_eq!(raw_body(&request("%%%", true)), None);
         assert_eq!(raw_body(&request(&"x".repeat(2 * MAX_BODY_BYTES + 1), false)), None);
     }

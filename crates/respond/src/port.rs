@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
-use cordon_core::Principal;
+use cordon_core::{KeyUse, Principal};
 
 /// What IAM knows about a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub trait Iam: Send + Sync {
     async fn tags(&self, principal: &Principal) -> Result<BTreeMap<String, String>, IamError>;
     /// The names of the groups that the user is in.
     async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError>;
+    /// The user's access keys, and what each was used for last.
+    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError>;
     /// The ARNs of the managed policies on the principal.
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
     async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;

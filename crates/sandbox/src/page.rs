@@ -21,6 +21,7 @@ use crate::watch::Watch;
 const HTML: &str = include_str!("page/index.html");
 const CSS: &str = include_str!("page/page.css");
 const JS: &str = include_str!("page/page.js");
+const DIALOGS_JS: &str = include_str!("page/dialogs.js");
 const MARKUP_JS: &str = include_str!("page/markup.js");
 const ICON: &str = include_str!("page/icon.svg");
 
@@ -42,10 +43,13 @@ pub(crate) fn router(page: Page) -> Router {
         .route("/", get(|| async { asset("text/html; charset=utf-8", HTML) }))
         .route("/page.css", get(|| async { asset("text/css; charset=utf-8", CSS) }))
         .route("/page.js", get(|| async { asset("text/javascript; charset=utf-8", JS) }))
+        .route("/dialogs.js", get(|| async { asset("text/javascript; charset=utf-8", DIALOGS_JS) }))
         .route("/markup.js", get(|| async { asset("text/javascript; charset=utf-8", MARKUP_JS) }))
         .route("/icon.svg", get(|| async { asset("image/svg+xml", ICON) }))
         .route("/state.json", get(state))
         .route("/click", post(click))
+        .route("/submit", post(submit))
+        .route("/dismiss", post(dismiss))
         .layer(middleware::from_fn(only_this_machine))
         .with_state(page);
     own.merge(slack)
@@ -89,6 +93,33 @@ struct ClickRequest {
     user: String,
 }
 
+#[derive(Deserialize)]
+struct ModalRequest {
+    id: String,
+    #[serde(default)]
+    text: String,
+}
+
+async fn submit(Shared(page): Shared<Page>, headers: HeaderMap, Json(request): Json<ModalRequest>) -> Response {
+    if !headers.contains_key(HeaderName::from_static(CLICK_HEADER)) {
+        return (StatusCode::FORBIDDEN, Json(json!({"error": "this has to come from the page"}))).into_response();
+    }
+    match page.slack.submit(&request.id, &request.text).await {
+        Ok(answer) => {
+            Json(json!({"status": answer.status, "body": answer.body, "took_ms": answer.took.as_millis()})).into_response()
+        }
+        Err(error) => (StatusCode::BAD_GATEWAY, Json(json!({"error": error.to_string()}))).into_response(),
+    }
+}
+
+async fn dismiss(Shared(page): Shared<Page>, headers: HeaderMap, Json(request): Json<ModalRequest>) -> StatusCode {
+    if !headers.contains_key(HeaderName::from_static(CLICK_HEADER)) {
+        return StatusCode::FORBIDDEN;
+    }
+    page.slack.dismiss(&request.id);
+    StatusCode::NO_CONTENT
+}
+
 async fn click(Shared(page): Shared<Page>, headers: HeaderMap, Json(request): Json<ClickRequest>) -> Response {
     if !headers.contains_key(HeaderName::from_static(CLICK_HEADER)) {
         return (StatusCode::FORBIDDEN, Json(json!({"error": "a click has to come from the page"}))).into_response();
@@ -126,7 +157,7 @@ mod tests {
     async fn the_page_loads_nothing_from_elsewhere() {
         let url = served().await;
         let client = crate::http::client().unwrap();
-        for path in ["/", "/page.css", "/page.js", "/markup.js", "/icon.svg"] {
+        for path in ["/", "/page.css", "/page.js", "/markup.js", "/dialogs.js", "/icon.svg"] {
             let answer = client.get(format!("{url}{path}")).send().await.unwrap();
             assert_eq!(answer.status().as_u16(), 200, "{path}");
             let policy = answer.headers()["content-security-policy"].to_str().unwrap().to_owned();
@@ -164,7 +195,7 @@ mod tests {
     #[test]
     fn the_script_never_makes_markup_out_of_text() {
         for way in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "Function("] {
-            assert!(!JS.contains(way) && !MARKUP_JS.contains(way), "{way}");
+            assert!(!JS.contains(way) && !MARKUP_JS.contains(way) && !DIALOGS_JS.contains(way), "{way}");
         }
         assert!(!HTML.contains("onclick") && !HTML.contains("style="));
     }

@@ -10,7 +10,7 @@ pub(crate) mod limits;
 
 use serde_json::{Value, json};
 
-pub use limits::{LimitError, validate};
+pub use limits::{LimitError, validate, validate_message};
 
 pub const MAX_BLOCKS: usize = 50;
 pub const MAX_SECTION: usize = 3_000;

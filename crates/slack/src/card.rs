@@ -7,6 +7,7 @@
 //! Every field may hold an attacker's text; each goes through [`crate::text`], and each list has a budget, so that a card stays inside
 //! Slack's limits whatever goes in. What did not fit is counted on the card, never dropped in silence.
 
+mod burst;
 mod layout;
 mod outcome;
 mod status;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+pub use burst::Burst;
 pub use outcome::{Decider, Failure, Report, StepLine, StepState, Times, Verdict};
 
 /// How bad it is: Sigma's levels.
@@ -97,25 +99,46 @@ pub struct Card {
     pub source_ip: Option<String>,
     pub user_agent: Option<String>,
     pub event_time: Option<Timestamp>,
+    /// When Cordon saw it.
+    pub detected: Option<Timestamp>,
     /// The request's parameters as one line of JSON.
     pub request: Option<String>,
     /// Sentences; values in them stand in backticks.
     pub why: Vec<String>,
     pub policy_arn: Option<String>,
+    /// The dangerous statements of the policy, as JSON text.
+    pub statements: Vec<String>,
+    /// What the subject's credentials reach. Sentences.
+    pub reach: Vec<String>,
+    /// Later events of the same case.
+    pub merged: Option<Merged>,
     /// The exact calls that an approval makes, in order.
     pub calls: Vec<String>,
     /// The calls that undo them, in order.
     pub undo: Vec<String>,
+    /// What no call takes back. Sentences.
+    pub cannot_undo: Vec<String>,
     /// What Cordon cannot do, and a person must. Sentences.
     pub by_hand: Vec<String>,
     /// Exceptions that were looked at, and why each does or does not apply. Sentences.
     pub exceptions_checked: Vec<String>,
     /// The execution in the state machine's console.
     pub execution_url: Option<String>,
+    /// The event in CloudTrail's console.
+    pub event_url: Option<String>,
     pub dry_run: bool,
     pub approved_for_remediation: bool,
     /// One sentence.
     pub decision_reason: String,
+}
+
+/// Later events of the same case, and the newest of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Merged {
+    pub count: u32,
+    pub event_name: Option<String>,
+    pub time: Option<Timestamp>,
+    pub source_ip: Option<String>,
 }
 
 /// How the question to people stands.
@@ -146,4 +169,4 @@ impl Message {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

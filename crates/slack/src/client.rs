@@ -8,6 +8,7 @@
 //! Source: <https://docs.slack.dev/apis/web-api>, <https://docs.slack.dev/apis/web-api/rate-limits>
 
 mod address;
+mod pace;
 
 use std::time::Duration;
 
@@ -16,8 +17,9 @@ use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::blocks::{LimitError, validate};
+use crate::blocks::{LimitError, validate_message};
 use crate::card::Message;
+use crate::client::pace::Pace;
 use crate::modal::Modal;
 use crate::notice::Notice;
 use crate::secret::Secret;
@@ -27,7 +29,8 @@ pub const SLACK_API_URL: &str = "https://slack.com/api";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const TIMEOUT: Duration = Duration::from_secs(5);
-const RETRY_WAIT_MAX: Duration = Duration::from_secs(3);
+/// What one call waits in all before it gives up: a function makes three such calls at most, and lives thirty seconds.
+const RETRY_WAIT_MAX: Duration = Duration::from_secs(6);
 /// Slack repeats the whole message in its answer; nothing that it says is longer than this.
 const ANSWER_MAX_BYTES: usize = 512 * 1024;
 /// What Slack calls faults of its own, in an answer with status 200.
@@ -105,6 +108,7 @@ pub struct SlackClient {
     token: Option<Secret>,
     timeout: Duration,
     retry_wait_max: Duration,
+    pace: Pace,
 }
 
 impl SlackClient {
@@ -117,10 +121,10 @@ impl SlackClient {
             builder = builder.no_proxy();
         }
         let http = builder.build().map_err(|_| SlackError::Client { reason: "no usable certificate store or TLS provider" })?;
-        Ok(Self { http, base, token, timeout: TIMEOUT, retry_wait_max: RETRY_WAIT_MAX })
+        Ok(Self { http, base, token, timeout: TIMEOUT, retry_wait_max: RETRY_WAIT_MAX, pace: Pace::default() })
     }
 
-    /// Other limits, for a caller who has to answer soon: the timeout of one request, and the longest `Retry-After` to sit out (zero: none).
+    /// Other limits, for a caller who has to answer soon: the timeout of one request, and how long to wait in all (zero: not at all).
     #[must_use]
     pub fn with_limits(mut self, timeout: Duration, retry_wait_max: Duration) -> Self {
         self.timeout = timeout;
@@ -131,7 +135,8 @@ impl SlackClient {
     /// Posts a message, into a thread if `thread_ts` is given.
     pub async fn post_message(&self, channel: &str, message: &Message, thread_ts: Option<&str>) -> Result<Posted, SlackError> {
         let call = "chat.postMessage";
-        validate(&message.blocks)?;
+        validate_message(message)?;
+        self.pace.wait(channel, self.retry_wait_max).await;
         let mut body = json!({"channel": channel, "unfurl_links": false, "unfurl_media": false});
         add(&mut body, message_fields(message));
         if let Some(thread_ts) = thread_ts {
@@ -147,7 +152,7 @@ impl SlackClient {
 
     /// Replaces a message that the same token posted.
     pub async fn update_message(&self, channel: &str, ts: &str, message: &Message) -> Result<(), SlackError> {
-        validate(&message.blocks)?;
+        validate_message(message)?;
         let mut body = json!({"channel": channel, "ts": ts});
         add(&mut body, message_fields(message));
         self.api("chat.update", &body).await.map(drop)
@@ -161,7 +166,7 @@ impl SlackClient {
 
     /// Posts through an incoming webhook. Slack does not say where the message lies.
     pub async fn post_webhook(&self, webhook_url: &Secret, message: &Message) -> Result<(), SlackError> {
-        validate(&message.blocks)?;
+        validate_message(message)?;
         let url = address::hook(webhook_url.expose(), &self.base, "webhook")?;
         let mut body = json!({"unfurl_links": false, "unfurl_media": false});
         add(&mut body, message_fields(message));
@@ -174,7 +179,7 @@ impl SlackClient {
         let body = match reply {
             Reply::Ephemeral(notice) => json!({"response_type": "ephemeral", "replace_original": false, "text": notice.as_str()}),
             Reply::Replace(message) => {
-                validate(&message.blocks)?;
+                validate_message(message)?;
                 let mut body = json!({"replace_original": true});
                 add(&mut body, message_fields(message));
                 body
@@ -231,7 +236,7 @@ impl SlackClient {
         Err(refusal(call, named.unwrap_or(&String::from_utf8_lossy(&bytes))))
     }
 
-    /// Sends, and sends once more after a 429 whose `Retry-After` is short enough to wait for.
+    /// Sends, and sends again after each 429 whose `Retry-After` still fits into the time to wait.
     async fn send(
         &self,
         call: &'static str,
@@ -239,15 +244,16 @@ impl SlackClient {
         token: Option<&Secret>,
         body: Body<'_>,
     ) -> Result<(StatusCode, Vec<u8>), SlackError> {
-        match self.send_once(call, url.clone(), token, body).await {
-            Err(SlackError::RateLimited { retry_after_s, .. })
-                if !self.retry_wait_max.is_zero() && Duration::from_secs(retry_after_s) <= self.retry_wait_max =>
-            {
-                tracing::warn!(call, retry_after_s, "Slack asks to wait; sending once more after that");
-                tokio::time::sleep(Duration::from_secs(retry_after_s)).await;
-                self.send_once(call, url, token, body).await
-            }
-            answered => answered,
+        let mut left = self.retry_wait_max;
+        loop {
+            let answered = self.send_once(call, url.clone(), token, body).await;
+            let Err(SlackError::RateLimited { retry_after_s, .. }) = &answered else { return answered };
+            // `Retry-After: 0` must not become a loop without a pause.
+            let wait = Duration::from_secs((*retry_after_s).max(1));
+            let Some(rest) = left.checked_sub(wait) else { return answered };
+            left = rest;
+            tracing::warn!(call, retry_after_s, "Slack asks to wait; sending again after that");
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -12,10 +12,14 @@ pub mod modal;
 pub mod notice;
 pub mod secret;
 pub mod signature;
+#[cfg(test)]
+mod slack_sdk;
 pub mod text;
 
-pub use blocks::{LimitError, validate};
-pub use card::{Card, Decider, Failure, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict};
+pub use blocks::{LimitError, validate, validate_message};
+pub use card::{
+    Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
+};
 pub use client::{Posted, Reply, SlackClient, SlackError};
 pub use interaction::{Action, Click, Interaction, InteractionError, Sender, Submission};
 pub use modal::{Modal, ModalKind};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use cordon_core::{AccountId, Call, Principal, PrincipalKind};
+use cordon_core::{AccountId, Call, KeyUse, Principal, PrincipalKind};
 use cordon_respond::{Iam, IamError, IamErrorKind, PrincipalFacts, call};
 
 use crate::faults::{Faults, When};
@@ -21,6 +21,7 @@ pub struct Entity {
     pub inline: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     pub groups: BTreeSet<String>,
+    pub key_use: Vec<KeyUse>,
 }
 
 /// The whole account, to be compared as one.
@@ -86,6 +87,7 @@ impl FakeIam {
             inline: BTreeMap::new(),
             tags: BTreeMap::new(),
             groups: BTreeSet::new(),
+            key_use: Vec::new(),
         };
         let known_arn = entity.arn.parse().ok();
         world.state.insert((kind, name.to_owned()), entity);
@@ -267,6 +269,12 @@ impl Iam for FakeIam {
         let action = "iam:ListGroupsForUser";
         let user = Principal::new(PrincipalKind::User, self.account.clone(), user);
         self.read(action, |world| Ok(world.entity(action, &user)?.groups.iter().cloned().collect())).await
+    }
+
+    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
+        let action = "iam:ListAccessKeys";
+        let user = Principal::new(PrincipalKind::User, self.account.clone(), user);
+        self.read(action, |world| Ok(world.entity(action, &user)?.key_use.clone())).await
     }
 
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {

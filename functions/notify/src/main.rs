@@ -37,7 +37,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             cases: Cases::new(&app.table),
             publisher: &app.topic,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
-            slack_min_level: app.config.notifications.slack_min_level,
+            notifications: &app.config.notifications,
             approval: &app.config.approval,
             clock: &SystemClock,
         };

@@ -14,6 +14,7 @@ struct App {
     config: Config,
     slack: Option<SlackChannel>,
     tasks: StepFunctions,
+    config: Config,
 }
 
 async fn start() -> Result<App, StateError> {
@@ -26,6 +27,7 @@ async fn start() -> Result<App, StateError> {
         config,
         slack,
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
+        config,
     })
 }
 

@@ -40,7 +40,7 @@ impl Config {
                 "exceptions: `tag_key` and `tag_value` must not be empty; an empty value would exempt by accident".to_owned(),
             );
         }
-        if let Some((needle, reason)) = self.approval.fault() {
+        if let Some((needle, reason)) = self.notifications.fault().or_else(|| self.approval.fault()) {
             return fail(&needle, reason);
         }
         if let Some(twice) = self.gates.auto.iter().find(|rule| self.gates.contain_then_ask.contains(rule)) {

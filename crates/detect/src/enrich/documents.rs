@@ -45,6 +45,15 @@ pub(super) fn describe(record: &Value, facts: &Facts) -> Map<String, Value> {
     fields
 }
 
+/// The statements that people have to read of the policies in a record.
+pub(super) fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
+    let carried = permissions(record).and_then(|document| Document::parse(document).ok());
+    let trust = trust_policy(record).and_then(|document| Document::parse(document).ok());
+    let read = || named_policy(record).and_then(|arn| facts.policies.get(arn).cloned().or_else(|| managed::document_of(arn)));
+    let permissions = carried.or_else(read).map(|document| document.dangerous_statements()).unwrap_or_default();
+    permissions.into_iter().chain(trust.map(|document| document.trusting_statements()).unwrap_or_default()).collect()
+}
+
 /// The policy that a record names without saying, or our knowing, what it grants.
 pub(super) fn unknown_policy(record: &Value) -> Option<&str> {
     let arn = named_policy(record)?;

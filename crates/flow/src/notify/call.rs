@@ -11,8 +11,8 @@ use cordon_core::timeline::{Kind, NewEntry};
 use cordon_slack::{Message, Notice};
 use serde_json::{Value, json};
 
-use super::{Notify, delivery, nobody_told};
-use crate::messages;
+use super::{Notify, Told, delivery};
+use crate::messages::{self, Alert};
 use crate::ports::{Channel, DeliveryError};
 
 /// What became of one call.
@@ -22,11 +22,11 @@ impl Notify<'_> {
     /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
     pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let (subject, alert) = messages::structured(&head, "escalated");
+        let alert = messages::structured(&head, "escalated");
         let escalation = self.approval.escalation.as_ref();
-        let mut sns = vec![self.publisher.publish(&subject, &alert).await];
-        if let Some(topic) = escalation.and_then(|escalation| escalation.topic.as_deref()) {
-            sns.push(self.publisher.publish_to(topic, &subject, &alert).await);
+        let mut sns = vec![self.publish(&head, alert.clone()).await];
+        if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
+            sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
         }
         let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &head.actor);
         let message = calling(&head, "Nobody has answered. Please decide:", &everybody, &unanswered(&head));
@@ -43,13 +43,13 @@ impl Notify<'_> {
     /// Everybody who was not waited for is told, by name.
     pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let (subject, mut alert) = messages::structured(&head, "break_glass");
+        let mut alert = messages::structured(&head, "break_glass");
         let BrokenGlass { by, reason, skipped } = match head.break_glass.clone() {
             Some(glass) => glass,
             None => BrokenGlass { by: "unknown".to_owned(), reason: String::new(), skipped: Vec::new() },
         };
-        set(&mut alert, "break_glass", json!({"by": by, "reason": reason, "skipped": skipped}));
-        let sns = vec![self.publisher.publish(&subject, &alert).await];
+        set(&mut alert.body, "break_glass", json!({"by": by, "reason": reason, "skipped": skipped}));
+        let sns = vec![self.publish(&head, alert).await];
         let prose = format!("`{by}` approved it alone, where {} had to approve. The reason: {reason}", head.quorum);
         let message = calling(&head, "You were not waited for:", &skipped, &prose);
         let mut slack = Vec::new();
@@ -66,7 +66,7 @@ impl Notify<'_> {
     pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
         let request = self.cases.undo_request(id).await?;
-        let (subject, mut alert) = messages::structured(&head, "undone");
+        let mut alert = messages::structured(&head, "undone");
         let (prose, undo) = match &request {
             Some(request) => {
                 let what = if request.complete { "Undone" } else { "Not everything could be undone" };
@@ -78,8 +78,8 @@ impl Notify<'_> {
             }
             None => ("An undo ran that nobody is known to have asked for".to_owned(), Value::Null),
         };
-        set(&mut alert, "undo_result", undo);
-        let sns = vec![self.publisher.publish(&subject, &alert).await];
+        set(&mut alert.body, "undo_result", undo);
+        let sns = vec![self.publish(&head, alert).await];
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
             slack.push(in_thread(channel, &head, &messages::note(&head, &prose)).await);
@@ -89,15 +89,13 @@ impl Notify<'_> {
 
     async fn told(&self, id: &IncidentId, message: &str, sns: Vec<Fate>, slack: Vec<Fate>) -> Result<NotifyOutput, StateError> {
         let output = NotifyOutput { sns: best(&sns), slack: best(&slack) };
-        let failed = sns.into_iter().chain(slack).filter_map(Result::err);
-        let reasons: Vec<String> = failed.map(|error| error.message).collect();
-        let mut data = json!({"message": message, "sns": output.sns, "slack": output.slack});
-        if !reasons.is_empty() {
-            set(&mut data, "reasons", json!(reasons));
-        }
+        let failures = sns.into_iter().chain(slack).filter_map(Result::err).collect();
+        let told = Told { output, message: None, failures };
+        let mut data = told.data();
+        set(&mut data, "about", json!(message));
         let now = self.clock.now();
         self.cases.commit(id, now, |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
-        nobody_told(output)
+        told.or_nobody()
     }
 }
 

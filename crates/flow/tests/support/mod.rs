@@ -14,6 +14,7 @@ use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
+use cordon_flow::messages::Alert;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
     Channel, Clock, Completion, Condition, DeliveryError, Executions, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
@@ -40,6 +41,7 @@ pub struct FakeStore {
     pub failures: Mutex<Vec<Option<StoreError>>>,
     /// What the next read of a key finds instead: as it was before somebody else wrote.
     stale: Mutex<Vec<(Key, Value)>>,
+    pub counts_fail: Mutex<bool>,
 }
 
 impl FakeStore {
@@ -88,6 +90,17 @@ impl Store for FakeStore {
         Ok(items.values().filter(|item| item["gsi1pk"] == json!(state)).take(limit as usize).cloned().collect())
     }
 
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError> {
+        if *self.counts_fail.lock().unwrap() {
+            return Err(StoreError::Transient("throttled".to_owned()));
+        }
+        let mut items = self.items.lock().unwrap();
+        let item = items.entry(key.clone()).or_insert_with(|| json!({"n": 0}));
+        let n = item["n"].as_u64().unwrap() + 1;
+        *item = json!({"n": n, "expires_at": expires_at});
+        Ok(n)
+    }
+
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let failure = {
             let mut failures = self.failures.lock().unwrap();
@@ -124,10 +137,10 @@ pub struct Heard {
     pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
-    /// What was published to a topic that was named, and which.
-    pub published_elsewhere: Mutex<Vec<(String, Value)>>,
     /// The executions that were started: name and input.
     pub started: Mutex<Vec<(String, Value)>>,
+    /// The same with topics and attributes.
+    pub alerts: Mutex<Vec<Alert>>,
     pub completed: Mutex<Vec<(String, Value)>>,
     /// Tokens whose task has timed out.
     pub gone: Mutex<Vec<String>>,
@@ -198,15 +211,10 @@ impl Channel for Heard {
 
 #[async_trait]
 impl Publisher for Heard {
-    async fn publish(&self, subject: &str, message: &Value) -> Result<(), DeliveryError> {
+    async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
         Self::answer(&self.sns_is_down)?;
-        self.published.lock().unwrap().push((subject.to_owned(), message.clone()));
-        Ok(())
-    }
-
-    async fn publish_to(&self, topic: &str, _subject: &str, message: &Value) -> Result<(), DeliveryError> {
-        Self::answer(&self.sns_is_down)?;
-        self.published_elsewhere.lock().unwrap().push((topic.to_owned(), message.clone()));
+        self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
+        self.alerts.lock().unwrap().push(alert.clone());
         Ok(())
     }
 }
@@ -371,7 +379,7 @@ impl World {
             cases: self.cases(),
             publisher: &self.heard,
             channel: Some(&self.heard),
-            slack_min_level: self.config.notifications.slack_min_level,
+            notifications: &self.config.notifications,
             approval: &self.config.approval,
             clock: &self.clock,
         }

@@ -69,12 +69,22 @@ function plain(text, kept) {
   });
 }
 
+/** How Slack says how long ago something was. */
+function ago(seconds) {
+  const [count, unit] = seconds < 60 ? [0, ''] : seconds < 3600 ? [seconds / 60, 'minute'] : seconds < 86400 ? [seconds / 3600, 'hour'] : [seconds / 86400, 'day'];
+  if (!unit) return 'just now';
+  const whole = Math.floor(count);
+  return `${whole} ${unit}${whole === 1 ? '' : 's'} ago`;
+}
+
 /** What stands between `<` and `>`: a person, a date, the whole channel, or a link. */
 function reference(inner) {
   const [target, label] = inner.split(/\|(.*)/s);
   if (target.startsWith('@')) return make('span', { className: 'mention' }, `@${personName(target.slice(1))}`);
   if (target.startsWith('!date^')) {
-    const seconds = Number(target.split('^')[1]);
+    const [, at, format] = target.split('^');
+    const seconds = Number(at);
+    if (format === '{ago}' && Number.isFinite(seconds)) return make('span', { title: unescape(label ?? '') }, ago(Date.now() / 1000 - seconds));
     const shown = Number.isFinite(seconds) ? new Date(seconds * 1000).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' }) : '';
     return make('span', { title: unescape(label ?? '') }, shown || unescape(label ?? ''));
   }

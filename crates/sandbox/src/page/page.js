@@ -345,6 +345,7 @@ function draw() {
   const stack = (state.stacks ?? []).find((one) => one.name === page.stack);
   byId('stack-line').textContent = stack ? `account ${stack.account}, mode ${stack.mode}` : 'deploying…';
   drawChannel(state);
+  drawModal(state);
   drawIncidents(state);
 }
 

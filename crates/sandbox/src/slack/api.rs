@@ -44,6 +44,8 @@ async fn web_api(Shared(slack): Shared<SlackStandIn>, Path(method): Path<String>
             None => refused("user_not_in_channel"),
         },
         "chat.update" => slack.update_message(&member, &call),
+        "views.open" => slack.views_open(&member, &call),
+        "usergroups.users.list" => slack.users_of_group(&call),
         _ => refused("unknown_method"),
     }
 }
@@ -89,8 +91,9 @@ async fn response_url(
         slack.announce();
     } else if flag("replace_original") {
         let mut update = call.clone();
+        let at = slack.lock().messages.iter().find(|message| message.ts == ts).map(|message| message.channel.clone());
         update.insert("ts".to_owned(), ts.into());
-        update.insert("channel".to_owned(), member.channel.clone().into());
+        update.insert("channel".to_owned(), at.unwrap_or_else(|| member.channel.clone()).into());
         return match slack.change(&member, &update) {
             Ok(_) => (StatusCode::OK, "ok").into_response(),
             Err(name) => (StatusCode::BAD_REQUEST, name).into_response(),
@@ -161,9 +164,7 @@ impl SlackStandIn {
 
     fn post_message(&self, member: &Member, call: &Map<String, Value>, ephemeral_to: Option<String>) -> Response {
         let channel = text_of(call, "channel").unwrap_or_default();
-        if channel != member.channel && channel.trim_start_matches('#') != member.channel_name {
-            return refused("channel_not_found");
-        }
+        let Some(channel) = self.channel(member, &channel) else { return refused("channel_not_found") };
         if let Err((name, faults)) = checked(call) {
             return refused_with(name, faults);
         }
@@ -173,7 +174,7 @@ impl SlackStandIn {
             return refused("thread_not_found");
         }
         let private = ephemeral_to.is_some();
-        let posted = self.add(message(member, call, Via::Bot, ephemeral_to));
+        let posted = self.add(Message { channel, ..message(member, call, Via::Bot, ephemeral_to) });
         if private {
             return ok(json!({"message_ts": posted.ts}));
         }
@@ -182,6 +183,21 @@ impl SlackStandIn {
             "ts": posted.ts,
             "message": {"type": "message", "bot_id": "B0CORDON", "text": posted.text, "ts": posted.ts, "blocks": posted.blocks},
         }))
+    }
+
+    fn views_open(&self, member: &Member, call: &Map<String, Value>) -> Response {
+        let view = call.get("view").map_or(Value::Null, decoded);
+        let trigger = text_of(call, "trigger_id").unwrap_or_default();
+        match self.open_view(&member.stack, &trigger, &view) {
+            Ok(id) => ok(json!({"view": {"id": id, "type": "modal"}})),
+            Err((name, faults)) => refused_with(name, faults),
+        }
+    }
+
+    fn users_of_group(&self, call: &Map<String, Value>) -> Response {
+        let Some(group) = text_of(call, "usergroup") else { return refused("invalid_arguments") };
+        let users = self.lock().groups.iter().find(|(id, _)| *id == group).map(|(_, users)| users.clone());
+        users.map_or_else(|| refused("no_such_subteam"), |users| ok(json!({"users": users})))
     }
 
     fn update_message(&self, member: &Member, call: &Map<String, Value>) -> Response {

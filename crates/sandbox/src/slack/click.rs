@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::{APP, Member, Message, SlackStandIn, TEAM};
+use super::{APP, Message, SlackStandIn, TEAM};
 
 const CLICKS_MAX: usize = 500;
 /// What an answer is cut to before it is kept.
@@ -39,6 +39,10 @@ pub enum ClickError {
     NoMessage(String),
     #[error("the message `{ts}` has no button `{action_id}`")]
     NoButton { ts: String, action_id: String },
+    #[error("no dialog `{0}` stands open")]
+    NoModal(String),
+    #[error("the text has to be {least} to {most} characters long")]
+    Reason { least: usize, most: usize },
     #[error("stack `{0}` has no callback yet")]
     NoCallback(String),
     #[error("the callback did not answer: {0}")]
@@ -117,7 +121,12 @@ impl SlackStandIn {
             state.clicks.remove(0);
         }
         drop(state);
-        let payload = payload(&member, &message, &element, &block, &click.user, &response_url);
+        let clicked = Clicked {
+            channel_name: self.channel_name(&member, &message.channel),
+            trigger_id: self.new_trigger(&member.stack, &click.user),
+            response_url,
+        };
+        let payload = payload(&message, &element, &block, &click.user, &clicked);
         let body = serde_urlencoded::to_string([("payload", payload.to_string())]).unwrap_or_default();
         Ok((member.stack, body.into_bytes()))
     }
@@ -196,7 +205,14 @@ fn button(message: &Message, action_id: &str) -> Option<(Value, Value)> {
     Some((element, block))
 }
 
-fn payload(member: &Member, message: &Message, element: &Value, block: &Value, user: &str, response_url: &str) -> Value {
+/// What Slack adds to a click.
+struct Clicked {
+    channel_name: String,
+    trigger_id: String,
+    response_url: String,
+}
+
+fn payload(message: &Message, element: &Value, block: &Value, user: &str, clicked: &Clicked) -> Value {
     let now = Timestamp::now();
     let mut action = json!({
         "type": "button",
@@ -218,17 +234,17 @@ fn payload(member: &Member, message: &Message, element: &Value, block: &Value, u
         "container": {
             "type": "message", "message_ts": message.ts, "channel_id": message.channel, "is_ephemeral": message.ephemeral_to.is_some(),
         },
-        "trigger_id": format!("{}.1.{}", now.as_millisecond(), member.stack),
+        "trigger_id": clicked.trigger_id,
         "team": {"id": TEAM, "domain": "cordon-sandbox"},
         "enterprise": null,
         "is_enterprise_install": false,
-        "channel": {"id": message.channel, "name": member.channel_name},
+        "channel": {"id": message.channel, "name": clicked.channel_name},
         "message": {
             "type": "message", "subtype": "bot_message", "bot_id": "B0CORDON", "app_id": APP, "team": TEAM,
             "text": message.text, "ts": message.ts, "blocks": message.blocks, "attachments": message.attachments,
         },
         "state": {"values": {}},
-        "response_url": response_url,
+        "response_url": clicked.response_url,
         "actions": [action],
     })
 }

@@ -18,6 +18,11 @@ const BLOCK_ID_MAX: usize = 255;
 const CONFIRM_TITLE_MAX: usize = 100;
 const CONFIRM_TEXT_MAX: usize = 300;
 const CONFIRM_BUTTON_MAX: usize = 30;
+const VIEW_TITLE_MAX: usize = 24;
+const VIEW_BLOCKS_MAX: usize = 100;
+const METADATA_MAX: usize = 3_000;
+const LABEL_MAX: usize = 2_000;
+const INPUT_MAX: u64 = 3_000;
 
 /// What is wrong with a message's blocks, or with those of its attachments. Empty if Slack would take them.
 #[must_use]
@@ -28,6 +33,37 @@ pub fn faults(blocks: &Value, attachments: &Value) -> Vec<String> {
         if let Some(blocks) = attachment.get("blocks") {
             check.blocks(blocks, &format!("attachments/{index}/blocks"));
         }
+    }
+    check.faults
+}
+
+/// What is wrong with a dialog. Empty if Slack would take it.
+#[must_use]
+pub fn view_faults(view: &Value) -> Vec<String> {
+    let mut check = Check::default();
+    if kind(view) != "modal" {
+        check.fault("must be of type modal", "view/type");
+    }
+    for part in ["title", "submit", "close"] {
+        if part == "title" || view.get(part).is_some() {
+            check.text_object(view.get(part), &["plain_text"], VIEW_TITLE_MAX, &format!("view/{part}"));
+        }
+    }
+    for (part, limit) in [("private_metadata", METADATA_MAX), ("callback_id", ACTION_ID_MAX)] {
+        if let Some(text) = view.get(part) {
+            check.text_length(text, limit, &format!("view/{part}"));
+        }
+    }
+    let blocks = items(view.get("blocks").unwrap_or(&Value::Null));
+    if blocks.is_empty() || blocks.len() > VIEW_BLOCKS_MAX {
+        check.fault(&format!("1 to {VIEW_BLOCKS_MAX} items allowed"), "view/blocks");
+    }
+    for (index, block) in blocks.iter().enumerate() {
+        let at = format!("view/blocks/{index}");
+        if kind(block) == "input" { check.input(block, &at) } else { check.block(block, &at) }
+    }
+    if blocks.iter().any(|block| kind(block) == "input") && view.get("submit").is_none() {
+        check.fault("missing required field: submit", "view");
     }
     check.faults
 }
@@ -129,6 +165,22 @@ impl Check {
                     self.fault("`action_id` already exists for this block", &at);
                 }
                 seen.push(id);
+            }
+        }
+    }
+
+    fn input(&mut self, block: &Value, at: &str) {
+        self.text_object(block.get("label"), &["plain_text"], LABEL_MAX, &format!("{at}/label"));
+        if block.get("hint").is_some() {
+            self.text_object(block.get("hint"), &["plain_text"], LABEL_MAX, &format!("{at}/hint"));
+        }
+        let element = block.get("element").unwrap_or(&Value::Null);
+        if kind(element) != "plain_text_input" {
+            return self.fault(&format!("unsupported type: {}", kind(element)), &format!("{at}/element"));
+        }
+        for name in ["min_length", "max_length"] {
+            if element.get(name).is_some_and(|length| length.as_u64().is_none_or(|length| length > INPUT_MAX)) {
+                self.fault(&format!("must be at most {INPUT_MAX}"), &format!("{at}/element/{name}"));
             }
         }
     }

@@ -6,6 +6,7 @@
 mod api;
 mod click;
 mod limits;
+mod modal;
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use tokio::sync::watch;
 
 pub use click::{Click, ClickAnswer, ClickError, Signature, sign};
 pub use limits::faults;
+pub use modal::OpenModal;
 
 pub(crate) use api::router;
 pub(crate) use click::in_account;
@@ -127,6 +129,12 @@ struct State {
     subscribed: Vec<String>,
     faults: VecDeque<(String, Fault)>,
     last_ts: (i64, u32),
+    triggers: Vec<modal::Trigger>,
+    modals: Vec<OpenModal>,
+    /// Channels beside a stack's own, with the stack: id and name.
+    channels: Vec<(String, String, String)>,
+    /// User groups of the workspace: id and members.
+    groups: Vec<(String, Vec<String>)>,
 }
 
 /// A handle on the stand-in; clones share it.
@@ -201,6 +209,35 @@ impl SlackStandIn {
         self.lock().faults.extend(faults.into_iter().map(|fault| (stack.to_owned(), fault)));
     }
 
+    /// Lets a stack post into another channel too.
+    pub fn add_channel(&self, stack: &str, id: &str, name: &str) {
+        self.lock().channels.push((stack.to_owned(), id.to_owned(), name.to_owned()));
+    }
+
+    /// Makes a user group, or gives one other members.
+    pub fn set_group(&self, id: &str, users: &[&str]) {
+        let mut state = self.lock();
+        state.groups.retain(|(known, _)| known != id);
+        state.groups.push((id.to_owned(), users.iter().map(|user| (*user).to_owned()).collect()));
+    }
+
+    /// The id of a channel that a stack may post into, by its id or name.
+    fn channel(&self, member: &Member, wanted: &str) -> Option<String> {
+        let wanted = wanted.trim_start_matches('#');
+        if wanted == member.channel || wanted == member.channel_name {
+            return Some(member.channel.clone());
+        }
+        let state = self.lock();
+        let other = state.channels.iter().find(|(stack, id, name)| *stack == member.stack && (id == wanted || name == wanted));
+        other.map(|(_, id, _)| id.clone())
+    }
+
+    fn channel_name(&self, member: &Member, id: &str) -> String {
+        let state = self.lock();
+        let other = state.channels.iter().find(|(stack, known, _)| *stack == member.stack && known == id);
+        other.map_or_else(|| member.channel_name.clone(), |(_, _, name)| name.clone())
+    }
+
     async fn wait<T>(&self, limit: Duration, look: impl Fn() -> Option<T>) -> Option<T> {
         let mut changes = self.inner.changed.subscribe();
         let found = async {
@@ -225,7 +262,7 @@ impl SlackStandIn {
             .iter()
             .map(|member| json!({"stack": member.stack, "id": member.channel, "name": member.channel_name}))
             .collect();
-        json!({"channels": channels, "messages": state.messages, "alerts": state.alerts, "clicks": state.clicks})
+        json!({"channels": channels, "messages": state.messages, "alerts": state.alerts, "clicks": state.clicks, "modals": state.modals})
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -202,3 +202,68 @@ async fn the_page_is_shown_no_token_and_no_secret() {
         assert!(!shown.contains(secret), "{secret}");
     }
 }
+
+#[tokio::test]
+async fn a_dialog_is_opened_once_for_a_click_and_sent_off_signed() {
+    let (port, received) = callback().await;
+    let slack = stand_in(port).await;
+    let (_, posted) = call(&slack, "chat.postMessage", TOKEN, card()).await;
+    let click =
+        Click { ts: posted["ts"].as_str().unwrap().into(), action_id: "cordon_approve".into(), user: "U0ALICE001".into() };
+    slack.click(&click).await.unwrap();
+    let trigger = payload_of(&received.lock().unwrap()[0].1)["trigger_id"].clone();
+    let view = json!({"type": "modal", "callback_id": "c", "private_metadata": "about",
+        "title": {"type": "plain_text", "text": "Why?"}, "submit": {"type": "plain_text", "text": "Send"},
+        "blocks": [{"type": "input", "block_id": "b", "label": {"type": "plain_text", "text": "Reason"},
+                    "element": {"type": "plain_text_input", "action_id": "e", "min_length": 3, "max_length": 20}}]});
+    let open = |trigger: &Value, view: &Value| json!({"trigger_id": trigger, "view": view});
+    assert_eq!(call(&slack, "views.open", TOKEN, open(&json!("1.2.x"), &view)).await.1["error"], "invalid_trigger_id");
+    let mut long = view.clone();
+    long["title"]["text"] = "x".repeat(25).into();
+    assert_eq!(call(&slack, "views.open", TOKEN, open(&trigger, &long)).await.1["error"], "invalid_arguments");
+    assert_eq!(call(&slack, "views.open", TOKEN, open(&trigger, &view)).await.1["ok"], true);
+    assert_eq!(call(&slack, "views.open", TOKEN, open(&trigger, &view)).await.1["error"], "exchanged_trigger_id");
+
+    let modal = slack.wait_for_modal("cordon", "U0ALICE001", Duration::from_secs(1)).await.unwrap();
+    assert!(matches!(slack.submit(&modal.id, "no").await, Err(ClickError::Reason { least: 3, most: 20 })));
+    assert_eq!(slack.submit(&modal.id, "planned work").await.unwrap().body, "taken");
+    let (headers, body) = received.lock().unwrap()[1].clone();
+    let timestamp = headers["x-slack-request-timestamp"].to_str().unwrap().parse().unwrap();
+    assert_eq!(headers["x-slack-signature"].to_str().unwrap(), sign("0123456789abcdef", timestamp, &body).signature);
+    let payload = payload_of(&body);
+    assert_eq!((&payload["type"], &payload["user"]["id"]), (&json!("view_submission"), &json!("U0ALICE001")));
+    assert_eq!(payload["view"]["private_metadata"], "about");
+    assert_eq!(payload["view"]["state"]["values"]["b"]["e"]["value"], "planned work");
+    assert!(payload.get("channel").is_none());
+    // "taken" is no answer that Slack understands, so the dialog stays open and says so.
+    assert!(slack.modals("cordon")[0].errors.to_string().contains("trouble connecting"));
+    slack.dismiss(&modal.id);
+    assert!(slack.modals("cordon").is_empty());
+}
+
+fn payload_of(body: &[u8]) -> Value {
+    let form: Vec<(String, String)> = serde_urlencoded::from_bytes(body).unwrap();
+    serde_json::from_str(&form[0].1).unwrap()
+}
+
+#[tokio::test]
+async fn a_groups_members_are_listed_and_another_channel_is_open_to_its_own_stack() {
+    let slack = stand_in(0).await;
+    slack.set_group("S0SECURITY", &["U0ALICE001", "U0BOB00002"]);
+    let client = crate::http::client().unwrap();
+    let list = |group: &str| {
+        let url = format!("{}/usergroups.users.list", slack.api_url());
+        client.post(url).bearer_auth(TOKEN).form(&[("usergroup", group)]).send()
+    };
+    let answer: Value = list("S0SECURITY").await.unwrap().json().await.unwrap();
+    assert_eq!(answer["users"], json!(["U0ALICE001", "U0BOB00002"]));
+    let answer: Value = list("S0NOBODY").await.unwrap().json().await.unwrap();
+    assert_eq!(answer["error"], "no_such_subteam");
+
+    slack.add_channel("cordon", "C0LOUD", "aws-loud");
+    let (_, posted) = call(&slack, "chat.postMessage", TOKEN, json!({"channel": "C0LOUD", "text": "x"})).await;
+    assert_eq!((&posted["ok"], &posted["channel"]), (&json!(true), &json!("C0LOUD")));
+    slack.add_channel("another", "C0THEIRS", "theirs");
+    let (_, refused) = call(&slack, "chat.postMessage", TOKEN, json!({"channel": "C0THEIRS", "text": "x"})).await;
+    assert_eq!(refused["error"], "channel_not_found");
+}

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::*;
+use crate::card::Message;
 use crate::text::{truncate, units};
 
 /// Why Slack would refuse a message, and where.
@@ -34,6 +35,20 @@ pub fn validate(blocks: &[Value]) -> Result<(), LimitError> {
             "actions" => actions(block, &at)?,
             other => return Err(unknown(at, other)),
         }
+    }
+    Ok(())
+}
+
+/// Checks a whole message: its blocks, and the text that stands for them where they cannot be shown.
+pub fn validate_message(message: &Message) -> Result<(), LimitError> {
+    if message.text.is_empty() {
+        return Err(LimitError::Empty { at: "text".to_owned() });
+    }
+    short_enough("text", &message.text, MAX_TEXT)?;
+    validate(&message.blocks)?;
+    let total = units(&Value::Array(message.blocks.clone()).to_string());
+    if total > MAX_TEXT {
+        return Err(LimitError::TooLong { at: "blocks".to_owned(), found: total, limit: MAX_TEXT });
     }
     Ok(())
 }

@@ -5,26 +5,30 @@
 
 use jiff::Timestamp;
 
-use super::{Card, Message};
+use super::{Card, Merged, Message};
 use crate::blocks::{Block, Button, Confirm, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_VALUE, Style};
 use crate::text::{code, link, plain, sentence, unformatted, units};
-use crate::{APPROVE, DENY};
+use crate::{APPROVE, DENY, LOOKING, UNDO as UNDO_ID};
 
 /// The most characters that the blocks of one card hold together.
 #[cfg(test)]
 pub(super) const MAX_MESSAGE: usize = 13_000;
 
 const LEAD: usize = 600;
-const VALUE: usize = 250;
-const AGENT: usize = 200;
-const REQUEST: usize = 700;
-const WHY: usize = 1_000;
+const VALUE: usize = 190;
+const AGENT: usize = 190;
+const REQUEST: usize = 500;
+const WHY: usize = 800;
+const STATEMENT: usize = 500;
+const STATEMENTS: usize = 660;
+const REACH: usize = 700;
 /// A deny policy's document is in one of the calls, and is shown whole.
 pub(super) const CALL: usize = 2_200;
 pub(super) const CALLS: usize = 2_700;
-const UNDO: usize = 1_200;
-const BY_HAND: usize = 1_200;
-const EXCEPTIONS: usize = 800;
+const UNDO: usize = 900;
+const CANNOT_UNDO: usize = 500;
+const BY_HAND: usize = 900;
+const EXCEPTIONS: usize = 700;
 const SENTENCE: usize = 600;
 /// Room for "…and 12 more: …" under a list.
 const MORE: usize = 140;
@@ -35,10 +39,13 @@ impl Card {
     /// Headline, lead, facts, why: the beginning of every card. `lead` is ready `mrkdwn`.
     pub(super) fn opening(&self, lead: String) -> Vec<Block> {
         let mut blocks = vec![Block::Header(self.headline()), Block::Section(lead), Block::Fields(self.facts())];
+        blocks.extend(self.merged.as_ref().map(|merged| Block::Context(vec![merged.line()])));
         if let Some(request) = self.request.as_deref().filter(|request| !request.trim().is_empty()) {
             blocks.push(Block::Section(format!("*Request*\n{}", code(request, REQUEST))));
         }
         blocks.extend(self.section("Why it is dangerous", bullets(&self.why), WHY));
+        let statements = self.statements.iter().map(|statement| code(statement, STATEMENT)).collect();
+        blocks.extend(self.section("The policy's dangerous statement", statements, STATEMENTS));
         blocks
     }
 
@@ -47,8 +54,16 @@ impl Card {
         self.section(title, numbered(&self.calls), CALLS)
     }
 
-    pub(super) fn undo_section(&self, title: &str) -> Option<Block> {
-        self.section(title, numbered(&self.undo), UNDO)
+    /// The undoing calls, and what no call takes back.
+    pub(super) fn undo_section(&self, title: &str) -> Vec<Block> {
+        let calls = self.section(title, numbered(&self.undo), UNDO);
+        let lost = self.section("What cannot be undone", bullets(&self.cannot_undo), CANNOT_UNDO);
+        calls.into_iter().chain(lost).collect()
+    }
+
+    /// What the credentials reach: read before deciding, of no use after.
+    pub(super) fn reach_section(&self) -> Option<Block> {
+        self.section("What these credentials reach", bullets(&self.reach), REACH)
     }
 
     pub(super) fn by_hand_section(&self) -> Option<Block> {
@@ -88,10 +103,18 @@ impl Card {
         let mut facts = vec![fact("Who", &self.actor), fact("Did what", &self.event_name), fact("To whom", &self.subject)];
         facts.extend(self.policy_arn.as_deref().map(|policy| fact("Policy", policy)));
         facts.push(fact("From", self.source_ip.as_deref().unwrap_or_default()));
-        facts.push(fact("When", &self.event_time.map(utc).unwrap_or_default()));
+        facts.push(self.when());
         facts.push(fact("Account", &self.account));
         facts.extend(self.user_agent.as_deref().map(|agent| format!("*With*\n{}", code(agent, AGENT))));
         facts
+    }
+
+    /// To be searched for as it stands, and how long ago that is.
+    fn when(&self) -> String {
+        let Some(at) = self.event_time else { return fact("When", "") };
+        let delay = self.detected.map(|detected| format!("seen {} later", took(at, detected)));
+        let said = delay.unwrap_or_else(|| utc(at));
+        format!("{}\n<!date^{}^{{ago}}|{said}>", fact("When", &utc(at)), at.as_second())
     }
 
     /// Approve and Deny, each behind a dialog that says what the click does.
@@ -117,13 +140,30 @@ impl Card {
         };
         // Green for Approve: a containment that was not needed is undone, an attacker who was let go is not.
         Block::Actions(vec![
-            self.button(APPROVE, "Approve", Style::Primary, approve),
-            self.button(DENY, "Deny", Style::Plain, deny),
+            self.button(APPROVE, "Approve", Style::Primary, Some(approve)),
+            self.button(DENY, "Deny", Style::Plain, Some(deny)),
+            self.button(LOOKING, "I'm looking", Style::Plain, None),
         ])
     }
 
-    fn button(&self, action_id: &'static str, text: &str, style: Style, confirm: Confirm) -> Button {
-        Button { action_id, text: text.into(), value: plain(&self.incident, MAX_VALUE), style, confirm: Some(confirm) }
+    /// Takes the changes back, behind a dialog.
+    pub(super) fn undo_button(&self) -> Block {
+        let count = counted(self.undo.len(), "call", "calls");
+        let confirm = Confirm {
+            title: "Undo the changes?".into(),
+            text: plain(
+                &format!("Cordon makes the {count} listed below \"To undo\". Subject: {}", plain(&self.subject, 120)),
+                MAX_CONFIRM_TEXT,
+            ),
+            confirm: "Undo".into(),
+            deny: "Go back".into(),
+            style: Style::Danger,
+        };
+        Block::Actions(vec![self.button(UNDO_ID, "Undo", Style::Danger, Some(confirm))])
+    }
+
+    fn button(&self, action_id: &'static str, text: &str, style: Style, confirm: Option<Confirm>) -> Button {
+        Button { action_id, text: text.into(), value: plain(&self.incident, MAX_VALUE), style, confirm }
     }
 
     /// Rules with their authors, the decision, the incident's id and where to see more: the last line of every card.
@@ -141,6 +181,7 @@ impl Card {
         ));
         elements.push(format!("Incident {}", code(&self.incident, 80)));
         elements.extend(self.execution_url.as_deref().map(|url| link(url, "Open the execution")));
+        elements.extend(self.event_url.as_deref().map(|url| link(url, "Open the event in CloudTrail")));
         Block::Context(elements)
     }
 
@@ -216,6 +257,32 @@ fn rule_line(rule: &super::RuleLine) -> String {
 /// To the second and in CloudTrail's own zone, so that it can be searched for as it stands.
 pub(super) fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// The time between, in the units that a person would use. Clocks differ: what seems to run backwards counts as nothing.
+pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
+    let milliseconds = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);
+    let seconds = milliseconds / 1_000;
+    match seconds {
+        0..10 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
+    }
+}
+
+impl Merged {
+    /// "3 further events of this case; the newest: …".
+    fn line(&self) -> String {
+        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
+        let mut said = format!("➕ {} of this case", counted(count, "further event", "further events"));
+        if let Some(name) = &self.event_name {
+            said.push_str(&format!("; the newest: {}", code(name, 80)));
+            said.extend(self.time.map(|at| format!(" at {}", utc(at))));
+            said.extend(self.source_ip.as_deref().map(|ip| format!(" from {}", code(ip, 60))));
+        }
+        said
+    }
 }
 
 /// A time that Slack shows in the reader's own zone; others show it in UTC.

@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use super::layout::{CALLS, counted, lead, utc, with_full_stop};
+use super::layout::{CALLS, counted, lead, took, utc, with_full_stop};
 use super::{Card, Message};
 use crate::blocks::Block;
 use crate::text::{code, link, mention, plain, sentence, unformatted};
@@ -71,6 +71,8 @@ pub struct Report {
     pub decided_by: Option<Decider>,
     pub steps: Vec<StepLine>,
     pub times: Times,
+    /// Whether something stands that the Undo button takes back.
+    pub undoable: bool,
     /// What else the reader must know. Sentences.
     pub note: Option<String>,
 }
@@ -182,6 +184,7 @@ impl Card {
         }
         if report.verdict.changed_something() {
             blocks.extend(self.undo_section(&format!("To undo: {}", self.command("undo"))));
+            blocks.extend(report.undoable.then(|| self.undo_button()));
         }
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
@@ -217,18 +220,6 @@ impl Times {
             previous = Some(at);
         }
         (!parts.is_empty()).then(|| parts.join(" · "))
-    }
-}
-
-/// The time between, in the units that a person would use. Clocks differ: what seems to run backwards counts as nothing.
-fn took(from: Timestamp, to: Timestamp) -> String {
-    let milliseconds = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);
-    let seconds = milliseconds / 1_000;
-    match seconds {
-        0..10 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
-        10..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3_600, seconds % 3_600 / 60),
     }
 }
 

@@ -21,6 +21,7 @@ impl Card {
         }
         let mut blocks = self.opening(first);
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
+        blocks.extend(self.reach_section());
         let title = format!("What Approve does: {}", counted(self.calls.len(), "call", "calls"));
         blocks.push(self.calls_section(&title).unwrap_or_else(none));
         blocks.extend(self.undo_section("How it is undone"));
@@ -74,6 +75,7 @@ impl Card {
             ("Alert: nothing was changed.", "What could be done", "How it would be undone", "Nothing was changed.")
         };
         let mut blocks = self.opening(lead(bold, &with_full_stop(&format!("Decision: {}", self.decision_reason.trim()))));
+        blocks.extend(self.reach_section());
         blocks.extend(self.calls_section(calls));
         blocks.extend(self.undo_section(undo));
         blocks.extend(self.by_hand_section());
@@ -105,6 +107,7 @@ impl Card {
     pub fn needs_person(&self) -> Message {
         let reason = with_full_stop(&self.decision_reason);
         let mut blocks = self.opening(lead("A person must look. Cordon changed nothing.", &reason));
+        blocks.extend(self.reach_section());
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
         blocks.push(self.footer());

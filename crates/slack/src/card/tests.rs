@@ -25,12 +25,20 @@ fn card() -> Card {
         source_ip: Some("203.0.113.7".into()),
         user_agent: Some("aws-cli/2.15.0 Python/3.11".into()),
         event_time: at("2026-01-02T03:04:05Z"),
+        detected: at("2026-01-02T03:04:07Z"),
         request: Some(r#"{"userName":"iam-test-mallory","policyArn":"arn:aws:iam::aws:policy/AdministratorAccess"}"#.into()),
         why: vec![
             "`AdministratorAccess` allows every action on every resource of the account.".into(),
             "The actor gave it to themself.".into(),
         ],
         policy_arn: Some("arn:aws:iam::aws:policy/AdministratorAccess".into()),
+        statements: vec![r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#.into()],
+        reach: vec![
+            "Access key `AKIAIOSFODNN7EXAMPLE`: active, last used 2026-01-02 03:03:58 UTC for `iam` in `us-east-1`.".into(),
+            "Policies: `AdministratorAccess`, `ReadOnlyAccess`.".into(),
+            "Groups: `developers`.".into(),
+        ],
+        merged: None,
         calls: vec![
             "iam:DetachUserPolicy UserName=iam-test-mallory PolicyArn=arn:aws:iam::aws:policy/AdministratorAccess".into(),
             "iam:PutUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam PolicyDocument={\"Statement\":[…]}".into(),
@@ -39,6 +47,7 @@ fn card() -> Card {
             "iam:DeleteUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam".into(),
             "iam:AttachUserPolicy UserName=iam-test-mallory PolicyArn=arn:aws:iam::aws:policy/AdministratorAccess".into(),
         ],
+        cannot_undo: vec![],
         by_hand: vec![],
         exceptions_checked: vec![
             "The subject has no tag `SecurityApproved`.".into(),
@@ -47,6 +56,7 @@ fn card() -> Card {
         execution_url: Some(
             "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/x".into(),
         ),
+        event_url: Some("https://us-east-1.console.aws.amazon.com/cloudtrailv2/home?region=us-east-1#/events/e-1".into()),
         dry_run: false,
         approved_for_remediation: true,
         decision_reason: "Approved for remediation".into(),
@@ -69,7 +79,7 @@ fn report(verdict: Verdict, states: [StepState; 2]) -> Report {
         decided: at("2026-01-02T03:05:14Z"),
         contained: at("2026-01-02T03:05:18Z").filter(|_| verdict == Verdict::Contained),
     };
-    Report { verdict, decided_by: Some(approver()), steps, times, note: None }
+    Report { verdict, decided_by: Some(approver()), steps, times, undoable: verdict == Verdict::Contained, note: None }
 }
 
 const VERDICTS: [Verdict; 8] = [
@@ -105,6 +115,18 @@ fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
         all.push(card.outcome(&Report { verdict, ..report.clone() }));
         all.push(card.outcome(&Report { verdict, steps: vec![], decided_by: None, ..report.clone() }));
     }
+    all
+}
+
+/// Every message of a card, with a text in all places of the report and of who decided.
+pub(crate) fn messages_of(card: &Card, text: &str) -> Vec<Message> {
+    let steps = [StepState::Verified, StepState::Unverified, StepState::NotMade, StepState::Failed];
+    let steps = steps.map(|state| StepLine { state, call: text.to_owned(), detail: Some(text.to_owned()) }).to_vec();
+    let report =
+        Report { steps, note: Some(text.to_owned()), undoable: true, ..report(Verdict::Partial, [StepState::Failed; 2]) };
+    let named = Decider::Slack { user_id: text.to_owned(), name: Some(text.to_owned()) };
+    let mut all = every(card, &report, &named);
+    all.extend([Decider::Principal(text.to_owned()), Decider::Configuration].map(|decider| card.decided(true, &decider)));
     all
 }
 
@@ -161,12 +183,39 @@ fn the_outcome_partial() {
     insta::assert_json_snapshot!(card().outcome(&partial));
 }
 
+fn buttons(message: &Message) -> Vec<String> {
+    let actions = message.blocks.iter().filter(|block| block["type"] == "actions");
+    let elements = actions.flat_map(|block| block["elements"].as_array().unwrap());
+    elements.map(|button| button["action_id"].as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
-fn only_the_card_that_asks_has_buttons() {
+fn only_a_question_and_what_can_be_taken_back_have_buttons() {
     for message in every(&card(), &report(Verdict::Contained, [StepState::Verified; 2]), &approver()) {
-        let has_buttons = message.blocks.iter().any(|block| block["type"] == "actions");
-        assert_eq!(has_buttons, message.text.contains("Approve or deny"));
+        let asks = message.text.contains("Approve or deny");
+        let done = ["Contained.", "Partial:", "Failed."].iter().any(|word| message.text.contains(word));
+        let expected: &[&str] = match (asks, done) {
+            (true, _) => &["cordon_approve", "cordon_deny", "cordon_looking"],
+            (false, true) => &["cordon_undo"],
+            (false, false) => &[],
+        };
+        assert_eq!(buttons(&message), expected, "{}", message.text);
     }
+    let nothing_stands = Report { undoable: false, ..report(Verdict::Partial, [StepState::Failed; 2]) };
+    assert!(buttons(&card().outcome(&nothing_stands)).is_empty());
+}
+
+#[test]
+fn later_events_are_counted_on_every_card() {
+    let merged = Merged {
+        count: 3,
+        event_name: Some("AttachUserPolicy".into()),
+        time: at("2026-01-02T03:06:00Z"),
+        source_ip: Some("203.0.113.9".into()),
+    };
+    let said = read(&Card { merged: Some(merged), ..card() }.asking(&question()));
+    let line = "3 further events of this case; the newest: `AttachUserPolicy` at 2026-01-02 03:06:00 UTC from `203.0.113.9`";
+    assert!(said.contains(line), "{said}");
 }
 
 #[test]
@@ -174,9 +223,12 @@ fn a_button_carries_the_incidents_id_and_nothing_else() {
     let asking = card().asking(&question());
     let actions = asking.blocks.iter().find(|block| block["type"] == "actions").unwrap();
     let buttons = actions["elements"].as_array().unwrap();
-    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["inc-0123456789abcdef0123"; 2]);
-    assert_eq!(buttons.iter().map(|button| &button["action_id"]).collect::<Vec<_>>(), ["cordon_approve", "cordon_deny"]);
-    assert!(buttons.iter().all(|button| button["confirm"].is_object()));
+    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["inc-0123456789abcdef0123"; 3]);
+    assert_eq!(
+        buttons.iter().map(|button| &button["action_id"]).collect::<Vec<_>>(),
+        ["cordon_approve", "cordon_deny", "cordon_looking"]
+    );
+    assert_eq!(buttons.iter().map(|button| button["confirm"].is_object()).collect::<Vec<_>>(), [true, true, false]);
 }
 
 #[test]
@@ -204,7 +256,7 @@ fn a_deny_policy_is_shown_whole() {
 }
 
 #[test]
-fn an_attackers_text_neither_mentions_nor_links_nor_formats() {
+fn scenario_13_an_attackers_text_neither_mentions_nor_links_nor_formats() {
     let hostile = "<!channel> <@U0VICTIM> <https://evil.example|Approve> *bold* `code` :siren: \u{202E}";
     let card = hostile_card(hostile);
     let report = Report {
@@ -259,7 +311,7 @@ fn a_failure_is_told_with_and_without_an_incident() {
 }
 
 /// A card all of whose strings are the given one.
-fn hostile_card(text: &str) -> Card {
+pub(crate) fn hostile_card(text: &str) -> Card {
     let text = text.to_owned();
     let list = vec![text.clone(); 12];
     Card {
@@ -274,21 +326,31 @@ fn hostile_card(text: &str) -> Card {
         request: Some(text.clone()),
         why: list.clone(),
         policy_arn: Some(text.clone()),
+        statements: list.clone(),
+        reach: list.clone(),
+        merged: Some(Merged {
+            count: u32::MAX,
+            event_name: Some(text.clone()),
+            time: at("2026-01-02T03:04:05Z"),
+            source_ip: Some(text.clone()),
+        }),
+        cannot_undo: list.clone(),
         calls: list.clone(),
         undo: list.clone(),
         by_hand: list.clone(),
         exceptions_checked: list,
         execution_url: Some(format!("https://console.example/{text}")),
+        event_url: Some(format!("https://console.example/{text}")),
         decision_reason: text,
         ..card()
     }
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
-    fn whatever_strings_go_in_every_card_is_one_that_slack_takes(
+    fn scenario_13_whatever_strings_go_in_every_card_is_one_that_slack_takes(
         text in "\\PC{0,80}|[`*_<>&:\u{202e}\u{1F600} a-z]{0,60}",
         repeat in 1_usize..50,
     ) {
@@ -297,12 +359,13 @@ proptest! {
             verdict: Verdict::Partial,
             decided_by: None,
             steps: vec![StepLine { state: StepState::Failed, call: text.clone(), detail: Some(text.clone()) }; 12],
-            times: Times::default(),
+            times: Times { detected: at("2026-01-02T03:04:07Z"), ..Times::default() },
+            undoable: true,
             note: Some(text.clone()),
         };
         let by = Decider::Principal(text.clone());
         for message in every(&hostile_card(&text), &report, &by) {
-            prop_assert_eq!(validate(&message.blocks), Ok(()));
+            prop_assert_eq!(crate::validate_message(&message), Ok(()));
             let mut found = Vec::new();
             texts(&message.to_value(), &mut found);
             let total: usize = found.iter().map(|(_, text)| units(text)).sum();

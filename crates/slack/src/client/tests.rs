@@ -113,7 +113,7 @@ async fn hooks_get_no_token() {
 }
 
 #[tokio::test]
-async fn ok_false_with_status_200_is_an_error_by_slacks_name() {
+async fn scenario_14_ok_false_with_status_200_is_an_error_by_slacks_name() {
     let error = error_of(answer(200, r#"{"ok":false,"error":"channel_not_found"}"#)).await;
     assert_eq!(error, SlackError::Api { call: "chat.postMessage", error: "channel_not_found".into() });
     assert!(!error.is_transient());
@@ -131,21 +131,21 @@ async fn a_webhooks_refusal_is_named_without_its_page() {
 }
 
 #[tokio::test]
-async fn a_short_retry_after_is_waited_for_once() {
+async fn scenario_14_a_retry_after_is_waited_for_as_long_as_it_fits() {
     let (client, server, _) = talking([rate_limited("1")]).await;
     let start = Instant::now();
     client.post_message("C1", &message(), None).await.unwrap();
     assert!(start.elapsed() >= Duration::from_secs(1));
     assert_eq!(server.seen.lock().unwrap().len(), 2);
 
-    let (client, server, _) = talking([rate_limited("1"), rate_limited("7")]).await;
+    let (client, server, _) = talking([rate_limited("1"), rate_limited("6")]).await;
     let error = client.post_message("C1", &message(), None).await.unwrap_err();
-    assert_eq!(error, SlackError::RateLimited { call: "chat.postMessage", retry_after_s: 7 });
+    assert_eq!(error, SlackError::RateLimited { call: "chat.postMessage", retry_after_s: 6 });
     assert_eq!(server.seen.lock().unwrap().len(), 2);
 }
 
 #[tokio::test]
-async fn a_long_retry_after_is_handed_on_at_once() {
+async fn scenario_14_a_long_retry_after_is_handed_on_at_once() {
     let (client, server, _) = talking([rate_limited("30"), rate_limited("soon")]).await;
     let error = client.post_message("C1", &message(), None).await.unwrap_err();
     assert_eq!(error, SlackError::RateLimited { call: "chat.postMessage", retry_after_s: 30 });
@@ -156,7 +156,7 @@ async fn a_long_retry_after_is_handed_on_at_once() {
 }
 
 #[tokio::test]
-async fn a_fault_of_slacks_and_silence_are_transient() {
+async fn scenario_14_a_fault_of_slacks_and_silence_are_transient() {
     assert!(error_of(answer(503, "")).await.is_transient());
     let (client, _, _) = talking([Answer { after: Duration::from_secs(5), ..answer(200, "") }]).await;
     let impatient = client.with_limits(Duration::from_millis(100), Duration::ZERO);

@@ -141,7 +141,7 @@ fn a_dialog_that_is_not_ours_or_says_more_is_refused() {
 }
 
 #[test]
-fn a_body_that_is_not_one_click_is_refused() {
+fn scenario_10_a_body_that_is_not_one_click_is_refused() {
     let one = body(&click());
     let two = [one.clone(), b"&".to_vec(), one.clone()].concat();
     let hidden = [one.clone(), b"&%70ayload=x".to_vec()].concat();

@@ -1,0 +1,66 @@
+//! Gathers what the subject of an incident, or else its actor, could do: for the card.
+//!
+//! INVARIANT: nothing is decided on it. A read that fails becomes a sentence, never an error and never a reason.
+
+use cordon_core::incident::Head;
+use cordon_core::{BlastRadius, Principal, PrincipalKind, Subject};
+use cordon_respond::port::{Iam, IamError};
+
+/// IAM lets a user have two keys; more are not looked at.
+const KEYS_MAX: usize = 4;
+
+/// `None` where the event names no principal of the account that the incident is in.
+pub async fn gather(iam: &dyn Iam, head: &Head) -> Option<BlastRadius> {
+    let principal = of_whom(head)?;
+    let mut found = BlastRadius {
+        principal: principal.clone(),
+        keys: Vec::new(),
+        policies: Vec::new(),
+        groups: Vec::new(),
+        more: 0,
+        unknown: Vec::new(),
+    };
+    let policies = iam.attached_policies(&principal).await;
+    found.policies = kept(policies, "attached policies", &mut found);
+    if principal.kind == PrincipalKind::User {
+        let groups = iam.groups_of_user(&principal.name).await;
+        found.groups = kept(groups, "groups", &mut found);
+        match iam.keys_last_used(&principal.name).await {
+            Ok(keys) => found.keys = keys.into_iter().take(KEYS_MAX).collect(),
+            Err(error) => found.unknown.push(unread("access keys", &error)),
+        }
+    }
+    Some(found)
+}
+
+fn of_whom(head: &Head) -> Option<Principal> {
+    let subject = match &head.subject {
+        Subject::Principal { principal } => Some(principal.clone()),
+        Subject::AccessKey { user: Some(user), .. } => {
+            let account = head.account.clone()?;
+            Some(Principal::new(PrincipalKind::User, account, user))
+        }
+        Subject::AccessKey { user: None, .. } | Subject::Policy { .. } | Subject::Account { .. } | Subject::Unknown => None,
+    };
+    let principal = subject.or_else(|| head.actor.principal())?;
+    Some(principal).filter(|principal| head.account.as_ref() == Some(&principal.account))
+}
+
+fn kept(read: Result<Vec<String>, IamError>, what: &str, found: &mut BlastRadius) -> Vec<String> {
+    match read {
+        Ok(mut names) => {
+            let more = names.len().saturating_sub(BlastRadius::LISTED);
+            found.more = found.more.saturating_add(u32::try_from(more).unwrap_or(u32::MAX));
+            names.truncate(BlastRadius::LISTED);
+            names
+        }
+        Err(error) => {
+            found.unknown.push(unread(what, &error));
+            Vec::new()
+        }
+    }
+}
+
+fn unread(what: &str, error: &IamError) -> String {
+    format!("The {what} could not be read ({error}).")
+}

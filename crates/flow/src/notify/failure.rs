@@ -1,0 +1,73 @@
+//! A state that gave up: written on the incident, where there is one, and told.
+
+use cordon_contract::{NotifyOutput, StateError};
+use cordon_core::incident::{Head, Outcome, State};
+use cordon_core::json::set;
+use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{EventId, IncidentId};
+use serde_json::json;
+
+use super::{Notify, Told, destination};
+use crate::cases::CaseError;
+use crate::messages::{self, Alert};
+use crate::pace::Turn;
+
+impl Notify<'_> {
+    pub(super) async fn failure(
+        &self,
+        id: Option<&IncidentId>,
+        execution: &str,
+        state: &str,
+        error: &str,
+        cause: &str,
+    ) -> Result<NotifyOutput, StateError> {
+        let found = match id {
+            Some(id) => match self.record_failure(id, state, error, cause).await {
+                Ok(head) => Some(head),
+                Err(CaseError::NotFound(_)) => None,
+                Err(error) => return Err(error.into()),
+            },
+            None => None,
+        };
+        let notice = messages::failure(id.map(IncidentId::as_str), execution, state, error, cause);
+        let place = found.as_ref().map(|head| destination(self.notifications, head)).unwrap_or_default();
+        let mut alert = match &found {
+            Some(head) => messages::structured(head, "failure"),
+            None => Alert::without_incident(&format!("[Cordon] FAILED in {state}: {error}"), "failure"),
+        };
+        alert.topic = place.topic.map(str::to_owned);
+        set(&mut alert.body, "execution", json!(execution));
+        set(&mut alert.body, "failure", json!({"state": state, "error": error, "cause": cause}));
+        let sns = self.publisher.publish(&alert).await;
+        let posted = match self.channel {
+            Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Wanted, &notice).await),
+            None => None,
+        };
+        Told::new(&sns, posted).or_nobody()
+    }
+
+    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
+    pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
+        let event: EventId = event?.parse().ok()?;
+        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
+            None
+        })
+    }
+
+    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, CaseError> {
+        let data = json!({"state": state, "error": error, "cause": cause});
+        self.cases
+            .close(id, self.clock.now(), |head| {
+                if head.state == State::Closed {
+                    return None;
+                }
+                head.outcome = Some(Outcome::Failed);
+                Some(vec![
+                    NewEntry::cordon(Kind::Failure, data.clone()),
+                    NewEntry::cordon(Kind::Closed, json!({"outcome": Outcome::Failed})),
+                ])
+            })
+            .await
+    }
+}

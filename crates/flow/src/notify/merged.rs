@@ -1,0 +1,99 @@
+//! Further events of an open incident: told now and then, in the thread of its card, with their count.
+//!
+//! A thousand events make ten messages: at 1, 2, 5, 10, 20 and so on, and in between after ten minutes of silence. Which of many
+//! executions tells is settled by the header's version, so that each step is told by one.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_core::IncidentId;
+use cordon_core::incident::{Head, MergedTold, State};
+use cordon_core::timeline::{Kind, NewEntry};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use super::{Notify, Told};
+use crate::messages;
+use crate::pace::{Posted, Turn, step_after};
+use crate::ports::{Channel, DeliveryError};
+
+const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
+
+impl Notify<'_> {
+    pub(super) async fn merged(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+        let now = self.clock.now();
+        if !is_due(&self.cases.head(id).await?, now) {
+            return Ok(NOTHING);
+        }
+        let mine = AtomicBool::new(false);
+        let head = self
+            .cases
+            .commit(id, now, |head| {
+                let due = is_due(head, now);
+                mine.store(due, Ordering::Relaxed);
+                if !due {
+                    return None;
+                }
+                head.merged_told = Some(MergedTold { count: head.merged, at: now });
+                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": head.merged}))])
+            })
+            .await?;
+        if !mine.load(Ordering::Relaxed) {
+            return Ok(NOTHING);
+        }
+        let sns = self.publish(&head, messages::structured(&head, "merged")).await;
+        let posted = match self.channel {
+            Some(channel) => Some(self.tell_in_thread(channel, &head).await?),
+            None => None,
+        };
+        let told = Told::new(&sns, posted);
+        if told.failed() {
+            // Without the new message as the card: it is one of the thread.
+            self.record(id, &Told { message: None, ..told }).await?;
+            return Ok(NotifyOutput { ..told.output });
+        }
+        Ok(told.output)
+    }
+
+    /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
+    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Head) -> Result<Posted, StateError> {
+        let Some(at) = &head.slack else { return Ok(Posted::InSummary) };
+        let note = messages::joined(head);
+        if at.ts.is_none() {
+            return Ok(self.post(channel, head, Turn::Told, &note).await);
+        }
+        let said = channel.reply(at, &note).await;
+        let updated = self.refresh(channel, head).await?;
+        Ok(match (said, updated) {
+            (Ok(message), Ok(())) => Posted::Card(message),
+            (Err(error), _) | (Ok(_), Err(error)) => Posted::Failed(error),
+        })
+    }
+
+    /// Brings the card up to date. A decision that comes in between must not get its buttons back, so it is looked for after.
+    async fn refresh(&self, channel: &dyn Channel, head: &Head) -> Result<Result<(), DeliveryError>, StateError> {
+        let Some(at) = &head.slack else { return Ok(Ok(())) };
+        let approval = self.cases.approval(&head.id).await?;
+        let Some(card) = messages::current(head, approval.as_ref()) else { return Ok(Ok(())) };
+        let mut updated = channel.update(at, &card).await;
+        let (newer, decided) = (self.cases.head(&head.id).await?, self.cases.approval(&head.id).await?);
+        if decided != approval
+            && let Some(card) = messages::current(&newer, decided.as_ref())
+        {
+            updated = channel.update(at, &card).await;
+        }
+        Ok(updated)
+    }
+}
+
+fn is_due(head: &Head, now: Timestamp) -> bool {
+    if head.state == State::Closed {
+        return false;
+    }
+    match head.merged_told {
+        None => head.merged > 0,
+        Some(told) if head.merged <= told.count => false,
+        Some(told) => u64::from(head.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE,
+    }
+}

@@ -1,0 +1,87 @@
+//! The end of an incident: written once, and told once.
+
+use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_core::IncidentId;
+use cordon_core::incident::{Head, Outcome, State};
+use cordon_core::timeline::{Kind, NewEntry};
+use cordon_respond::runner::StepRecord;
+use serde_json::json;
+
+use super::{Notify, Told};
+use crate::messages;
+use crate::pace::{Posted, Turn};
+use crate::ports::Channel;
+
+const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
+
+impl Notify<'_> {
+    pub(super) async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, StateError> {
+        let now = self.clock.now();
+        let data = json!({"outcome": outcome});
+        let head = self
+            .cases
+            .close(id, now, |head| {
+                if head.state == State::Closed {
+                    return None;
+                }
+                head.outcome = Some(outcome);
+                if outcome == Outcome::Contained {
+                    head.contained_at = Some(head.contained_at.unwrap_or(now));
+                }
+                Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
+            })
+            .await?;
+        // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
+        let is_known = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
+        if is_known || head.outcome_told {
+            return Ok(NOTHING);
+        }
+        let sns = self.publish(&head, messages::structured(&head, "outcome")).await;
+        let posted = match self.channel {
+            Some(channel) => Some(self.show_outcome(channel, &head, outcome).await?),
+            None => None,
+        };
+        let told = Told::new(&sns, posted);
+        let output = told.or_nobody();
+        self.record_told(id, &told, output.is_ok()).await?;
+        output
+    }
+
+    /// A retry after this tells nobody a second time.
+    async fn record_told(&self, id: &IncidentId, told: &Told, reached_somebody: bool) -> Result<(), StateError> {
+        let data = told.data();
+        self.cases
+            .commit(id, self.clock.now(), |head| {
+                head.outcome_told = reached_somebody;
+                Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
+            })
+            .await?;
+        Ok(())
+    }
+
+    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, StateError> {
+        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.plan.steps.len());
+        for n in 1..=head.plan.steps.len() {
+            steps.push(self.cases.step(&head.id, n).await?);
+        }
+        let approval = self.cases.approval(&head.id).await?;
+        let card = messages::outcome(head, outcome, &steps, approval.as_ref());
+        let turn = match outcome {
+            Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
+            Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Told,
+        };
+        let Some(at) = head.slack.as_ref().filter(|at| at.ts.is_some()) else {
+            return Ok(self.post(channel, head, turn, &card).await);
+        };
+        Ok(match channel.update(at, &card).await {
+            Ok(()) => {
+                // The card says it all; the thread only makes it heard.
+                if let Err(error) = channel.reply(at, &messages::ended(head, outcome)).await {
+                    tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
+                }
+                Posted::Card(at.clone())
+            }
+            Err(error) => Posted::Failed(error),
+        })
+    }
+}

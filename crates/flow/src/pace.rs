@@ -1,0 +1,207 @@
+//! How many messages a channel bears: up to so many a minute are posted, the rest become one message with a count.
+//!
+//! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. Where the count itself cannot be
+//! kept, the message is posted.
+
+use cordon_core::Notifications;
+use cordon_core::incident::SlackMessage;
+use cordon_slack::Message;
+use cordon_slack::card::Burst;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::ports::{Channel, Clock, Condition, DeliveryError, Key, Store, Write};
+
+/// Counts are of no use after this.
+const KEPT: SignedDuration = SignedDuration::from_hours(2);
+
+/// What kind of message waits for its turn: each has a limit of its own, so that alerts never crowd out questions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// It is told, and nothing is wanted.
+    Told,
+    /// A person is asked, or has to look now.
+    Wanted,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub enum Posted {
+    Card(SlackMessage),
+    /// Counted in the summary of a burst.
+    InSummary,
+    Failed(DeliveryError),
+}
+
+/// The pace of one deployment.
+#[derive(Clone, Copy)]
+pub struct Pace<'a> {
+    pub store: &'a dyn Store,
+    pub notifications: &'a Notifications,
+    pub clock: &'a dyn Clock,
+}
+
+/// The message that stands for a minute's rest.
+#[derive(Debug, Serialize, Deserialize)]
+struct Summary {
+    at: SlackMessage,
+    /// How many earlier minutes of the same burst left to it.
+    #[serde(default)]
+    before: u64,
+    expires_at: i64,
+}
+
+impl Turn {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Told => "TOLD",
+            Self::Wanted => "WANTED",
+        }
+    }
+}
+
+impl Pace<'_> {
+    /// Posts into the named channel, or the default one, if it is still this message's turn.
+    pub async fn post(&self, channel: &dyn Channel, place: Option<&str>, turn: Turn, message: &Message) -> Posted {
+        let minute = self.clock.now().as_second().div_euclid(60);
+        let limit = u64::from(match turn {
+            Turn::Told => self.notifications.cards_per_minute,
+            Turn::Wanted => self.notifications.questions_per_minute,
+        });
+        let over = match self.store.count(&self.counter(place, turn, minute), self.expiry()).await {
+            Ok(count) => count.saturating_sub(limit),
+            Err(error) => {
+                tracing::warn!(reason = %error, "messages could not be counted, so this one is posted");
+                0
+            }
+        };
+        if over == 0 {
+            return sent(post(channel, place, message).await);
+        }
+        if !is_step(over) {
+            return Posted::InSummary;
+        }
+        match self.summarise(channel, place, turn, minute, over, limit).await {
+            Ok(()) => Posted::InSummary,
+            Err(error) => Posted::Failed(error),
+        }
+    }
+
+    /// Writes the summary, or brings its count up to date. A burst of several minutes keeps the message it began with.
+    async fn summarise(
+        &self,
+        channel: &dyn Channel,
+        place: Option<&str>,
+        turn: Turn,
+        minute: i64,
+        over: u64,
+        limit: u64,
+    ) -> Result<(), DeliveryError> {
+        let burst = |count: u64| Burst { questions: turn == Turn::Wanted, count }.message();
+        if over > 1 {
+            // None: its post has just failed, or is under way.
+            let Some(summary) = self.summary(place, turn, minute).await else { return Ok(()) };
+            return channel.update(&summary.at, &burst(summary.before + over)).await;
+        }
+        let (at, before) = match self.summary(place, turn, minute - 1).await {
+            Some(earlier) if earlier.at.ts.is_some() => {
+                let left = self.left_over(place, turn, minute - 1, limit).await;
+                let before = earlier.before + left;
+                channel.update(&earlier.at, &burst(before + over)).await?;
+                (earlier.at, before)
+            }
+            _ => (post(channel, place, &burst(over)).await?, 0),
+        };
+        self.keep(place, turn, minute, &Summary { at, before, expires_at: self.expiry() }).await;
+        Ok(())
+    }
+
+    async fn summary(&self, place: Option<&str>, turn: Turn, minute: i64) -> Option<Summary> {
+        let found = self.store.get(&self.key(place, turn, minute, "SUMMARY")).await.ok()??;
+        serde_json::from_value(found).ok()
+    }
+
+    async fn left_over(&self, place: Option<&str>, turn: Turn, minute: i64, limit: u64) -> u64 {
+        let found = self.store.get(&self.counter(place, turn, minute)).await.ok().flatten();
+        found.and_then(|item| item.get("n")?.as_u64()).unwrap_or(0).saturating_sub(limit)
+    }
+
+    async fn keep(&self, place: Option<&str>, turn: Turn, minute: i64, summary: &Summary) {
+        let key = self.key(place, turn, minute, "SUMMARY");
+        let write = Write { key, item: serde_json::to_value(summary).ok(), condition: Condition::Always };
+        if let Err(error) = self.store.write(vec![write]).await {
+            tracing::warn!(reason = %error, "the summary of a burst could not be kept, so its count stays as it is");
+        }
+    }
+
+    fn counter(&self, place: Option<&str>, turn: Turn, minute: i64) -> Key {
+        self.key(place, turn, minute, "COUNT")
+    }
+
+    fn key(&self, place: Option<&str>, turn: Turn, minute: i64, sort: &str) -> Key {
+        Key::new(format!("PACE#{}#{}#{minute}", place.unwrap_or("default"), turn.word()), sort)
+    }
+
+    fn expiry(&self) -> i64 {
+        let now = self.clock.now();
+        now.checked_add(KEPT).unwrap_or(Timestamp::MAX).as_second()
+    }
+}
+
+async fn post(channel: &dyn Channel, place: Option<&str>, message: &Message) -> Result<SlackMessage, DeliveryError> {
+    match place {
+        Some(place) => channel.post_to(place, message).await,
+        None => channel.post(message).await,
+    }
+}
+
+fn sent(result: Result<SlackMessage, DeliveryError>) -> Posted {
+    match result {
+        Ok(message) => Posted::Card(message),
+        Err(error) => Posted::Failed(error),
+    }
+}
+
+/// 1, 2, 5, 10, 20, 50, 100 and so on: a thousand of something are told ten times.
+#[must_use]
+pub fn is_step(count: u64) -> bool {
+    let mut rest = count;
+    while rest > 0 && rest.is_multiple_of(10) {
+        rest /= 10;
+    }
+    matches!(rest, 1 | 2 | 5)
+}
+
+/// The smallest step above a count.
+#[must_use]
+pub fn step_after(count: u64) -> u64 {
+    let mut power = 1_u64;
+    loop {
+        for step in [power, power.saturating_mul(2), power.saturating_mul(5)] {
+            if step > count {
+                return step;
+            }
+        }
+        power = power.saturating_mul(10);
+        if power == u64::MAX {
+            return u64::MAX;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thousand_are_told_at_ten_steps() {
+        let steps: Vec<u64> = (1..=1_000).filter(|count| is_step(*count)).collect();
+        assert_eq!(steps, [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000]);
+        for pair in steps.windows(2) {
+            assert_eq!(step_after(pair[0]), pair[1]);
+            assert_eq!(step_after(pair[1] - 1), pair[1]);
+        }
+        assert_eq!(step_after(0), 1);
+        assert!(!is_step(0));
+    }
+}

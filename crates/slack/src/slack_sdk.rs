@@ -1,0 +1,145 @@
+//! Every message and dialog, with honest and hostile texts, against the models of Slack's own `slack_sdk`.
+//!
+//! The models come from PyPI into an environment below the target directory, pinned by hash. Where Python or PyPI cannot be had, the
+//! test says so and checks nothing, unless `CORDON_REQUIRE_SLACK_SDK` is set, as it is in continuous integration.
+//! What `slack_sdk` lets pass (51 blocks, a field of 2,001 characters, an unknown type) is for [`crate::validate_message`].
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::card::tests::{hostile_card, messages_of};
+use crate::card::{Burst, Failure};
+use crate::{Message, Modal, ModalKind, validate_message};
+
+const HOSTILE: [&str; 8] = [
+    "",
+    "iam-test-mallory",
+    "<!channel> <@U0VICTIM> <https://evil.example|Approve> & *bold* _it_ ~no~ `code` :siren:",
+    "user\u{202E}nimda\u{200B}\u{2066}x\u{2069}\u{FEFF}\u{E0041}",
+    "```\nblock\n``` > quote\n• item\r\n\t\u{0}\u{7}\u{1b}[31m",
+    "\"}]}],\"blocks\":[{\"type\":\"divider\"}]",
+    "e\u{301}\u{301}\u{301}\u{301}😀👩‍👩‍👧‍👦 שלום مرحبا",
+    "|^{date}|>!--<",
+];
+
+fn manifest() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Below the target directory, beside the sandbox's.
+fn environment() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| manifest().join("../../target"), PathBuf::from);
+    target.join("slack-sdk")
+}
+
+/// The environment's Python, made on the first run and whenever the requirements change.
+fn python() -> Result<PathBuf, String> {
+    let requirements = manifest().join("tests/slack_sdk/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
+    let (folder, stamp) = (environment(), environment().join("stamp"));
+    let python = folder.join("bin/python");
+    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && python.exists() {
+        return Ok(python);
+    }
+    let host = std::env::var_os("CORDON_PYTHON").unwrap_or_else(|| "python3".into());
+    let run = |command: &mut Command| match command.output() {
+        Ok(Output { status, .. }) if status.success() => Ok(()),
+        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no reason given").to_owned()),
+        Err(error) => Err(error.to_string()),
+    };
+    run(Command::new(host).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let options =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r"];
+    run(Command::new(&python).args(options).arg(&requirements))?;
+    std::fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
+    Ok(python)
+}
+
+fn checked(python: &Path, lines: &[Value]) -> (bool, String) {
+    let mut child = Command::new(python)
+        .arg(manifest().join("tests/slack_sdk/validate.py"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    for line in lines {
+        writeln!(input, "{line}").unwrap();
+    }
+    drop(input);
+    let output = child.wait_with_output().unwrap();
+    (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+/// Every message that there is, with one text in all its places.
+fn messages(text: &str) -> Vec<Message> {
+    let failure = |incident: Option<&str>| Failure {
+        incident: incident.map(str::to_owned),
+        state: text.to_owned(),
+        error: text.to_owned(),
+        cause: text.to_owned(),
+        execution_url: Some(format!("https://console.example/{text}")),
+    };
+    let mut all = messages_of(&hostile_card(text), text);
+    all.extend([failure(None).message(), failure(Some(text)).message()]);
+    all.extend([true, false].map(|questions| Burst { questions, count: u64::MAX }.message()));
+    all
+}
+
+#[test]
+fn every_message_and_dialog_is_one_that_slacks_own_models_take() {
+    let python = match python() {
+        Ok(python) => python,
+        Err(reason) => {
+            assert!(std::env::var_os("CORDON_REQUIRE_SLACK_SDK").is_none(), "slack_sdk cannot be had: {reason}");
+            eprintln!("skipped: slack_sdk cannot be had: {reason}");
+            return;
+        }
+    };
+    let mut lines = Vec::new();
+    // Four kilobytes of what is escaped, of what is hidden, and of what is wide.
+    let long = [2, 3, 6].map(|n| HOSTILE[n].repeat(4_096 / HOSTILE[n].len()));
+    for text in HOSTILE.map(str::to_owned).into_iter().chain(long) {
+        for (n, message) in messages(&text).into_iter().enumerate() {
+            assert_eq!(validate_message(&message), Ok(()));
+            lines.push(
+                json!({"name": format!("message {n} of {}", text.chars().take(20).collect::<String>()), "message": message}),
+            );
+        }
+        for kind in [ModalKind::Deny, ModalKind::BreakGlass, ModalKind::Undo] {
+            let view = Modal { kind, incident: "inc-0123456789abcdef0123".into(), subject: text.clone() }.to_view();
+            assert_eq!(crate::modal::validate(&view), Ok(()));
+            lines.push(json!({"name": format!("{kind:?}"), "view": view}));
+        }
+    }
+    let (fine, said) = checked(&python, &lines);
+    assert!(fine, "{said}");
+    // The check can fail: it finds what is wrong on purpose.
+    let section = |length: usize| json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(length)}});
+    for (name, block) in [
+        ("a section that is too long", section(3_001)),
+        ("a header that is too long", json!({"type": "header", "text": {"type": "plain_text", "text": "x".repeat(151)}})),
+        ("an unknown field", json!({"type": "divider", "colour": "red"})),
+        ("an unknown type", json!({"type": "carousel_of_ours"})),
+    ] {
+        let (fine, said) = checked(&python, &[json!({"name": name, "message": {"text": "x", "blocks": [block]}})]);
+        assert!(!fine, "{name}: {said}");
+    }
+}
+
+#[test]
+fn what_slacks_own_models_let_pass_is_refused_by_our_checks() {
+    let message = |blocks: Vec<Value>| Message { text: "x".into(), blocks };
+    let divider = json!({"type": "divider"});
+    assert!(validate_message(&message(vec![divider; 51])).is_err());
+    let field = json!({"type": "section", "fields": [{"type": "mrkdwn", "text": "x".repeat(2_001)}]});
+    assert!(validate_message(&message(vec![field])).is_err());
+    assert!(validate_message(&message(vec![json!({"type": "carousel_of_ours"})])).is_err());
+    let long = Message { text: "x".repeat(40_001), blocks: vec![json!({"type": "divider"})] };
+    assert!(validate_message(&long).is_err());
+    let section = json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(2_900)}});
+    assert!(validate_message(&message(vec![section; 15])).is_err());
+}

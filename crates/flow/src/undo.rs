@@ -9,7 +9,7 @@ use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
 use cordon_respond::port::Iam;
-use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
+use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome, StepState};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -40,12 +40,21 @@ impl Undo<'_> {
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
         };
         // What changed nothing and refused nothing is no part of the incident's story.
-        if result.steps.iter().any(tried) {
+        if result.steps.iter().any(tried) || (!dry_run && self.was_undone_untold(id, &result).await?) {
             let kind = if result.complete { Kind::Undone } else { Kind::UndoRefused };
             let data = json!({"complete": result.complete, "steps": result.steps});
             self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
         }
         Ok(result)
+    }
+
+    /// An earlier run undid it and died before it could tell.
+    async fn was_undone_untold(&self, id: &IncidentId, result: &PlanResult<RevertResult>) -> Result<bool, StateError> {
+        let mut undone = false;
+        for step in &result.steps {
+            undone |= self.cases.step(id, step.n).await?.is_some_and(|record| record.state == StepState::Reverted);
+        }
+        Ok(undone && !self.cases.timeline(id).await?.iter().any(|entry| entry.kind == Kind::Undone))
     }
 }
 

@@ -24,7 +24,7 @@ use cordon_flow::undo::AskUndo;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};
-use cordon_testkit::{FakeIam, run};
+use cordon_testkit::{FakeIam, Faults, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -41,6 +41,7 @@ pub struct FakeStore {
     pub failures: Mutex<Vec<Option<StoreError>>>,
     /// What the next read of a key finds instead: as it was before somebody else wrote.
     stale: Mutex<Vec<(Key, Value)>>,
+    faults: Faults,
     pub counts_fail: Mutex<bool>,
 }
 
@@ -102,6 +103,12 @@ impl Store for FakeStore {
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.faults.killable("table", || self.write_now(writes)).await
+    }
+}
+
+impl FakeStore {
+    fn write_now(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let failure = {
             let mut failures = self.failures.lock().unwrap();
             if failures.is_empty() { None } else { failures.remove(0) }
@@ -126,6 +133,7 @@ impl Store for FakeStore {
 /// Slack, the topic and Step Functions, as lists of what they were told.
 #[derive(Default)]
 pub struct Heard {
+    faults: Faults,
     pub posts: Mutex<Vec<Message>>,
     /// Posts into a channel that was named, and which.
     pub posts_elsewhere: Mutex<Vec<(String, Message)>>,
@@ -159,16 +167,22 @@ impl Heard {
 #[async_trait]
 impl Channel for Heard {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let mut posts = self.posts.lock().unwrap();
-        posts.push(message.clone());
-        Ok(SlackMessage { channel: "C0TEST".to_owned(), ts: Some(format!("1.{}", posts.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let mut posts = self.posts.lock().unwrap();
+            posts.push(message.clone());
+            Ok(SlackMessage { channel: "C0TEST".to_owned(), ts: Some(format!("1.{}", posts.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn update(&self, _at: &SlackMessage, message: &Message) -> Result<(), DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        self.updates.lock().unwrap().push(message.clone());
-        Ok(())
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            self.updates.lock().unwrap().push(message.clone());
+            Ok(())
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn whisper(&self, _url: &Secret, notice: &Notice) -> Result<(), DeliveryError> {
@@ -189,11 +203,14 @@ impl Channel for Heard {
     }
 
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
-        let mut replies = self.replies.lock().unwrap();
-        replies.push((ts.clone(), message.clone()));
-        Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
+            let mut replies = self.replies.lock().unwrap();
+            replies.push((ts.clone(), message.clone()));
+            Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
@@ -212,10 +229,13 @@ impl Channel for Heard {
 #[async_trait]
 impl Publisher for Heard {
     async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
-        Self::answer(&self.sns_is_down)?;
-        self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
-        self.alerts.lock().unwrap().push(alert.clone());
-        Ok(())
+        let heard = || {
+            Self::answer(&self.sns_is_down)?;
+            self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
+            self.alerts.lock().unwrap().push(alert.clone());
+            Ok(())
+        };
+        self.faults.killable("sns", heard).await
     }
 }
 
@@ -230,25 +250,31 @@ impl Policies for Heard {
 #[async_trait]
 impl Tasks for Heard {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError> {
-        Self::answer(&self.tasks_are_down)?;
-        let mut completed = self.completed.lock().unwrap();
-        if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
-            return Ok(Completion::Gone);
-        }
-        completed.push((token.to_owned(), output.clone()));
-        Ok(Completion::Delivered)
+        let heard = || {
+            Self::answer(&self.tasks_are_down)?;
+            let mut completed = self.completed.lock().unwrap();
+            if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
+                return Ok(Completion::Gone);
+            }
+            completed.push((token.to_owned(), output.clone()));
+            Ok(Completion::Delivered)
+        };
+        self.faults.killable("tasks", heard).await
     }
 }
 
 #[async_trait]
 impl Executions for Heard {
     async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError> {
-        Self::answer(&self.tasks_are_down)?;
-        let mut started = self.started.lock().unwrap();
-        if !started.iter().any(|(known, _)| known == name) {
-            started.push((name.to_owned(), input.clone()));
-        }
-        Ok(())
+        let heard = || {
+            Self::answer(&self.tasks_are_down)?;
+            let mut started = self.started.lock().unwrap();
+            if !started.iter().any(|(known, _)| known == name) {
+                started.push((name.to_owned(), input.clone()));
+            }
+            Ok(())
+        };
+        self.faults.killable("tasks", heard).await
     }
 }
 
@@ -346,8 +372,8 @@ impl World {
         let mallory = iam.add_user("iam-test-mallory");
         iam.attach(&mallory, ADMIN_POLICY);
         Self {
-            store: Arc::default(),
-            heard: Heard::default(),
+            store: Arc::new(FakeStore { faults: iam.faults().clone(), ..FakeStore::default() }),
+            heard: Heard { faults: iam.faults().clone(), ..Heard::default() },
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
             clock: FakeClock(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap())),

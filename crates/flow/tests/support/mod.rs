@@ -450,7 +450,12 @@ impl World {
 
     /// An incident of mallory's that has been classified and checked.
     pub fn checked(&self, event: Value) -> (IncidentId, cordon_core::Route) {
-        let ClassifyOutput::Opened { incident } = self.classified(event, "execution-1") else { panic!("not opened") };
+        self.checked_as(event, "execution-1")
+    }
+
+    /// The same for an execution of its own.
+    pub fn checked_as(&self, event: Value, execution: &str) -> (IncidentId, cordon_core::Route) {
+        let ClassifyOutput::Opened { incident } = self.classified(event, execution) else { panic!("not opened") };
         let output = run(self.check().run(CheckInput { incident: incident.clone() })).unwrap();
         (incident, output.route)
     }

@@ -44,7 +44,6 @@ module "cordon" {
   event_rule_state           = var.event_rule_state
   approval_timeout_seconds   = var.approval_timeout_seconds
   escalation_timeout_seconds = var.escalation_timeout_seconds
-  escalation_topic_arns      = var.escalation_topic_arns
   alert_email                = var.alert_email
   alert_topic_arns           = var.alert_topic_arns
   log_retention_days         = var.log_retention_days

@@ -87,12 +87,6 @@ variable "escalation_timeout_seconds" {
   default     = 3600
 }
 
-variable "escalation_topic_arns" {
-  description = "The `topic` of `[approval.escalation]` in cordon.toml, so that it may be told."
-  type        = list(string)
-  default     = []
-}
-
 variable "alert_email" {
   description = "An address for alerts and alarms; null for none."
   type        = string

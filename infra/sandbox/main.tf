@@ -49,7 +49,6 @@ module "cordon" {
   slack_api_url              = var.slack_api_url
   approval_timeout_seconds   = var.approval_timeout_seconds
   escalation_timeout_seconds = var.escalation_timeout_seconds
-  escalation_topic_arns      = var.escalation_topic_arns
   settle_seconds             = var.settle_seconds
   log_level                  = var.log_level
 

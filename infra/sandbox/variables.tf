@@ -53,12 +53,6 @@ variable "escalation_timeout_seconds" {
   default     = 300
 }
 
-variable "escalation_topic_arns" {
-  description = "Further topics that may be told where nobody answers."
-  type        = list(string)
-  default     = []
-}
-
 variable "settle_seconds" {
   description = "How long to wait before a change is verified. The emulator enforces at once."
   type        = number

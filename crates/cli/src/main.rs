@@ -29,7 +29,7 @@ enum Command {
     /// List, test and compile the detection rules.
     #[command(subcommand)]
     Rule(commands::rule::Command),
-    /// Look at incidents, and undo what was done in one.
+    /// Look at incidents, decide them, and undo what was done in one.
     #[command(subcommand)]
     Incident(commands::incident::Command),
     /// Record, list and end exceptions.

@@ -124,23 +124,6 @@ pub struct SlackMessage {
     pub ts: Option<String>,
 }
 
-/// A later event of the same case, as far as people are told of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MergedEvent {
-    pub name: String,
-    #[serde(default)]
-    pub time: Option<Timestamp>,
-    #[serde(default)]
-    pub source_ip: Option<String>,
-}
-
-/// How many merged events people have heard of, and since when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MergedTold {
-    pub count: u32,
-    pub at: Timestamp,
-}
-
 /// What somebody said to the question, as people are shown it. The vote that counts stands with the approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShownVote {
@@ -176,6 +159,23 @@ pub struct Skipped {
     /// `U…`, `W…`, or `S…` for a user group.
     pub slack_id: String,
     pub name: String,
+}
+
+/// A later event of the same case, as far as people are told of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedEvent {
+    pub name: String,
+    #[serde(default)]
+    pub time: Option<Timestamp>,
+    #[serde(default)]
+    pub source_ip: Option<String>,
+}
+
+/// How many merged events people have heard of, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MergedTold {
+    pub count: u32,
+    pub at: Timestamp,
 }
 
 /// What an event comes to, before it is an incident.

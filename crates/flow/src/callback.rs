@@ -99,14 +99,7 @@ impl Callback<'_> {
                     Ok(Reply::text(200, &text))
                 }
             },
-            Action::Undo => match self.opens(id, click, ModalKind::Undo).await? {
-                true => Ok(Reply::text(200, "")),
-                false => {
-                    let answer = self.undo(id, &click.sender, None).await?;
-                    self.whisper(click, &Notice::new(answer.sentence())).await;
-                    Ok(Reply::text(200, answer.sentence()))
-                }
-            },
+            Action::Undo => self.undo_click(id, click).await,
         }
     }
 
@@ -165,7 +158,7 @@ impl Callback<'_> {
             ModalKind::Deny => Choice::Deny,
             ModalKind::BreakGlass => Choice::BreakGlass,
             ModalKind::Undo => {
-                return match self.undo(id, &submission.sender, Some(&submission.reason)).await? {
+                return match self.ask_undo().run(id, Voter::Slack(user), Some(&submission.reason)).await? {
                     UndoAnswer::Started => Ok(Reply::text(200, modal::CLOSED)),
                     UndoAnswer::No(sentence) => fault(&sentence),
                 };
@@ -179,10 +172,21 @@ impl Callback<'_> {
         Ok(Reply::text(200, modal::CLOSED))
     }
 
-    async fn undo(&self, id: &IncidentId, sender: &Sender, reason: Option<&str>) -> Result<UndoAnswer, StateError> {
+    fn ask_undo(&self) -> AskUndo<'_> {
         let Decide { cases, config, clock, .. } = self.decide;
-        let ask = AskUndo { cases, config, channel: Some(self.channel), executions: self.executions, clock };
-        ask.run(id, Voter::Slack(&sender.user_id), reason).await
+        AskUndo { cases, config, channel: Some(self.channel), executions: self.executions, clock }
+    }
+
+    /// Asks for the reason where a dialog can be opened; else the click is enough.
+    async fn undo_click(&self, id: &IncidentId, click: &Click) -> Result<Reply, StateError> {
+        let voter = Voter::Slack(&click.sender.user_id);
+        let answer = match self.ask_undo().refusal(id, voter).await? {
+            Some(no) => no,
+            None if self.opens(id, click, ModalKind::Undo).await? => return Ok(Reply::text(200, "")),
+            None => self.ask_undo().run(id, voter, None).await?,
+        };
+        self.whisper(click, &Notice::new(answer.sentence())).await;
+        Ok(Reply::text(200, answer.sentence()))
     }
 
     /// A signed message can still come from another workspace, app or channel that shares the signing secret, or from somebody
@@ -196,13 +200,11 @@ impl Callback<'_> {
         if secret.app_id.is_some() && secret.app_id != sender.app_id {
             return Some("This click comes from another Slack app, so nothing was changed.");
         }
-        let is_ours = |channel: &str, own: &str| {
-            let config = self.decide.config;
-            let escalation = config.approval.escalation.as_ref().and_then(|escalation| escalation.slack_channel.as_deref());
-            channel == own || escalation == Some(channel) || config.notifications.channels().any(|named| named == channel)
+        let is_ours = |own: &str, clicked: &str| {
+            own == clicked || self.decide.config.notifications.channels().any(|channel| channel == clicked)
         };
-        if let (Delivery::Bot { channel: own, .. }, Some(clicked)) = (&secret.delivery, channel_id)
-            && !is_ours(clicked, own)
+        if let (Delivery::Bot { channel, .. }, Some(clicked)) = (&secret.delivery, channel_id)
+            && !is_ours(channel, clicked)
         {
             return Some("This click comes from another channel, so nothing was changed.");
         }

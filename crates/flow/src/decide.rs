@@ -124,7 +124,7 @@ impl Decide<'_> {
             Vote::Approved | Vote::Denied => return self.finish(&head, &found).await.map(Some),
             Vote::Expired => return Ok(Some(Answer::late())),
             Vote::Waiting if head.state == State::Closed => {
-                return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this click.".to_owned())));
+                return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this.".to_owned())));
             }
             Vote::Waiting if !wait::is_in_time(&found, now) => return Ok(Some(Answer::late())),
             Vote::Waiting => {}

@@ -151,8 +151,15 @@ impl Told {
         self.output.sns == Delivery::Failed || self.output.slack == Delivery::Failed
     }
 
+    /// One channel that took the message is enough; none is worth another try.
     fn or_nobody(&self) -> Result<NotifyOutput, StateError> {
-        or_nobody(self.output)
+        if self.output.sns == Delivery::Failed && self.output.slack != Delivery::Sent {
+            return Err(StateError::new(
+                ErrorName::Transient,
+                "neither SNS nor Slack took the message; the reasons are on the timeline",
+            ));
+        }
+        Ok(self.output)
     }
 }
 
@@ -161,15 +168,4 @@ fn delivery<T>(result: &Result<T, DeliveryError>) -> Delivery {
         Ok(_) => Delivery::Sent,
         Err(_) => Delivery::Failed,
     }
-}
-
-/// One channel that took the message is enough; none is worth another try.
-fn or_nobody(output: NotifyOutput) -> Result<NotifyOutput, StateError> {
-    if output.sns == Delivery::Failed && output.slack != Delivery::Sent {
-        return Err(StateError::new(
-            ErrorName::Transient,
-            "neither SNS nor Slack took the message; the reasons are on the timeline",
-        ));
-    }
-    Ok(output)
 }

@@ -8,7 +8,7 @@ use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
-use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
+use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome, StepState};
 use jiff::SignedDuration;
 use serde_json::json;
 
@@ -42,12 +42,21 @@ impl Undo<'_> {
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
         };
         // What changed nothing and refused nothing is no part of the incident's story.
-        if result.steps.iter().any(tried) {
+        if result.steps.iter().any(tried) || (!dry_run && self.was_undone_untold(id, &result).await?) {
             let kind = if result.complete { Kind::Undone } else { Kind::UndoRefused };
             let data = json!({"complete": result.complete, "steps": result.steps});
             self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
         }
         Ok(result)
+    }
+
+    /// An earlier run undid it and died before it could tell.
+    async fn was_undone_untold(&self, id: &IncidentId, result: &PlanResult<RevertResult>) -> Result<bool, StateError> {
+        let mut undone = false;
+        for step in &result.steps {
+            undone |= self.cases.step(id, step.n).await?.is_some_and(|record| record.state == StepState::Reverted);
+        }
+        Ok(undone && !self.cases.timeline(id).await?.iter().any(|entry| entry.kind == Kind::Undone))
     }
 }
 
@@ -103,9 +112,26 @@ impl UndoAnswer {
 impl AskUndo<'_> {
     /// Writes the wish and starts the execution that carries it out. One approver is enough, who is not the actor.
     pub async fn run(&self, id: &IncidentId, voter: Voter<'_>, reason: Option<&str>) -> Result<UndoAnswer, StateError> {
+        let (head, person) = match self.may(id, voter).await? {
+            Ok(may) => may,
+            Err(no) => return Ok(no),
+        };
+        let wish = self.wish(&head, &person, reason).await?;
+        let input = json!({"cordon": "undo", "incident": id, "number": wish.number});
+        self.executions.start(&format!("undo-{id}-{}", wish.number), &input).await?;
+        Ok(UndoAnswer::Started)
+    }
+
+    /// Why this voter's wish would not count; `None` where it would. For asking for a reason only then.
+    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>) -> Result<Option<UndoAnswer>, StateError> {
+        Ok(self.may(id, voter).await?.err())
+    }
+
+    async fn may(&self, id: &IncidentId, voter: Voter<'_>) -> Result<Result<(Head, Person), UndoAnswer>, StateError> {
+        let no = |sentence: &str| Ok(Err(UndoAnswer::No(sentence.to_owned())));
         let head = match self.cases.head(id).await {
             Ok(head) => head,
-            Err(CaseError::NotFound(_)) => return Ok(UndoAnswer::No("There is no such incident.".to_owned())),
+            Err(CaseError::NotFound(_)) => return no("There is no such incident."),
             Err(error) => return Err(error.into()),
         };
         let person = match entitled(self.config, self.channel, voter, &head.actor).await {
@@ -114,19 +140,16 @@ impl AskUndo<'_> {
                 let data = json!({"choice": "undo", "reason": refusal});
                 let entry = NewEntry::by(Kind::Refused, voter.by(), data);
                 self.cases.commit(id, self.clock.now(), |_| Some(vec![entry.clone()])).await?;
-                return Ok(UndoAnswer::No(refusal));
+                return no(&refusal);
             }
         };
         if head.state != State::Closed {
-            return Ok(UndoAnswer::No("This incident is still open, so there is nothing to undo yet.".to_owned()));
+            return no("This incident is still open, so there is nothing to undo yet.");
         }
         if !self.changed_something(&head).await? {
-            return Ok(UndoAnswer::No("Nothing was changed in this incident, so there is nothing to undo.".to_owned()));
+            return no("Nothing was changed in this incident, so there is nothing to undo.");
         }
-        let wish = self.wish(&head, &person, reason).await?;
-        let input = json!({"cordon": "undo", "incident": id, "number": wish.number});
-        self.executions.start(&format!("undo-{id}-{}", wish.number), &input).await?;
-        Ok(UndoAnswer::Started)
+        Ok(Ok((head, person)))
     }
 
     async fn changed_something(&self, head: &Head) -> Result<bool, StateError> {

@@ -16,7 +16,7 @@ use crate::cases::{Approval, CaseError, Cases, Vote};
 use crate::messages;
 use crate::notify;
 use crate::pace::{Pace, Posted, Turn};
-use crate::ports::{Channel, Clock, Completion, DeliveryError, StoreError, Tasks};
+use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
 
 pub struct Wait<'a> {
     pub cases: Cases<'a>,
@@ -73,16 +73,15 @@ impl Wait<'_> {
     async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
         let Some(channel) = self.channel else { return Ok(()) };
         let card = messages::asking(head, approval);
-        let failed = |error: DeliveryError| (None, json!({"slack": "failed", "reason": error.message}));
+        let notifications = &self.config.notifications;
         let (posted, data) = match &head.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
-                Err(error) => failed(error),
+                Err(error) => (None, json!({"slack": "failed", "reason": error.message})),
             },
             // What a webhook posted cannot be changed, and its buttons go on working.
             Some(_) => return Ok(()),
             None => {
-                let notifications = &self.config.notifications;
                 let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
                 let place = notify::destination(notifications, head).channel;
                 match pace.post(channel, place, Turn::Wanted, &card).await {
@@ -91,7 +90,7 @@ impl Wait<'_> {
                         (Some(message), data)
                     }
                     Posted::InSummary => (None, json!({"slack": "summarised"})),
-                    Posted::Failed(error) => failed(error),
+                    Posted::Failed(error) => (None, json!({"slack": "failed", "reason": error.message})),
                 }
             }
         };

@@ -23,7 +23,7 @@ fn secret() -> SlackSecret {
 fn asked(world: &World) -> IncidentId {
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, Route::Ask);
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: false };
+    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: true };
     assert_eq!(run(world.wait().run(ask)).unwrap(), None);
     incident
 }
@@ -53,7 +53,7 @@ fn form(payload: &Value) -> Vec<u8> {
 
 fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &[u8]) -> Reply {
     let secret = secret();
-    let callback = Callback { decide: world.decide(), secret: &secret, channel: &world.heard, executions: &world.heard };
+    let callback = Callback { decide: world.decide(), executions: &world.heard, secret: &secret, channel: &world.heard };
     run(callback.run(&Request { timestamp, signature, body })).unwrap()
 }
 
@@ -225,8 +225,7 @@ fn scenario_13_an_attackers_texts_stay_inside_every_limit_and_mention_nobody() {
         let (incident, _) = world.checked(given.clone());
         given["detail"]["eventID"] = json!("e2");
         world.classified(given, "execution-2");
-        let ask =
-            WaitInput::Ask { incident: incident.clone(), task_token: "token".to_owned(), timeout_seconds: 600, last: false };
+        let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token".to_owned(), timeout_seconds: 600, last: true };
         run(world.wait().run(ask)).unwrap();
         for input in [
             NotifyInput::Asked { incident: incident.clone() },

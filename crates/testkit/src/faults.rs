@@ -55,6 +55,18 @@ impl Faults {
         self.lock().effects
     }
 
+    /// Runs an effect of a fake that knows no errors of IAM's: it can only be killed, before it or after it.
+    pub async fn killable<T>(&self, action: &str, effect: impl FnOnce() -> T) -> T {
+        match self.enter(action) {
+            Some((When::Before, Failure::Killed)) => std::future::pending().await,
+            Some((When::After, Failure::Killed)) => {
+                let _lost = effect();
+                std::future::pending().await
+            }
+            Some((_, Failure::Error(_))) | None => effect(),
+        }
+    }
+
     pub(crate) fn enter(&self, action: &str) -> Option<(When, Failure)> {
         let mut plan = self.lock();
         plan.effects += 1;

@@ -112,7 +112,7 @@ data "aws_iam_policy_document" "notify" {
   statement {
     sid       = "PublishAlerts"
     actions   = ["sns:Publish"]
-    resources = concat([aws_sns_topic.alerts.arn], var.alert_topic_arns, var.escalation_topic_arns)
+    resources = concat([aws_sns_topic.alerts.arn], var.alert_topic_arns)
   }
 
   # Closing an incident frees its place, so that the next event of the same case opens a new one.

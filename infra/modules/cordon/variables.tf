@@ -107,17 +107,6 @@ variable "escalation_timeout_seconds" {
   }
 }
 
-variable "escalation_topic_arns" {
-  description = "SNS topics beside the module's own that may be told where nobody answers: the `topic` of `[approval.escalation]` in cordon.toml."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for arn in var.escalation_topic_arns : can(regex("^arn:aws:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", arn))])
-    error_message = "Each entry must be the full ARN of an SNS topic."
-  }
-}
-
 variable "settle_seconds" {
   description = "How long the state machine waits between a change and its verification. IAM takes about four seconds to enforce one."
   type        = number

@@ -1,13 +1,17 @@
-//! `cordon incident`: the incidents of a deployment, read from its table with the caller's own AWS identity.
+//! `cordon incident`: the incidents of a deployment, read, decided and undone with the caller's own AWS identity.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{Sessions, SpokeRole, SystemClock, Table};
+use cordon_aws::{Sessions, SpokeRole, StepFunctions, SystemClock, Table};
 use cordon_core::incident::State;
-use cordon_core::{IncidentId, timeline};
+use cordon_core::{Config, IncidentId, timeline};
 use cordon_flow::Cases;
+use cordon_flow::approver::Voter;
+use cordon_flow::decide::{Choice, Decide};
 use cordon_flow::undo::Undo;
 use serde_json::json;
 
@@ -37,6 +41,31 @@ pub enum Command {
         deployment: Deployment,
         #[arg(long)]
         json: bool,
+    },
+    /// Approve the plan of an incident, as the approver whose AWS identity this is. Exit code 1: refused, or too late.
+    Approve {
+        id: String,
+        #[command(flatten)]
+        deployment: Deployment,
+        #[command(flatten)]
+        policy: Policy,
+        /// Stands on the incident's record.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        /// Approve alone where more people are wanted. Each of them is told, with the reason.
+        #[arg(long, requires = "reason")]
+        break_glass: bool,
+    },
+    /// Deny an incident: nothing stays changed. Exit code 1: refused, or too late.
+    Deny {
+        id: String,
+        #[command(flatten)]
+        deployment: Deployment,
+        #[command(flatten)]
+        policy: Policy,
+        /// Stands on the incident's record.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
     },
     /// Restore what was changed, the last step first. Refuses where somebody changed it since.
     Undo {
@@ -86,10 +115,23 @@ impl Spoke {
     }
 }
 
+/// By which policy a decision is judged.
+#[derive(Args)]
+pub struct Policy {
+    /// The cordon.toml that is deployed: it says who may approve.
+    #[arg(long, env = "CORDON_CONFIG", default_value = "cordon.toml", value_name = "FILE")]
+    config: PathBuf,
+}
+
 pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List { deployment, open, limit, json } => list(&deployment, open, limit, json).await,
         Command::Show { id, deployment, json } => show_one(&id, &deployment, json).await,
+        Command::Approve { id, deployment, policy, reason, break_glass } => {
+            let choice = if break_glass { Choice::BreakGlass } else { Choice::Approve };
+            decide(&id, &deployment, &policy, choice, reason.as_deref()).await
+        }
+        Command::Deny { id, deployment, policy, reason } => decide(&id, &deployment, &policy, Choice::Deny, Some(&reason)).await,
         Command::Undo { id, deployment, step, dry_run, spoke } => undo(&id, &deployment, step, dry_run, spoke).await,
     }
 }
@@ -162,4 +204,28 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
         println!("Nothing was changed in this incident, so there is nothing to undo.");
     }
     Ok(if result.complete || result.steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+async fn decide(
+    id: &str,
+    deployment: &Deployment,
+    policy: &Policy,
+    choice: Choice,
+    reason: Option<&str>,
+) -> Result<ExitCode, Failure> {
+    let id = parse(id)?;
+    if choice != Choice::Approve && reason.is_none_or(|reason| reason.trim().is_empty()) {
+        return Err(Failure::Input("the reason is empty; say why, it stands on the incident's record".to_owned()));
+    }
+    let file = policy.config.display().to_string();
+    let text = fs::read_to_string(&policy.config)
+        .map_err(|error| Failure::Input(format!("`{file}` cannot be read: {error}; name the deployed one with --config")))?;
+    let config = Config::parse(&file, &text).map_err(|error| Failure::Input(error.to_string()))?;
+    let (sdk, table) = table(deployment).await;
+    let arn = Caller::find(&sdk).await?.arn;
+    let tasks = StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
+    let decide = Decide { cases: Cases::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
+    let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await?;
+    println!("{}", answer.sentence());
+    Ok(if answer.counts() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

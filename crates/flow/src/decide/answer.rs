@@ -59,7 +59,7 @@ pub enum Answer {
 
 impl Answer {
     pub(super) fn late() -> Self {
-        Self::Expired("The time for this decision is over; nothing was changed by this click.".to_owned())
+        Self::Expired("The time for this decision is over; nothing was changed by this.".to_owned())
     }
 
     pub(super) fn counted(approval: &Approval) -> Self {
@@ -82,7 +82,7 @@ impl Answer {
             Self::Already { approved, by } if !is_arn(by) => {
                 Notice::new(&format!("This incident was already {} by", verb(*approved)))
                     .mention(by)
-                    .and(". Your click changed nothing.")
+                    .and(". You changed nothing.")
             }
             Self::LookingAlready { by } if !is_arn(by) => Notice::new("Already looking:").mention(by).and("."),
             Self::Accepted(_)
@@ -116,7 +116,7 @@ impl Answer {
                 format!("Your approval counts: {approved} of {wanted}. Nothing is changed before the others have approved.")
             }
             Self::Already { approved, by } => {
-                format!("This incident was already {} by {by}. Your click changed nothing.", verb(*approved))
+                format!("This incident was already {} by {by}. You changed nothing.", verb(*approved))
             }
             Self::Expired(text) | Self::Refused(text) => text.clone(),
             Self::NotFound => "There is no such incident.".to_owned(),

@@ -11,7 +11,7 @@ use cordon_core::timeline::{Kind, NewEntry};
 use cordon_slack::{Message, Notice};
 use serde_json::{Value, json};
 
-use super::{Notify, delivery, destination, or_nobody};
+use super::{Notify, Told, delivery};
 use crate::messages::{self, Alert};
 use crate::ports::{Channel, DeliveryError};
 
@@ -24,16 +24,15 @@ impl Notify<'_> {
         let head = self.cases.head(id).await?;
         let alert = messages::structured(&head, "escalated");
         let escalation = self.approval.escalation.as_ref();
-        let second = escalation.and_then(|escalation| escalation.topic.clone());
         let mut sns = vec![self.publish(&head, alert.clone()).await];
-        if second.is_some() {
-            sns.push(self.publisher.publish(&Alert { topic: second, ..alert }).await);
+        if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
+            sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
         }
         let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &head.actor);
         let message = calling(&head, "Nobody has answered. Please decide:", &everybody, &unanswered(&head));
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(self.in_thread(channel, &head, &message).await);
+            slack.push(in_thread(channel, &head, &message).await);
             if let Some(second) = escalation.and_then(|escalation| escalation.slack_channel.as_deref()) {
                 slack.push(channel.post_to(second, &message).await.map(|_| ()));
             }
@@ -55,7 +54,7 @@ impl Notify<'_> {
         let message = calling(&head, "You were not waited for:", &skipped, &prose);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(self.in_thread(channel, &head, &message).await);
+            slack.push(in_thread(channel, &head, &message).await);
             if let Some(second) = self.approval.escalation.as_ref().and_then(|escalation| escalation.slack_channel.as_deref()) {
                 slack.push(channel.post_to(second, &message).await.map(|_| ()));
             }
@@ -83,34 +82,20 @@ impl Notify<'_> {
         let sns = vec![self.publish(&head, alert).await];
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(self.in_thread(channel, &head, &messages::note(&head, &prose)).await);
+            slack.push(in_thread(channel, &head, &messages::note(&head, &prose)).await);
         }
         self.told(id, "undone", sns, slack).await
     }
 
-    /// Below the card where it has a thread, else a message of its own in the incident's channel.
-    async fn in_thread(&self, channel: &dyn Channel, head: &Head, message: &Message) -> Fate {
-        let posted = match head.slack.as_ref().filter(|at| at.ts.is_some()) {
-            Some(at) => channel.reply(at, message).await,
-            None => match destination(self.notifications, head).channel {
-                Some(place) => channel.post_to(place, message).await,
-                None => channel.post(message).await,
-            },
-        };
-        posted.map(|_| ())
-    }
-
     async fn told(&self, id: &IncidentId, message: &str, sns: Vec<Fate>, slack: Vec<Fate>) -> Result<NotifyOutput, StateError> {
         let output = NotifyOutput { sns: best(&sns), slack: best(&slack) };
-        let failed = sns.into_iter().chain(slack).filter_map(Result::err);
-        let reasons: Vec<String> = failed.map(|error| error.message).collect();
-        let mut data = json!({"message": message, "sns": output.sns, "slack": output.slack});
-        if !reasons.is_empty() {
-            set(&mut data, "reasons", json!(reasons));
-        }
+        let failures = sns.into_iter().chain(slack).filter_map(Result::err).collect();
+        let told = Told { output, message: None, failures };
+        let mut data = told.data();
+        set(&mut data, "about", json!(message));
         let now = self.clock.now();
         self.cases.commit(id, now, |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
-        or_nobody(output)
+        told.or_nobody()
     }
 }
 
@@ -119,6 +104,14 @@ fn best(fates: &[Fate]) -> Delivery {
     match fates.iter().find(|fate| fate.is_ok()).or(fates.first()) {
         Some(fate) => delivery(fate),
         None => Delivery::Skipped,
+    }
+}
+
+/// Below the card where it has a thread, else a message of its own.
+async fn in_thread(channel: &dyn Channel, head: &Head, message: &Message) -> Fate {
+    match head.slack.as_ref().filter(|at| at.ts.is_some()) {
+        Some(at) => channel.reply(at, message).await.map(|_| ()),
+        None => channel.post(message).await.map(|_| ()),
     }
 }
 

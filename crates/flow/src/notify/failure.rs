@@ -13,15 +13,6 @@ use crate::messages::{self, Alert};
 use crate::pace::Turn;
 
 impl Notify<'_> {
-    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
-    pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
-        let event: EventId = event?.parse().ok()?;
-        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
-            None
-        })
-    }
-
     pub(super) async fn failure(
         &self,
         id: Option<&IncidentId>,
@@ -53,6 +44,15 @@ impl Notify<'_> {
             None => None,
         };
         Told::new(&sns, posted).or_nobody()
+    }
+
+    /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
+    pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
+        let event: EventId = event?.parse().ok()?;
+        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
+            None
+        })
     }
 
     async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, CaseError> {

@@ -32,8 +32,8 @@ impl Notify<'_> {
             })
             .await?;
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
-        let heard = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
-        if heard || head.outcome_told {
+        let is_known = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
+        if is_known || head.outcome_told {
             return Ok(NOTHING);
         }
         let sns = self.publish(&head, messages::structured(&head, "outcome")).await;

@@ -27,7 +27,7 @@ use cordon_flow::undo::AskUndo;
 use cordon_flow::wait::Wait;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};
-use cordon_testkit::{FakeIam, run};
+use cordon_testkit::{FakeIam, Faults, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -45,28 +45,17 @@ pub struct FakeStore {
     items: Mutex<BTreeMap<Key, Value>>,
     /// The next writes fail with these, in order; `None` lets one through.
     pub failures: Mutex<Vec<Option<StoreError>>>,
+    /// What the next read of a key finds instead: as it was before somebody else wrote.
+    stale: Mutex<Vec<(Key, Value)>>,
+    faults: Faults,
     pub counts_fail: Mutex<bool>,
     /// Reads of partitions that begin so fail.
     pub unreadable: Mutex<Option<(String, StoreError)>>,
-    /// What the next read of a key finds instead: as it was before somebody else wrote.
-    stale: Mutex<Vec<(Key, Value)>>,
 }
 
 impl FakeStore {
     pub fn keys(&self) -> Vec<String> {
         self.items.lock().unwrap().keys().map(|key| format!("{}/{}", key.pk, key.sk)).collect()
-    }
-
-    /// Puts an item there as somebody else would.
-    pub fn put(&self, pk: &str, sk: &str, item: Value) {
-        self.items.lock().unwrap().insert(Key::new(pk, sk), item);
-    }
-
-    fn readable(&self, pk: &str) -> Result<(), StoreError> {
-        match &*self.unreadable.lock().unwrap() {
-            Some((prefix, error)) if pk.starts_with(prefix) => Err(error.clone()),
-            _ => Ok(()),
-        }
     }
 
     /// An item as it stands, for [`FakeStore::read_before_others_wrote`].
@@ -79,6 +68,18 @@ impl FakeStore {
     /// The next read of the item finds it as it was: whoever reads it so will find, on writing, that somebody was first.
     pub fn read_before_others_wrote(&self, item: (Key, Value)) {
         self.stale.lock().unwrap().push(item);
+    }
+
+    /// Puts an item there as somebody else would.
+    pub fn put(&self, pk: &str, sk: &str, item: Value) {
+        self.items.lock().unwrap().insert(Key::new(pk, sk), item);
+    }
+
+    fn readable(&self, pk: &str) -> Result<(), StoreError> {
+        match &*self.unreadable.lock().unwrap() {
+            Some((prefix, error)) if pk.starts_with(prefix) => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn holds(items: &BTreeMap<Key, Value>, write: &Write) -> bool {
@@ -124,6 +125,12 @@ impl Store for FakeStore {
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+        self.faults.killable("table", || self.write_now(writes)).await
+    }
+}
+
+impl FakeStore {
+    fn write_now(&self, writes: Vec<Write>) -> Result<(), StoreError> {
         let failure = {
             let mut failures = self.failures.lock().unwrap();
             if failures.is_empty() { None } else { failures.remove(0) }
@@ -148,6 +155,7 @@ impl Store for FakeStore {
 /// Slack, the topic and Step Functions, as lists of what they were told.
 #[derive(Default)]
 pub struct Heard {
+    faults: Faults,
     pub posts: Mutex<Vec<Message>>,
     /// Posts into a channel that was named, and which.
     pub posts_elsewhere: Mutex<Vec<(String, Message)>>,
@@ -159,10 +167,10 @@ pub struct Heard {
     pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
     pub published: Mutex<Vec<(String, Value)>>,
-    /// The same with topics and attributes.
-    pub alerts: Mutex<Vec<Alert>>,
     /// The executions that were started: name and input.
     pub started: Mutex<Vec<(String, Value)>>,
+    /// The same with topics and attributes.
+    pub alerts: Mutex<Vec<Alert>>,
     pub completed: Mutex<Vec<(String, Value)>>,
     /// Tokens whose task has timed out.
     pub gone: Mutex<Vec<String>>,
@@ -181,16 +189,22 @@ impl Heard {
 #[async_trait]
 impl Channel for Heard {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let mut posts = self.posts.lock().unwrap();
-        posts.push(message.clone());
-        Ok(SlackMessage { channel: "C0TEST".to_owned(), ts: Some(format!("1.{}", posts.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let mut posts = self.posts.lock().unwrap();
+            posts.push(message.clone());
+            Ok(SlackMessage { channel: "C0TEST".to_owned(), ts: Some(format!("1.{}", posts.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn update(&self, _at: &SlackMessage, message: &Message) -> Result<(), DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        self.updates.lock().unwrap().push(message.clone());
-        Ok(())
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            self.updates.lock().unwrap().push(message.clone());
+            Ok(())
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn whisper(&self, _url: &Secret, notice: &Notice) -> Result<(), DeliveryError> {
@@ -211,11 +225,14 @@ impl Channel for Heard {
     }
 
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
-        let mut replies = self.replies.lock().unwrap();
-        replies.push((ts.clone(), message.clone()));
-        Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
+            let mut replies = self.replies.lock().unwrap();
+            replies.push((ts.clone(), message.clone()));
+            Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
@@ -234,10 +251,13 @@ impl Channel for Heard {
 #[async_trait]
 impl Publisher for Heard {
     async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError> {
-        Self::answer(&self.sns_is_down)?;
-        self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
-        self.alerts.lock().unwrap().push(alert.clone());
-        Ok(())
+        let heard = || {
+            Self::answer(&self.sns_is_down)?;
+            self.published.lock().unwrap().push((alert.subject.clone(), alert.body.clone()));
+            self.alerts.lock().unwrap().push(alert.clone());
+            Ok(())
+        };
+        self.faults.killable("sns", heard).await
     }
 }
 
@@ -252,25 +272,31 @@ impl Policies for Heard {
 #[async_trait]
 impl Tasks for Heard {
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError> {
-        Self::answer(&self.tasks_are_down)?;
-        let mut completed = self.completed.lock().unwrap();
-        if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
-            return Ok(Completion::Gone);
-        }
-        completed.push((token.to_owned(), output.clone()));
-        Ok(Completion::Delivered)
+        let heard = || {
+            Self::answer(&self.tasks_are_down)?;
+            let mut completed = self.completed.lock().unwrap();
+            if completed.iter().any(|(known, _)| known == token) || self.gone.lock().unwrap().iter().any(|gone| gone == token) {
+                return Ok(Completion::Gone);
+            }
+            completed.push((token.to_owned(), output.clone()));
+            Ok(Completion::Delivered)
+        };
+        self.faults.killable("tasks", heard).await
     }
 }
 
 #[async_trait]
 impl Executions for Heard {
     async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError> {
-        Self::answer(&self.tasks_are_down)?;
-        let mut started = self.started.lock().unwrap();
-        if !started.iter().any(|(known, _)| known == name) {
-            started.push((name.to_owned(), input.clone()));
-        }
-        Ok(())
+        let heard = || {
+            Self::answer(&self.tasks_are_down)?;
+            let mut started = self.started.lock().unwrap();
+            if !started.iter().any(|(known, _)| known == name) {
+                started.push((name.to_owned(), input.clone()));
+            }
+            Ok(())
+        };
+        self.faults.killable("tasks", heard).await
     }
 }
 
@@ -373,8 +399,8 @@ impl World {
         let mallory = iam.add_user("iam-test-mallory");
         iam.attach(&mallory, ADMIN_POLICY);
         Self {
-            store: Arc::default(),
-            heard: Heard::default(),
+            store: Arc::new(FakeStore { faults: iam.faults().clone(), ..FakeStore::default() }),
+            heard: Heard { faults: iam.faults().clone(), ..Heard::default() },
             accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
@@ -452,7 +478,12 @@ impl World {
 
     /// An incident of mallory's that has been classified and checked.
     pub fn checked(&self, event: Value) -> (IncidentId, cordon_core::Route) {
-        let ClassifyOutput::Opened { incident } = self.classified(event, "execution-1") else { panic!("not opened") };
+        self.checked_as(event, "execution-1")
+    }
+
+    /// The same for an execution of its own.
+    pub fn checked_as(&self, event: Value, execution: &str) -> (IncidentId, cordon_core::Route) {
+        let ClassifyOutput::Opened { incident } = self.classified(event, execution) else { panic!("not opened") };
         let output = run(self.check().run(CheckInput { incident: incident.clone() })).unwrap();
         (incident, output.route)
     }

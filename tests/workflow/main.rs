@@ -6,6 +6,7 @@
 
 mod browser;
 mod deployment;
+mod intake;
 
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};

@@ -14,13 +14,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::ops::Deref;
 
-use cordon_core::{Detection, Level, Log, Response, RuleId};
+use cordon_core::{Detection, EventId, Level, Log, Response, RuleId};
 use rsigma_parser::SigmaRule;
 use serde_json::Value;
 
 pub use self::correlation::{Correlation, Series, Step};
 pub use self::placeholders::Placeholders;
-use crate::counts::Tally;
+use crate::counts::{Count, Counts, Tally};
 use crate::engine::{Matcher, SigmaMatcher};
 use crate::enrich::{Enriched, Facts};
 
@@ -291,6 +291,13 @@ impl RuleBook {
         let detections = matched.iter().filter(|rule| !rule.only_counted).map(|rule| rule.detection()).collect();
         let tallies = self.correlations.iter().filter_map(|correlation| correlation.tally(&matched, record)).collect();
         Judgement { detections, tallies }
+    }
+
+    /// The correlations that an event of `at`, in Unix seconds, is the first to reach: once a burst. For a log that is read from
+    /// its beginning, in the order of its times.
+    pub fn correlate(&self, record: &Enriched<'_>, event: &EventId, at: i64, counts: &mut dyn Counts) -> Vec<Detection> {
+        let tallies = self.judge(record).tallies;
+        tallies.into_iter().filter(|tally| counts.count(tally, event, at) == Count::Opened).map(|tally| tally.detection).collect()
     }
 
     /// Enriches a CloudTrail record and reports the rules that match it: the worst first, then by id.

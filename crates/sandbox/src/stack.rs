@@ -172,6 +172,14 @@ impl Stack {
         relay::put(&self.operator(), &self.outputs.bus_name, std::slice::from_ref(record)).await
     }
 
+    /// Puts the `detail` of another service's notice on the stack's bus, such as a `GuardDuty Finding`.
+    ///
+    /// # Errors
+    /// [`SandboxError::Aws`] if the bus cannot be reached or refuses it.
+    pub async fn put_notice(&self, kind: &str, detail: &Value) -> Result<(), SandboxError> {
+        relay::put_as(&self.operator(), &self.outputs.bus_name, kind, std::slice::from_ref(detail)).await
+    }
+
     /// Every incident in the stack's table: `{"id", "stack", "head", "log", "steps"}`.
     ///
     /// # Errors

@@ -63,11 +63,16 @@ pub(crate) async fn run(endpoint: String, ledger: PathBuf, feeds: Vec<Feed>) {
     }
 }
 
-/// Puts one CloudTrail record on a bus in the relay's envelope.
+/// Puts CloudTrail records on a bus in the relay's envelope.
 pub(crate) async fn put(config: &SdkConfig, bus: &str, records: &[Value]) -> Result<(), SandboxError> {
+    put_as(config, bus, DETAIL_TYPE, records).await
+}
+
+/// Puts events of a kind on a bus in the relay's envelope.
+pub(crate) async fn put_as(config: &SdkConfig, bus: &str, kind: &str, records: &[Value]) -> Result<(), SandboxError> {
     let client = aws_sdk_eventbridge::Client::new(config);
     for batch in records.chunks(BATCH) {
-        let entries = batch.iter().map(|record| entry(bus, record)).collect();
+        let entries = batch.iter().map(|record| entry(bus, kind, record)).collect();
         let answer = client
             .put_events()
             .set_entries(Some(entries))
@@ -82,12 +87,12 @@ pub(crate) async fn put(config: &SdkConfig, bus: &str, records: &[Value]) -> Res
     Ok(())
 }
 
-fn entry(bus: &str, record: &Value) -> PutEventsRequestEntry {
+fn entry(bus: &str, kind: &str, record: &Value) -> PutEventsRequestEntry {
     let time = record.get("eventTime").and_then(Value::as_str).and_then(|text| text.parse::<jiff::Timestamp>().ok());
     PutEventsRequestEntry::builder()
         .event_bus_name(bus)
         .source(SOURCE)
-        .detail_type(DETAIL_TYPE)
+        .detail_type(kind)
         .detail(record.to_string())
         .set_time(time.map(|time| aws_sdk_eventbridge::primitives::DateTime::from_secs(time.as_second())))
         .build()
@@ -246,7 +251,7 @@ mod tests {
 
     #[test]
     fn an_entry_never_claims_to_come_from_aws() {
-        let entry = entry("hub", &json!({"eventTime": "2025-01-02T03:04:05Z", "eventName": "CreateUser"}));
+        let entry = entry("hub", DETAIL_TYPE, &json!({"eventTime": "2025-01-02T03:04:05Z", "eventName": "CreateUser"}));
         assert_eq!(entry.source(), Some("cordon.sandbox"));
         assert_eq!(entry.detail_type(), Some("AWS API Call via CloudTrail"));
         assert_eq!(entry.time().map(|time| time.secs()), Some(1_735_787_045));

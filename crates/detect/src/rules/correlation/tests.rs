@@ -79,6 +79,17 @@ fn a_counted_rule_is_reported_where_the_correlation_says_so() {
 }
 
 #[test]
+fn a_log_that_is_read_from_its_beginning_reports_a_burst_once() {
+    let (book, mut counts) = (load(FILE).unwrap(), MemoryCounts::default());
+    let record = call("a", "AccessDenied");
+    let mut reported = |n: u8, at| book.correlate(&Enriched::new(&record), &EventId::from_content(&[n]), at, &mut counts).len();
+    let first: Vec<usize> = (0..6).map(|n| reported(n, i64::from(n))).collect();
+    assert_eq!(first, [0, 0, 1, 0, 0, 0]);
+    let second: Vec<usize> = (10..14).map(|n| reported(n, 10_000)).collect();
+    assert_eq!(second, [0, 0, 1, 0]);
+}
+
+#[test]
 fn distinct_values_of_a_field_are_counted() {
     let text = FILE.replace("event_count", "value_count").replace("{gte: 3}", "{gt: 1, field: eventName}");
     let (text, _) = text.rsplit_once("cases:").unwrap();

@@ -260,7 +260,7 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
 
     let sdk = deployment.stack.operator();
     let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.stack.outputs.table_name.clone());
-    let iam = cordon_aws::SdkIam::new(aws_sdk_iam::Client::new(&sdk));
+    let iam = cordon_aws::SdkIam::new(&sdk);
     let undo = cordon_flow::undo::Undo { cases: cordon_flow::Cases::new(&table), iam: &iam, clock: &cordon_aws::SystemClock };
     let id = incident["id"].as_str().unwrap().parse()?;
     let result = undo.run(&id, "arn:aws:iam::111111111111:user/alice", None, false).await.map_err(|error| error.message)?;

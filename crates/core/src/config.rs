@@ -50,14 +50,30 @@ pub struct Scope {
     /// ARN patterns of users, roles and groups.
     #[serde(default = "test_principals")]
     pub principals: Vec<Pattern>,
+    /// ARN patterns of the account's own managed policies.
+    #[serde(default = "test_policies")]
+    pub policies: Vec<Pattern>,
+    /// ARN patterns of trails.
+    #[serde(default = "test_trails")]
+    pub trails: Vec<Pattern>,
     /// ARN patterns that are never changed, whatever else is said.
     #[serde(default)]
     pub never_touch: Vec<Pattern>,
+    /// The organization's management account, in which nothing is changed: no control policy could take a mistake back there.
+    #[serde(default)]
+    pub management_account: Option<AccountId>,
 }
 
 impl Default for Scope {
     fn default() -> Self {
-        Self { accounts: any(), principals: test_principals(), never_touch: Vec::new() }
+        Self {
+            accounts: any(),
+            principals: test_principals(),
+            policies: test_policies(),
+            trails: test_trails(),
+            never_touch: Vec::new(),
+            management_account: None,
+        }
     }
 }
 
@@ -177,7 +193,9 @@ impl Config {
             .flat_map(|approver| approver.principals.iter().map(|p| ("approval.approvers.principals", p)));
         let scope_patterns = self.scope.principals.iter().map(|p| ("scope.principals", p));
         let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
-        for (key, pattern) in scope_patterns.chain(never).chain(approver_patterns) {
+        let policies = self.scope.policies.iter().map(|p| ("scope.policies", p));
+        let trails = self.scope.trails.iter().map(|p| ("scope.trails", p));
+        for (key, pattern) in scope_patterns.chain(policies).chain(trails).chain(never).chain(approver_patterns) {
             if !pattern.as_str().starts_with("arn:") || pattern.as_str().split(':').count() < 6 {
                 return fail(
                     pattern.as_str(),
@@ -229,15 +247,36 @@ impl Config {
     /// Why a principal must not be changed, in a sentence; `None` where it may.
     #[must_use]
     pub fn out_of_scope(&self, principal: &Principal) -> Option<String> {
-        let arn = principal.arn();
-        if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches(&arn)) {
+        self.out_of("principals", &self.scope.principals, &principal.arn(), &principal.account)
+    }
+
+    /// The same of a managed policy.
+    #[must_use]
+    pub fn policy_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
+        self.out_of("policies", &self.scope.policies, arn, account)
+    }
+
+    /// The same of a trail.
+    #[must_use]
+    pub fn trail_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
+        self.out_of("trails", &self.scope.trails, arn, account)
+    }
+
+    fn out_of(&self, list: &str, patterns: &[Pattern], arn: &str, account: &AccountId) -> Option<String> {
+        if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches(arn)) {
             return Some(format!("`{arn}` is never changed: it matches `{pattern}` of scope.never_touch"));
         }
-        if !self.scope.accounts.iter().any(|account| account.matches(principal.account.as_str())) {
-            return Some(format!("account `{}` is not in scope.accounts", principal.account));
+        if self.scope.management_account.as_ref() == Some(account) {
+            return Some(format!(
+                "`{arn}` is in the organization's management account, where Cordon changes nothing: sign in there with an \
+                 administrator of the organization, and contain it by hand"
+            ));
         }
-        if !self.scope.principals.iter().any(|pattern| pattern.matches(&arn)) {
-            return Some(format!("`{arn}` matches no pattern of scope.principals"));
+        if !self.scope.accounts.iter().any(|pattern| pattern.matches(account.as_str())) {
+            return Some(format!("account `{account}` is not in scope.accounts"));
+        }
+        if !patterns.iter().any(|pattern| pattern.matches(arn)) {
+            return Some(format!("`{arn}` matches no pattern of scope.{list}"));
         }
         None
     }
@@ -270,6 +309,14 @@ fn any() -> Vec<Pattern> {
 
 fn test_principals() -> Vec<Pattern> {
     ["user", "role", "group"].iter().map(|kind| Pattern::new(&format!("arn:aws:iam::*:{kind}/iam-test-*"))).collect()
+}
+
+fn test_policies() -> Vec<Pattern> {
+    vec![Pattern::new("arn:aws:iam::*:policy/iam-test-*")]
+}
+
+fn test_trails() -> Vec<Pattern> {
+    vec![Pattern::new("arn:aws:cloudtrail:*:*:trail/iam-test-*")]
 }
 
 fn tag_key() -> String {
@@ -328,6 +375,25 @@ mod tests {
         );
         assert!(error(&approver("U0A", "")).contains("has no `principals`"));
         assert!(Config::parse("cordon.toml", &approver("U0A", "\"arn:aws:iam::*:user/alice\"")).is_ok());
+    }
+
+    #[test]
+    fn policies_and_trails_have_a_scope_of_their_own_and_nothing_is_changed_in_the_management_account() {
+        let account: AccountId = "111111111111".parse().unwrap();
+        let mut config = Config::default();
+        let policy = |config: &Config, name: &str| {
+            config.policy_out_of_scope(&format!("arn:aws:iam::111111111111:policy/{name}"), &account)
+        };
+        assert_eq!(policy(&config, "iam-test-a"), None);
+        assert!(policy(&config, "prod").unwrap().contains("scope.policies"));
+        let trail = |config: &Config| config.trail_out_of_scope("arn:aws:cloudtrail:us-east-1:111111111111:trail/prod", &account);
+        assert!(trail(&config).unwrap().contains("scope.trails"));
+        config.scope.trails = vec![Pattern::new("arn:aws:cloudtrail:*")];
+        assert_eq!(trail(&config), None);
+        config.scope.management_account = Some(account.clone());
+        assert!(policy(&config, "iam-test-a").unwrap().contains("management account"));
+        let user = Principal::new(PrincipalKind::User, account.clone(), "iam-test-a");
+        assert!(config.out_of_scope(&user).unwrap().contains("by hand"));
     }
 
     #[test]

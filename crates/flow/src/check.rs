@@ -10,7 +10,7 @@ use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{ActorKind, Config, Detection, ExceptionKind, Plan, Principal, PrincipalKind, Response};
 use cordon_respond::planner::{self, Case, Planning};
-use cordon_respond::port::Iam;
+use cordon_respond::port::Account;
 use serde_json::json;
 
 use crate::cases::Cases;
@@ -20,7 +20,7 @@ use crate::provenance::{Grant, objection};
 pub struct Check<'a> {
     pub cases: Cases<'a>,
     pub config: &'a Config,
-    pub iam: &'a dyn Iam,
+    pub iam: &'a dyn Account,
     /// Cordon's own roles, which no plan may touch.
     pub own: &'a [Pattern],
     pub clock: &'a dyn Clock,
@@ -205,7 +205,8 @@ impl Check<'_> {
             actor: &head.actor,
             subject: &head.subject,
             detections: caught,
-            policy_arn: head.event.policy_arn.as_deref(),
+            event: &head.event,
+            now: self.clock.now(),
         };
         match planner::plan(self.iam, self.config, self.own, &case).await {
             Ok(planning) => (planning, None),

@@ -120,6 +120,7 @@ impl Classify<'_> {
             policy_arn: None,
             error_code: None,
             parameters: input.event.to_string().chars().take(1_000).collect(),
+            touched: cordon_core::Touched::default(),
         };
         let id = cordon_core::IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));

@@ -8,7 +8,7 @@ use cordon_core::config::Mode;
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
-use cordon_respond::port::Iam;
+use cordon_respond::port::Account;
 use cordon_respond::runner::{self, RunError, VerifyResult};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ use crate::ports::Clock;
 pub struct Remediate<'a> {
     pub cases: Cases<'a>,
     pub config: &'a Config,
-    pub iam: &'a dyn Iam,
+    pub iam: &'a dyn Account,
     pub clock: &'a dyn Clock,
 }
 

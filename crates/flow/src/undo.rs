@@ -3,7 +3,7 @@
 use cordon_contract::StateError;
 use cordon_core::IncidentId;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_respond::port::Iam;
+use cordon_respond::port::Account;
 use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome};
 use serde_json::json;
 
@@ -13,7 +13,7 @@ use crate::remediate::run_error;
 
 pub struct Undo<'a> {
     pub cases: Cases<'a>,
-    pub iam: &'a dyn Iam,
+    pub iam: &'a dyn Account,
     pub clock: &'a dyn Clock,
 }
 

@@ -21,7 +21,7 @@ async fn start() -> Result<App, StateError> {
     let sdk = cordon_aws::config::load().await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        iam: SdkIam::new(aws_sdk_iam::Client::new(&sdk)),
+        iam: SdkIam::new(&sdk),
         config,
         own: settings.own_principals,
     })

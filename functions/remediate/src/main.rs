@@ -17,11 +17,7 @@ async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
     let config = bundle::config(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
-    Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        iam: SdkIam::new(aws_sdk_iam::Client::new(&sdk)),
-        config,
-    })
+    Ok(App { table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table), iam: SdkIam::new(&sdk), config })
 }
 
 #[tokio::main(flavor = "current_thread")]

@@ -125,7 +125,7 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
     let id = parse(id)?;
     let (sdk, table) = table(deployment).await;
     let by = identity(&aws_sdk_sts::Client::new(&sdk)).await?;
-    let iam = SdkIam::new(aws_sdk_iam::Client::new(&sdk));
+    let iam = SdkIam::new(&sdk);
     let undo = Undo { cases: Cases::new(&table), iam: &iam, clock: &SystemClock };
     let result = undo.run(&id, &by, step, dry_run).await?;
     for step in &result.steps {

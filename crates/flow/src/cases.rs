@@ -8,12 +8,13 @@ use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Entry, NewEntry};
-use cordon_core::{EventId, IncidentId, Principal};
+use cordon_core::{EventId, Former, IncidentId, Principal};
 use cordon_respond::runner::{Progress, ProgressError, StepRecord};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use crate::known::{Known, Seen};
 use crate::ports::{Condition, Key, Store, StoreError, Write};
 use crate::provenance::{self, Grant, Provenance};
 
@@ -277,6 +278,23 @@ impl<'a> Cases<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what an event set, and gives what stood there before, where that is known; of the first setting, which is what the
+    /// event is about.
+    pub async fn observe(&self, settings: Vec<(Key, Seen)>) -> Result<Option<Former>, CaseError> {
+        let mut former = None;
+        for (n, (key, seen)) in settings.into_iter().enumerate() {
+            let known: Option<Known> = self.get(&key).await?;
+            if n == 0 {
+                former = Known::before(known.as_ref(), &seen);
+            }
+            let condition = known.as_ref().map_or(Condition::Absent, |known| Condition::Version(known.version));
+            if let Some(next) = Known::after(known, seen) {
+                self.store.write(vec![put(key, &next, condition)?]).await?;
+            }
+        }
+        Ok(former)
     }
 
     async fn write_head(

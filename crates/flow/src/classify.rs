@@ -11,13 +11,13 @@ use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Actor, ActorKind, Config, Detection, Subject};
 use cordon_detect::enrich::{self, Facts};
-use cordon_detect::policy::Document;
+use cordon_detect::policy::{Document, trusts};
 use cordon_respond::deny;
 use serde_json::json;
 
 use crate::cases::{CaseError, Cases, Claim, Opening};
 use crate::ports::{Clock, Policies, StoreError};
-use crate::provenance;
+use crate::{known, provenance};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -50,8 +50,10 @@ impl Classify<'_> {
     }
 
     async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, StateError> {
+        let mut former = None;
         if event.origin.may_enforce() {
             self.cases.remember(provenance::observed(event, self.config)).await?;
+            former = self.cases.observe(known::observed(event, self.config)).await?;
         }
         if self.is_own_change(event) {
             return Ok(ClassifyOutput::Ignored);
@@ -65,7 +67,12 @@ impl Classify<'_> {
         let subject = Subject::from_record(&event.record);
         let id = cordon_core::IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
-        let found = Found { account: event.account.clone(), actor, subject, detections, event: EventFacts::from_event(event) };
+        let mut facts = EventFacts::from_event(event);
+        facts.touched.former = former;
+        if event.name == "UpdateAssumeRolePolicy" {
+            facts.touched.outside_statements = outside_statements(facts.touched.document.as_deref(), event.account.as_ref());
+        }
+        let found = Found { account: event.account.clone(), actor, subject, detections, event: facts };
         let head = Head::open(id, found, execution.to_owned(), now);
         self.claim_and_open(head, event.shared_id.as_ref()).await
     }
@@ -94,14 +101,7 @@ impl Classify<'_> {
         let own = Actor::from_record(&event.record)
             .principal()
             .is_some_and(|actor| self.own.iter().any(|pattern| pattern.matches(&actor.arn())));
-        let deny = || {
-            at(&event.record, "/requestParameters/policyName").as_str().is_some_and(|name| name.starts_with(deny::POLICY_PREFIX))
-        };
-        match event.name.as_str() {
-            "PutUserPolicy" | "PutRolePolicy" => own && deny(),
-            "DetachUserPolicy" | "DetachRolePolicy" | "DetachGroupPolicy" => own,
-            _ => false,
-        }
+        own && is_remedys_call(event)
     }
 
     async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, StateError> {
@@ -185,6 +185,53 @@ impl Classify<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A call that a remedy makes, with the parameters that it makes it with. Undo is the command line's, with its caller's rights,
+/// so what takes a remedy back is none of ours.
+fn is_remedys_call(event: &Event) -> bool {
+    let asked = |key: &str| at(&event.record, "/requestParameters")[key].as_str().unwrap_or_default();
+    match (event.service.as_str(), event.name.as_str()) {
+        // Our denies, and a former document that comes back over the attacker's: that one has no name of ours, and is judged.
+        ("iam.amazonaws.com", "PutUserPolicy" | "PutRolePolicy") => deny::is_own_policy(asked("policyName")),
+        ("iam.amazonaws.com", "AttachUserPolicy" | "AttachRolePolicy") => asked("policyArn") == deny::AWS_DENY_ALL,
+        ("iam.amazonaws.com", "UpdateAccessKey") => asked("status") == "Inactive",
+        (
+            "iam.amazonaws.com",
+            "DetachUserPolicy"
+            | "DetachRolePolicy"
+            | "DetachGroupPolicy"
+            | "DeleteUserPolicy"
+            | "DeleteRolePolicy"
+            | "DeleteGroupPolicy"
+            | "SetDefaultPolicyVersion"
+            | "DeletePolicyVersion"
+            | "UpdateAssumeRolePolicy"
+            | "RemoveUserFromGroup"
+            | "DeleteLoginProfile"
+            | "PutUserPermissionsBoundary"
+            | "PutRolePermissionsBoundary"
+            | "DeleteUserPermissionsBoundary"
+            | "DeleteRolePermissionsBoundary"
+            | "TagUser"
+            | "TagRole"
+            | "UntagUser"
+            | "UntagRole",
+        )
+        | ("cloudtrail.amazonaws.com", "StartLogging" | "PutEventSelectors") => true,
+        _ => false,
+    }
+}
+
+/// The statements of a trust policy that let somebody outside of the account in.
+fn outside_statements(document: Option<&str>, account: Option<&cordon_core::AccountId>) -> Vec<usize> {
+    let document: serde_json::Value = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let Some(statements) = at(&document, "/Statement").as_array() else { return Vec::new() };
+    let is_outside = |statement: &serde_json::Value| {
+        let alone = json!({"Version": at(&document, "/Version"), "Statement": [statement]});
+        Document::parse(&alone).is_ok_and(|alone| trusts(&alone).iter().any(|way| way.is_outside(account)))
+    };
+    statements.iter().enumerate().filter(|(_, statement)| is_outside(statement)).map(|(n, _)| n).collect()
 }
 
 fn detected(head: &Head) -> NewEntry {

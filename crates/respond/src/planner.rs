@@ -55,7 +55,11 @@ pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], cas
         return Ok(planner.planning);
     }
     for purpose in purposes {
-        for remedy in wanted(case.detections, purpose) {
+        // A rule on several calls names a remedy for each of them.
+        for remedy in wanted(case.detections, purpose)
+            .into_iter()
+            .filter(|remedy| purpose == Purpose::Contain || answers(*remedy, &case.event.name))
+        {
             planner.add(purpose, remedy).await?;
         }
     }
@@ -108,6 +112,33 @@ fn rank(remedy: RemedyKind) -> u8 {
         | RemedyKind::RestartLogging => 5,
         RemedyKind::DeletePolicyVersion => 6,
     }
+}
+
+/// Whether a remedy undoes what a call does. What stops somebody answers every call.
+fn answers(remedy: RemedyKind, call: &str) -> bool {
+    let calls: &[&str] = match remedy {
+        RemedyKind::DenyIam | RemedyKind::DenyAll | RemedyKind::RevokeSessions | RemedyKind::SetPermissionsBoundary => {
+            return true;
+        }
+        RemedyKind::DetachPolicy => &["AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"],
+        RemedyKind::RemoveInlinePolicy => &["PutUserPolicy", "PutRolePolicy", "PutGroupPolicy"],
+        RemedyKind::RestorePolicyVersion => &["CreatePolicyVersion", "SetDefaultPolicyVersion"],
+        RemedyKind::DeletePolicyVersion => &["CreatePolicyVersion"],
+        RemedyKind::RestoreTrustPolicy => &["UpdateAssumeRolePolicy"],
+        RemedyKind::DeactivateAccessKey => &["CreateAccessKey", "UpdateAccessKey"],
+        RemedyKind::RemoveFromGroup => &["AddUserToGroup"],
+        RemedyKind::DisableLoginProfile | RemedyKind::DeleteLoginProfile => &["CreateLoginProfile", "UpdateLoginProfile"],
+        RemedyKind::RestorePermissionsBoundary => &[
+            "PutUserPermissionsBoundary",
+            "PutRolePermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+        ],
+        RemedyKind::RestoreExceptionTag => &["TagUser", "UntagUser", "TagRole", "UntagRole"],
+        RemedyKind::DisableCreatedPrincipal => &["CreateUser", "CreateRole"],
+        RemedyKind::RestartLogging => &["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"],
+    };
+    calls.contains(&call)
 }
 
 struct Planner<'a> {

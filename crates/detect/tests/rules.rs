@@ -230,7 +230,8 @@ fn twelve_rules_ask_for_a_change_and_root_is_never_one() {
     let responses: Vec<_> = book.rules().iter().filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
     let trust = [R::RestoreTrustPolicy, R::DisableCreatedPrincipal];
     let (tag, group, both) = ([ExceptionKind::Tag], [ExceptionKind::Group], [ExceptionKind::Group, ExceptionKind::Tag]);
-    let expected: [(&str, &[R], &[R], &[ExceptionKind]); 12] = [
+    type Asked<'a> = (&'a str, &'a [R], &'a [R], &'a [ExceptionKind]);
+    let expected: [Asked<'_>; 12] = [
         ("cloudtrail-narrowed", &[R::RestartLogging], &[R::DenyAll], &tag),
         ("cloudtrail-stopped", &[R::RestartLogging], &[R::DenyAll], &tag),
         ("exception-tag-changed", &[R::RestoreExceptionTag], &[], &group),

@@ -184,6 +184,13 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.calls).map(ToString::to_string).collect()
     }
 
+    /// What people have to know about the steps, the parts that cannot be undone first.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let irreversible = self.steps.iter().filter_map(|step| step.irreversible.clone());
+        irreversible.chain(self.steps.iter().filter_map(|step| step.note.clone())).collect()
+    }
+
     /// The undoing calls, in the order in which they would be made: the last step first.
     #[must_use]
     pub fn undo(&self) -> Vec<String> {

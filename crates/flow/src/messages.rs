@@ -116,6 +116,7 @@ fn card(head: &Head) -> Card {
         calls: head.plan.calls(),
         undo: head.plan.undo(),
         by_hand: head.plan.by_hand.clone(),
+        notes: head.plan.notes(),
         exceptions_checked: head.exceptions_checked.clone(),
         deadline: None,
         execution_url: execution_url(&head.execution),
@@ -129,7 +130,7 @@ fn step_lines(head: &Head, records: &[Option<StepRecord>]) -> Vec<StepLine> {
     let mut lines = Vec::new();
     for (n, step) in head.plan.steps.iter().enumerate() {
         let (state, detail) = match records.get(n).and_then(Option::as_ref).map(|record| &record.state) {
-            Some(StepState::Verified) => (Shown::Verified, None),
+            Some(StepState::Verified) => (Shown::Verified, step.note.clone()),
             Some(StepState::Applied) => (Shown::Unverified, None),
             Some(StepState::Stripped { missing }) => (Shown::Unverified, Some(missing.clone())),
             Some(StepState::Failed { reason }) => (Shown::Failed, Some(reason.clone())),
@@ -180,6 +181,7 @@ pub fn structured(head: &Head, message: &str) -> (String, Value) {
         "calls": head.plan.calls(),
         "undo": head.plan.undo(),
         "by_hand": head.plan.by_hand,
+        "notes": head.plan.notes(),
         "execution": head.execution,
         "execution_url": execution_url(&head.execution),
         "detected_at": head.opened_at,

@@ -108,6 +108,8 @@ pub struct Card {
     pub undo: Vec<String>,
     /// What Cordon cannot do, and a person must. Sentences.
     pub by_hand: Vec<String>,
+    /// Sentences about the calls: until when one has to stay, what it does not do, what cannot be undone.
+    pub notes: Vec<String>,
     /// Exceptions that were looked at, and why each does or does not apply. Sentences.
     pub exceptions_checked: Vec<String>,
     pub deadline: Option<Timestamp>,

@@ -24,6 +24,7 @@ pub(super) const CALL: usize = 2_200;
 pub(super) const CALLS: usize = 2_700;
 const UNDO: usize = 1_200;
 const BY_HAND: usize = 1_200;
+const NOTES: usize = 1_200;
 const EXCEPTIONS: usize = 800;
 const SENTENCE: usize = 600;
 /// Room for "…and 12 more: …" under a list.
@@ -49,6 +50,10 @@ impl Card {
 
     pub(super) fn undo_section(&self, title: &str) -> Option<Block> {
         self.section(title, numbered(&self.undo), UNDO)
+    }
+
+    pub(super) fn notes_section(&self) -> Option<Block> {
+        self.section("To know about them", bullets(&self.notes), NOTES)
     }
 
     pub(super) fn by_hand_section(&self) -> Option<Block> {

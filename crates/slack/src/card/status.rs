@@ -18,6 +18,7 @@ impl Card {
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
         let title = format!("What Approve does: {}", counted(self.calls.len(), "call", "calls"));
         blocks.push(self.calls_section(&title).unwrap_or_else(none));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
@@ -37,6 +38,7 @@ impl Card {
         let mut blocks = self.opening(format!("*{word}* by {}. {what}", by.marked_up()));
         blocks.extend(self.calls_section(if approved { "Calls being made" } else { "Calls that are not made" }));
         if approved {
+            blocks.extend(self.notes_section());
             blocks.extend(self.undo_section("How it is undone"));
         }
         blocks.push(self.footer());
@@ -48,6 +50,7 @@ impl Card {
         let reason = with_full_stop(&self.decision_reason);
         let mut blocks = self.opening(lead("Acting without asking.", &format!("{reason} The outcome follows here.")));
         blocks.extend(self.calls_section("Calls being made"));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
@@ -69,6 +72,7 @@ impl Card {
         };
         let mut blocks = self.opening(lead(bold, &with_full_stop(&format!("Decision: {}", self.decision_reason.trim()))));
         blocks.extend(self.calls_section(calls));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section(undo));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());

@@ -40,6 +40,7 @@ fn card() -> Card {
             "iam:AttachUserPolicy UserName=iam-test-mallory PolicyArn=arn:aws:iam::aws:policy/AdministratorAccess".into(),
         ],
         by_hand: vec![],
+        notes: vec![],
         exceptions_checked: vec![
             "The subject has no tag `SecurityApproved`.".into(),
             "The actor is in no exempt group (`admins`).".into(),
@@ -256,6 +257,7 @@ fn hostile_card(text: &str) -> Card {
         calls: list.clone(),
         undo: list.clone(),
         by_hand: list.clone(),
+        notes: vec![text.clone()],
         exceptions_checked: list,
         execution_url: Some(format!("https://console.example/{text}")),
         decision_reason: text,

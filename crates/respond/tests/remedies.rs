@@ -1,5 +1,5 @@
 //! What each remedy plans for an event, what it leaves to a person, and which remedies go together.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a helper of a test states what it expects")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of a test states what it expects")]
 
 use cordon_core::incident::EventFacts;
 use cordon_core::{

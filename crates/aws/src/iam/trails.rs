@@ -49,7 +49,7 @@ impl Trails for SdkIam {
         let action = "cloudtrail:PutEventSelectors";
         let wrong = || IamError::new(IamErrorKind::Other, action, "the event selectors cannot be read");
         let selectors: Value = serde_json::from_str(selectors).map_err(|_| wrong())?;
-        let list = |key: &str| selectors[key].as_array().cloned().unwrap_or_default();
+        let list = |key: &str| selectors.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
         let (basic, advanced) = (list("eventSelectors"), list("advancedEventSelectors"));
         let mut call = self.trails_of(arn).put_event_selectors().trail_name(arn);
         for selector in &basic {

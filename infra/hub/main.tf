@@ -40,6 +40,8 @@ module "cordon" {
   mode                       = var.mode
   remediation_scope          = var.remediation_scope
   remediable_policy_arns     = var.remediable_policy_arns
+  remediable_trails          = var.remediable_trails
+  exception_tag_keys         = var.exception_tag_keys
   event_bus                  = var.event_bus
   event_rule_state           = var.event_rule_state
   approval_timeout_seconds   = var.approval_timeout_seconds

@@ -54,7 +54,19 @@ variable "mode" {
 variable "remediation_scope" {
   description = "What the remediator may change in mode `enforce`, such as `user/iam-test-*`."
   type        = list(string)
-  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*"]
+  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*", "policy/iam-test-*"]
+}
+
+variable "remediable_trails" {
+  description = "Names of trails whose logging may be started again in mode `enforce`."
+  type        = list(string)
+  default     = ["iam-test-*"]
+}
+
+variable "exception_tag_keys" {
+  description = "The exception tags' keys, as in cordon.toml."
+  type        = list(string)
+  default     = ["SecurityApproved"]
 }
 
 variable "remediable_policy_arns" {

@@ -202,6 +202,20 @@ impl Deployment {
         listed.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)).collect()
     }
 
+    /// Undoes a whole incident, as the command line does.
+    pub async fn undo(&self, incident: &Value) {
+        let sdk = self.stack.operator();
+        let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
+        let account = self.stack.spec.account.parse().unwrap();
+        let sessions = cordon_aws::Sessions::new(&sdk, account, "aws", None);
+        let clock = &cordon_aws::SystemClock;
+        let undo = cordon_flow::undo::Undo { cases: cordon_flow::Cases::new(&table), accounts: &sessions, clock };
+        let id = incident["id"].as_str().unwrap().parse().unwrap();
+        let result = undo.run(&id, "arn:aws:iam::111111111111:user/alice", None, false).await;
+        let result = result.unwrap_or_else(|error| panic!("{}", error.message));
+        assert!(result.complete, "{result:?}");
+    }
+
     pub async fn inline_policies(&self, user: &str) -> Vec<String> {
         self.operator().list_user_policies().user_name(user).send().await.unwrap().policy_names().to_vec()
     }

@@ -7,6 +7,7 @@
 mod browser;
 mod deployment;
 mod intake;
+mod remedies;
 
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};
@@ -260,19 +261,16 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
     assert_eq!(incident["head"]["outcome"], "contained");
     assert_eq!(attacker.creates_user("iam-test-undone-refused").await, Err("AccessDenied".to_owned()));
 
-    let sdk = deployment.stack.operator();
-    let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.stack.outputs.table_name.clone());
-    let account = deployment.stack.spec.account.parse()?;
-    let sessions = cordon_aws::Sessions::new(&sdk, account, "aws", None);
-    let undo =
-        cordon_flow::undo::Undo { cases: cordon_flow::Cases::new(&table), accounts: &sessions, clock: &cordon_aws::SystemClock };
-    let id = incident["id"].as_str().unwrap().parse()?;
-    let result = undo.run(&id, "arn:aws:iam::111111111111:user/alice", None, false).await.map_err(|error| error.message)?;
-    assert!(result.complete, "{result:?}");
+    deployment.undo(&incident).await;
     assert_eq!(deployment.attached("iam-test-undone").await, [ADMINISTRATOR]);
     assert_eq!(deployment.inline_policies("iam-test-undone").await, ["sandbox"]);
     attacker.creates_user("iam-test-undone-again").await?;
 
+    let table = cordon_aws::Table::new(
+        aws_sdk_dynamodb::Client::new(&deployment.stack.operator()),
+        deployment.stack.outputs.table_name.clone(),
+    );
+    let id = incident["id"].as_str().unwrap().parse()?;
     let entries = cordon_flow::Cases::new(&table).timeline(&id).await?;
     let head = cordon_flow::Cases::new(&table).head(&id).await?;
     cordon_core::timeline::verify(&entries, &head.last_hash)?;

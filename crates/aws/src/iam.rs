@@ -1,209 +1,31 @@
-//! IAM of one account over the SDK: every page of a list, documents as plain JSON text, errors by their code.
+//! IAM and CloudTrail of one account over the SDK: every page of a list, documents as plain JSON text, errors by their code.
 //!
-//! It says what IAM says. Whether `NoSuchEntity` is fine, and whether a call may be repeated, is for a remedy to decide.
+//! It says what AWS says. Whether `NoSuchEntity` is fine, and whether a call may be repeated, is for a remedy to decide.
 
-use std::collections::BTreeMap;
+mod port;
+mod trails;
+
 use std::error::Error as StdError;
 
 use async_trait::async_trait;
+use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_iam::types::StatusType;
-use cordon_core::{KeyUse, Principal, PrincipalKind};
 use cordon_flow::ports::Policies;
-use cordon_respond::{Iam, IamError, IamErrorKind, PrincipalFacts};
-use jiff::Timestamp;
+use cordon_respond::{IamError, IamErrorKind, PrincipalFacts};
 use percent_encoding::percent_decode_str;
 
-/// IAM in the account of the client's credentials.
+/// IAM and CloudTrail in the account of the credentials.
 #[derive(Debug, Clone)]
 pub struct SdkIam {
     client: Client,
+    trails: aws_sdk_cloudtrail::Client,
 }
 
 impl SdkIam {
     #[must_use]
-    pub fn new(client: Client) -> Self {
-        Self { client }
-    }
-}
-
-#[async_trait]
-impl Iam for SdkIam {
-    async fn principal(&self, principal: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
-        let name = &principal.name;
-        let facts = match principal.kind {
-            PrincipalKind::User => {
-                let answer = self.client.get_user().user_name(name).send().await.map_err(|e| failed("iam:GetUser", e));
-                answer.map(|answer| answer.user.map(|user| facts(user.arn(), user.user_id(), user.path())))
-            }
-            PrincipalKind::Role => {
-                let answer = self.client.get_role().role_name(name).send().await.map_err(|e| failed("iam:GetRole", e));
-                answer.map(|answer| answer.role.map(|role| facts(role.arn(), role.role_id(), role.path())))
-            }
-            PrincipalKind::Group => {
-                let answer = self.client.get_group().group_name(name).max_items(1).send().await;
-                let answer = answer.map_err(|e| failed("iam:GetGroup", e));
-                answer.map(|answer| answer.group.map(|group| facts(group.arn(), group.group_id(), group.path())))
-            }
-        };
-        none_if_missing(facts)
-    }
-
-    async fn tags(&self, principal: &Principal) -> Result<BTreeMap<String, String>, IamError> {
-        let name = &principal.name;
-        let tags: Vec<_> = match principal.kind {
-            PrincipalKind::User => {
-                let pages = self.client.list_user_tags().user_name(name).into_paginator().items().send();
-                pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListUserTags", e))?
-            }
-            PrincipalKind::Role => {
-                let pages = self.client.list_role_tags().role_name(name).into_paginator().items().send();
-                pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListRoleTags", e))?
-            }
-            PrincipalKind::Group => Vec::new(),
-        };
-        Ok(tags.into_iter().map(|tag| (tag.key, tag.value)).collect())
-    }
-
-    async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError> {
-        let pages = self.client.list_groups_for_user().user_name(user).into_paginator().items().send();
-        let groups: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListGroupsForUser", e))?;
-        Ok(groups.into_iter().map(|group| group.group_name).collect())
-    }
-
-    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
-        let pages = self.client.list_access_keys().user_name(user).into_paginator().items().send();
-        let keys: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAccessKeys", e))?;
-        let mut uses = Vec::with_capacity(keys.len());
-        for key in keys {
-            let Some(id) = key.access_key_id else { continue };
-            let answer = self.client.get_access_key_last_used().access_key_id(&id).send().await;
-            let used = answer.map_err(|e| failed("iam:GetAccessKeyLastUsed", e))?.access_key_last_used;
-            // For a key that was never used, AWS says `N/A` as service and region.
-            let named = |text: &str| (text != "N/A").then(|| text.to_owned());
-            uses.push(KeyUse {
-                id,
-                active: key.status == Some(StatusType::Active),
-                last_used: used.as_ref().and_then(|used| Timestamp::from_second(used.last_used_date.as_ref()?.secs()).ok()),
-                service: used.as_ref().and_then(|used| named(&used.service_name)),
-                region: used.as_ref().and_then(|used| named(&used.region)),
-            });
-        }
-        Ok(uses)
-    }
-
-    async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {
-        let name = &principal.name;
-        let policies: Vec<_> = match principal.kind {
-            PrincipalKind::User => {
-                let pages = self.client.list_attached_user_policies().user_name(name).into_paginator().items().send();
-                pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAttachedUserPolicies", e))?
-            }
-            PrincipalKind::Role => {
-                let pages = self.client.list_attached_role_policies().role_name(name).into_paginator().items().send();
-                pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAttachedRolePolicies", e))?
-            }
-            PrincipalKind::Group => {
-                let pages = self.client.list_attached_group_policies().group_name(name).into_paginator().items().send();
-                pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAttachedGroupPolicies", e))?
-            }
-        };
-        Ok(policies.into_iter().filter_map(|policy| policy.policy_arn).collect())
-    }
-
-    async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError> {
-        let name = &principal.name;
-        match principal.kind {
-            PrincipalKind::User => {
-                let sent = self.client.attach_user_policy().user_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:AttachUserPolicy", e))
-            }
-            PrincipalKind::Role => {
-                let sent = self.client.attach_role_policy().role_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:AttachRolePolicy", e))
-            }
-            PrincipalKind::Group => {
-                let sent = self.client.attach_group_policy().group_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:AttachGroupPolicy", e))
-            }
-        }
-    }
-
-    async fn detach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError> {
-        let name = &principal.name;
-        match principal.kind {
-            PrincipalKind::User => {
-                let sent = self.client.detach_user_policy().user_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DetachUserPolicy", e))
-            }
-            PrincipalKind::Role => {
-                let sent = self.client.detach_role_policy().role_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DetachRolePolicy", e))
-            }
-            PrincipalKind::Group => {
-                let sent = self.client.detach_group_policy().group_name(name).policy_arn(policy_arn).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DetachGroupPolicy", e))
-            }
-        }
-    }
-
-    async fn inline_policy(&self, principal: &Principal, name: &str) -> Result<Option<String>, IamError> {
-        let (client, target) = (&self.client, &principal.name);
-        let (action, document) = match principal.kind {
-            PrincipalKind::User => {
-                let answer = client.get_user_policy().user_name(target).policy_name(name).send().await;
-                let answer = answer.map_err(|e| failed("iam:GetUserPolicy", e));
-                ("iam:GetUserPolicy", answer.map(|answer| answer.policy_document))
-            }
-            PrincipalKind::Role => {
-                let answer = client.get_role_policy().role_name(target).policy_name(name).send().await;
-                let answer = answer.map_err(|e| failed("iam:GetRolePolicy", e));
-                ("iam:GetRolePolicy", answer.map(|answer| answer.policy_document))
-            }
-            PrincipalKind::Group => {
-                let answer = client.get_group_policy().group_name(target).policy_name(name).send().await;
-                let answer = answer.map_err(|e| failed("iam:GetGroupPolicy", e));
-                ("iam:GetGroupPolicy", answer.map(|answer| answer.policy_document))
-            }
-        };
-        none_if_missing(document.and_then(|encoded| decoded(action, &encoded)).map(Some))
-    }
-
-    async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError> {
-        let (client, target) = (&self.client, &principal.name);
-        match principal.kind {
-            PrincipalKind::User => {
-                let call = client.put_user_policy().user_name(target).policy_name(name).policy_document(document);
-                call.send().await.map(drop).map_err(|e| failed("iam:PutUserPolicy", e))
-            }
-            PrincipalKind::Role => {
-                let call = client.put_role_policy().role_name(target).policy_name(name).policy_document(document);
-                call.send().await.map(drop).map_err(|e| failed("iam:PutRolePolicy", e))
-            }
-            PrincipalKind::Group => {
-                let call = client.put_group_policy().group_name(target).policy_name(name).policy_document(document);
-                call.send().await.map(drop).map_err(|e| failed("iam:PutGroupPolicy", e))
-            }
-        }
-    }
-
-    async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError> {
-        let (client, target) = (&self.client, &principal.name);
-        match principal.kind {
-            PrincipalKind::User => {
-                let sent = client.delete_user_policy().user_name(target).policy_name(name).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DeleteUserPolicy", e))
-            }
-            PrincipalKind::Role => {
-                let sent = client.delete_role_policy().role_name(target).policy_name(name).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DeleteRolePolicy", e))
-            }
-            PrincipalKind::Group => {
-                let sent = client.delete_group_policy().group_name(target).policy_name(name).send().await;
-                sent.map(drop).map_err(|e| failed("iam:DeleteGroupPolicy", e))
-            }
-        }
+    pub fn new(sdk: &SdkConfig) -> Self {
+        Self { client: Client::new(sdk), trails: aws_sdk_cloudtrail::Client::new(sdk) }
     }
 }
 
@@ -213,6 +35,9 @@ fn facts(arn: &str, unique_id: &str, path: &str) -> PrincipalFacts {
         unique_id: unique_id.to_owned(),
         path: path.to_owned(),
         service_linked: path.starts_with("/aws-service-role/"),
+        boundary: None,
+        trust: None,
+        max_session_seconds: None,
     }
 }
 

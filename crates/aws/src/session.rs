@@ -14,7 +14,8 @@ use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use cordon_core::{AccountId, IncidentId};
 use cordon_flow::Accounts;
-use cordon_respond::{Iam, IamError, IamErrorKind};
+use cordon_respond::port::Account;
+use cordon_respond::{IamError, IamErrorKind};
 
 use crate::SdkIam;
 
@@ -60,7 +61,7 @@ impl Sessions {
             own,
             partition: partition.to_owned(),
             sdk: sdk.clone(),
-            own_iam: Arc::new(SdkIam::new(aws_sdk_iam::Client::new(sdk))),
+            own_iam: Arc::new(SdkIam::new(sdk)),
             spoke,
             sessions: Mutex::default(),
         }
@@ -132,12 +133,12 @@ impl Sessions {
 
 #[async_trait]
 impl Accounts for Sessions {
-    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Account>, IamError> {
         if *account == self.own {
-            return Ok(Arc::clone(&self.own_iam) as Arc<dyn Iam>);
+            return Ok(Arc::clone(&self.own_iam) as Arc<dyn Account>);
         }
         let sdk = self.config(account, incident).await?;
-        Ok(Arc::new(SdkIam::new(aws_sdk_iam::Client::new(&sdk))))
+        Ok(Arc::new(SdkIam::new(&sdk)))
     }
 }
 

@@ -23,7 +23,7 @@ impl Caller {
         let identity = identity.map_err(|error| unknown(format!(" ({})", aws_sdk_sts::error::DisplayErrorContext(error))))?;
         let arn: Arn = identity.arn.as_deref().unwrap_or_default().parse().map_err(|_| unknown(String::new()))?;
         let account = arn.account().ok_or_else(|| unknown(String::new()))?;
-        let principals = principals(&SdkIam::new(aws_sdk_iam::Client::new(sdk)), &arn, &account).await;
+        let principals = principals(&SdkIam::new(sdk), &arn, &account).await;
         Ok(Self { account, partition: arn.partition().to_owned(), principals, arn: arn.to_string() })
     }
 }

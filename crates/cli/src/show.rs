@@ -86,6 +86,9 @@ pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String 
             field(&format!("step {}", n + 1), &call.to_string());
         }
     }
+    for sentence in head.plan.notes() {
+        field("to know", &sentence);
+    }
     for sentence in &head.plan.by_hand {
         field("by hand", sentence);
     }

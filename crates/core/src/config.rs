@@ -20,7 +20,6 @@ pub use scope::Scope;
 
 use crate::detection::Gate;
 use crate::ids::RuleId;
-use crate::principal::Principal;
 use check::line_of;
 
 /// Whether anything is changed at all.
@@ -111,22 +110,6 @@ impl Config {
         }
     }
 
-    /// Why a principal must not be changed, in a sentence; `None` where it may.
-    #[must_use]
-    pub fn out_of_scope(&self, principal: &Principal) -> Option<String> {
-        let arn = principal.arn();
-        if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches(&arn)) {
-            return Some(format!("`{arn}` is never changed: it matches `{pattern}` of scope.never_touch"));
-        }
-        if !self.scope.accounts.iter().any(|account| account.matches(principal.account.as_str())) {
-            return Some(format!("account `{}` is not in scope.accounts", principal.account));
-        }
-        if !self.scope.principals.iter().any(|pattern| pattern.matches(&arn)) {
-            return Some(format!("`{arn}` matches no pattern of scope.principals"));
-        }
-        None
-    }
-
     #[must_use]
     pub fn approver(&self, slack_user_id: &str) -> Option<&Approver> {
         self.approval.approvers.iter().find(|approver| approver.slack_user_id == slack_user_id)
@@ -144,7 +127,7 @@ mod tests {
     use super::*;
     use crate::ids::AccountId;
     use crate::pattern::Pattern;
-    use crate::principal::{Actor, PrincipalKind};
+    use crate::principal::{Actor, Principal, PrincipalKind};
 
     fn error(text: &str) -> String {
         Config::parse("cordon.toml", text).unwrap_err().to_string()
@@ -193,6 +176,25 @@ mod tests {
         );
         assert!(error(&approver("U0A", "")).contains("has no `principals`"));
         assert!(Config::parse("cordon.toml", &approver("U0A", "\"arn:aws:iam::*:user/alice\"")).is_ok());
+    }
+
+    #[test]
+    fn policies_and_trails_have_a_scope_of_their_own_and_nothing_is_changed_in_the_management_account() {
+        let account: AccountId = "111111111111".parse().unwrap();
+        let mut config = Config::default();
+        let policy = |config: &Config, name: &str| {
+            config.policy_out_of_scope(&format!("arn:aws:iam::111111111111:policy/{name}"), &account)
+        };
+        assert_eq!(policy(&config, "iam-test-a"), None);
+        assert!(policy(&config, "prod").unwrap().contains("scope.policies"));
+        let trail = |config: &Config| config.trail_out_of_scope("arn:aws:cloudtrail:us-east-1:111111111111:trail/prod", &account);
+        assert!(trail(&config).unwrap().contains("scope.trails"));
+        config.scope.trails = vec![Pattern::new("arn:aws:cloudtrail:*")];
+        assert_eq!(trail(&config), None);
+        config.scope.management_account = Some(account.clone());
+        assert!(policy(&config, "iam-test-a").unwrap().contains("management account"));
+        let user = Principal::new(PrincipalKind::User, account.clone(), "iam-test-a");
+        assert!(config.out_of_scope(&user).unwrap().contains("by hand"));
     }
 
     #[test]

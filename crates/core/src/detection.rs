@@ -37,6 +37,36 @@ pub enum RemedyKind {
     DetachPolicy,
     /// Puts an inline policy on a user or role that denies IAM and the ways around it.
     DenyIam,
+    /// Takes an inline policy off a user, group or role, or puts back the one that it replaced.
+    RemoveInlinePolicy,
+    /// Makes the former default version of a managed policy the default again.
+    RestorePolicyVersion,
+    /// Deletes the version of a managed policy that the event made.
+    DeletePolicyVersion,
+    /// Puts a role's former trust policy back, or takes outsiders out of the one that was set.
+    RestoreTrustPolicy,
+    /// Turns access keys off: the one that the event made, or all of the actor's.
+    DeactivateAccessKey,
+    /// Denies a user or role everything.
+    DenyAll,
+    /// Denies everything to the sessions that were begun before the plan was made.
+    RevokeSessions,
+    /// Takes a user out of the group that they were put into.
+    RemoveFromGroup,
+    /// Denies everything to a user's console and other temporary sessions; the password stays.
+    DisableLoginProfile,
+    /// Deletes a user's console password, which undo cannot give back.
+    DeleteLoginProfile,
+    /// Sets a permissions boundary that allows nothing.
+    SetPermissionsBoundary,
+    /// Puts the former permissions boundary of a user or role back.
+    RestorePermissionsBoundary,
+    /// Puts an exception tag back to what it was before the event.
+    RestoreExceptionTag,
+    /// Takes all rights and keys from a user or role that the event made, and deletes nothing.
+    DisableCreatedPrincipal,
+    /// Starts a trail's logging again, and puts its former event selectors back.
+    RestartLogging,
 }
 
 impl fmt::Display for RemedyKind {
@@ -44,6 +74,21 @@ impl fmt::Display for RemedyKind {
         f.write_str(match self {
             Self::DetachPolicy => "detach-policy",
             Self::DenyIam => "deny-iam",
+            Self::RemoveInlinePolicy => "remove-inline-policy",
+            Self::RestorePolicyVersion => "restore-policy-version",
+            Self::DeletePolicyVersion => "delete-policy-version",
+            Self::RestoreTrustPolicy => "restore-trust-policy",
+            Self::DeactivateAccessKey => "deactivate-access-key",
+            Self::DenyAll => "deny-all",
+            Self::RevokeSessions => "revoke-sessions",
+            Self::RemoveFromGroup => "remove-from-group",
+            Self::DisableLoginProfile => "disable-login-profile",
+            Self::DeleteLoginProfile => "delete-login-profile",
+            Self::SetPermissionsBoundary => "set-permissions-boundary",
+            Self::RestorePermissionsBoundary => "restore-permissions-boundary",
+            Self::RestoreExceptionTag => "restore-exception-tag",
+            Self::DisableCreatedPrincipal => "disable-created-principal",
+            Self::RestartLogging => "restart-logging",
         })
     }
 }

@@ -12,6 +12,7 @@ use crate::json::at;
 use crate::plan::Plan;
 use crate::principal::{Actor, Subject};
 use crate::timeline;
+use crate::touched::Touched;
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +84,9 @@ pub struct EventFacts {
     /// The request's parameters as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
     #[serde(default)]
     pub parameters: String,
+    /// What the remedies need of the record.
+    #[serde(default)]
+    pub touched: Touched,
 }
 
 impl EventFacts {
@@ -111,6 +115,7 @@ impl EventFacts {
             policy_arn: text(at(record, "/requestParameters/policyArn")),
             error_code: event.error_code.clone(),
             parameters,
+            touched: Touched::from_event(event),
         }
     }
 }

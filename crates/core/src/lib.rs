@@ -15,6 +15,7 @@ pub mod pattern;
 pub mod plan;
 pub mod principal;
 pub mod timeline;
+pub mod touched;
 
 pub use blast_radius::{BlastRadius, KeyUse};
 pub use config::{Config, Destination, Notifications};
@@ -23,6 +24,7 @@ pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response}
 pub use event::{Event, Log, Origin};
 pub use ids::{AccountId, Arn, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
-pub use plan::{Call, Plan, PlannedStep, Purpose};
+pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use timeline::Entry;
+pub use touched::{Former, Touched};

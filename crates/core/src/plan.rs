@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::detection::RemedyKind;
+use crate::ids::Arn;
 use crate::principal::Principal;
 
 /// One API call, exactly.
@@ -46,13 +47,105 @@ pub enum Purpose {
     Revert,
 }
 
-/// One remedy on one principal.
+/// What a remedy works on.
+// Untagged, and the principal first: plans that were stored before there were other targets still decode.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Target {
+    Principal(Principal),
+    Policy { policy: Arn },
+    Trail { trail: Arn },
+}
+
+impl Target {
+    #[must_use]
+    pub fn arn(&self) -> String {
+        match self {
+            Self::Principal(principal) => principal.arn(),
+            Self::Policy { policy: arn } | Self::Trail { trail: arn } => arn.to_string(),
+        }
+    }
+
+    #[must_use]
+    pub fn principal(&self) -> Option<&Principal> {
+        match self {
+            Self::Principal(principal) => Some(principal),
+            Self::Policy { .. } | Self::Trail { .. } => None,
+        }
+    }
+
+    /// The same target, whatever is known of a principal's path.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Principal(a), Self::Principal(b)) => (a.kind, &a.account, &a.name) == (b.kind, &b.account, &b.name),
+            (Self::Principal(_) | Self::Policy { .. } | Self::Trail { .. }, _) => self == other,
+        }
+    }
+}
+
+impl From<Principal> for Target {
+    fn from(principal: Principal) -> Self {
+        Self::Principal(principal)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.arn())
+    }
+}
+
+/// One thing about a target that has a value, or none, and is read and written as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "of", rename_all = "snake_case")]
+pub enum Setting {
+    /// A managed policy on a principal: [`Setting::ON`], or none.
+    AttachedPolicy { arn: String },
+    /// The document of an inline policy.
+    InlinePolicy { name: String },
+    /// A role's trust policy.
+    TrustPolicy,
+    /// The ARN of the permissions boundary.
+    Boundary,
+    /// A user's membership of a group: [`Setting::ON`], or none.
+    Group { name: String },
+    /// [`Setting::ON`] or [`Setting::OFF`]; none where there is no such key.
+    AccessKey { id: String },
+    /// A user's console password: [`Setting::ON`], or none. It cannot be set again.
+    LoginProfile,
+    /// The value of a tag.
+    Tag { key: String },
+    /// Whether a trail logs: [`Setting::ON`] or [`Setting::OFF`].
+    Logging,
+    /// What a trail logs, as CloudTrail's JSON.
+    EventSelectors,
+}
+
+impl Setting {
+    pub const ON: &str = "on";
+    pub const OFF: &str = "off";
+}
+
+/// A setting, what it was when the plan was made, and what it is to be. `None`: there is no such thing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    #[serde(flatten)]
+    pub setting: Setting,
+    #[serde(default)]
+    pub from: Option<String>,
+    #[serde(default)]
+    pub to: Option<String>,
+}
+
+/// One remedy on one target. Fields are only ever added, with defaults: a plan is stored, and may be carried out days later by
+/// a newer Cordon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedStep {
     pub remedy: RemedyKind,
     pub purpose: Purpose,
-    pub target: Principal,
-    /// `AIDA…`, `AROA…`, `AGPA…` at the time of planning; compared before every write.
+    pub target: Target,
+    /// `AIDA…`, `AROA…`, `AGPA…`, `ANPA…` at the time of planning; compared before every write. A trail has none: its ARN.
     pub target_unique_id: String,
     /// The managed policy that the remedy takes off, where it is about one.
     #[serde(default)]
@@ -62,6 +155,18 @@ pub struct PlannedStep {
     pub inline_policy: Option<String>,
     pub calls: Vec<Call>,
     pub undo: Vec<Call>,
+    /// What the calls change, for remedies that set things. Empty in plans of before there were such.
+    #[serde(default)]
+    pub changes: Vec<Change>,
+    /// The version of a managed policy that the remedy is about.
+    #[serde(default)]
+    pub version: Option<String>,
+    /// What people have to know about the step, in sentences: until when it has to stay, what it does not do.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// What undo cannot give back, in a sentence.
+    #[serde(default)]
+    pub irreversible: Option<String>,
 }
 
 /// An ordered list of remedies, and what is left to a person.
@@ -87,9 +192,44 @@ impl Plan {
         self.steps.iter().flat_map(|step| &step.calls).map(ToString::to_string).collect()
     }
 
+    /// What people have to know about the steps, the parts that cannot be undone first.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let irreversible = self.steps.iter().filter_map(|step| step.irreversible.clone());
+        irreversible.chain(self.steps.iter().filter_map(|step| step.note.clone())).collect()
+    }
+
     /// The undoing calls, in the order in which they would be made: the last step first.
     #[must_use]
     pub fn undo(&self) -> Vec<String> {
         self.steps.iter().rev().flat_map(|step| &step.undo).map(ToString::to_string).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_plan_that_was_stored_before_there_were_other_targets_still_decodes() {
+        let stored = r#"{"remedy":"detach-policy","purpose":"revert","target":{"kind":"user","account":"111111111111","name":"a"},
+            "target_unique_id":"AIDA1","policy_arn":"arn:aws:iam::aws:policy/X","calls":[],"undo":[]}"#;
+        let step: PlannedStep = serde_json::from_str(stored).unwrap();
+        assert_eq!(step.target.principal().map(|principal| principal.name.as_str()), Some("a"));
+        assert!(step.changes.is_empty() && step.note.is_none() && step.irreversible.is_none());
+    }
+
+    #[test]
+    fn each_target_and_change_reads_as_it_was_written() {
+        let targets = [
+            Target::Policy { policy: "arn:aws:iam::111111111111:policy/p".parse().unwrap() },
+            Target::Trail { trail: "arn:aws:cloudtrail:us-east-1:111111111111:trail/t".parse().unwrap() },
+        ];
+        for target in targets {
+            let text = serde_json::to_string(&target).unwrap();
+            assert_eq!(serde_json::from_str::<Target>(&text).unwrap(), target);
+        }
+        let change = Change { setting: Setting::Group { name: "g".to_owned() }, from: Some(Setting::ON.to_owned()), to: None };
+        assert_eq!(serde_json::from_str::<Change>(&serde_json::to_string(&change).unwrap()).unwrap(), change);
     }
 }

@@ -244,19 +244,36 @@ fn a_name_that_merely_resembles_a_watched_call_is_no_match() {
 }
 
 #[test]
-fn only_three_rules_ask_for_a_change_and_root_is_never_one() {
+fn twelve_rules_ask_for_a_change_and_root_is_never_one() {
+    use RemedyKind as R;
     let book = shipped();
     let of_calls = book.rules().iter().filter(|rule| rule.log == Log::CloudTrail);
     let responses: Vec<_> = of_calls.filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
-    let names: Vec<&str> = responses.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, ["iam-admin-inline-policy-written", "iam-admin-policy-attached", "iam-write-by-iam-user"]);
-    assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask && response.contain == [RemedyKind::DenyIam]));
-    let [(_, written), (_, attached), (_, write)] = &responses[..] else { unreachable!() };
-    let not_group = [ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
-    let all = [ExceptionKind::Group, ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
-    assert_eq!((&written.revert[..], &written.exceptions[..]), (&[][..], &not_group[..]));
-    assert_eq!((&attached.revert[..], &attached.exceptions[..]), (&[RemedyKind::DetachPolicy][..], &not_group[..]));
-    assert_eq!((&write.revert[..], &write.exceptions[..]), (&[][..], &all[..]));
+    let trust = [R::RestoreTrustPolicy, R::DisableCreatedPrincipal];
+    let tag = [ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
+    let both = [ExceptionKind::Group, ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
+    type Asked<'a> = (&'a str, &'a [R], &'a [R], &'a [ExceptionKind]);
+    let expected: [Asked<'_>; 12] = [
+        ("cloudtrail-narrowed", &[R::RestartLogging], &[R::DenyAll], &tag),
+        ("cloudtrail-stopped", &[R::RestartLogging], &[R::DenyAll], &tag),
+        ("exception-tag-changed", &[R::RestoreExceptionTag], &[], &[]),
+        ("iam-admin-inline-policy-written", &[R::RemoveInlinePolicy], &[R::DenyIam], &tag),
+        ("iam-admin-policy-attached", &[R::DetachPolicy], &[R::DenyIam], &tag),
+        ("iam-credentials-made-for-another", &[R::DeactivateAccessKey, R::DisableLoginProfile], &[R::DenyIam], &both),
+        ("iam-policy-version-made-admin", &[R::RestorePolicyVersion, R::DeletePolicyVersion], &[R::DenyIam], &tag),
+        ("iam-privileged-group-joined", &[R::RemoveFromGroup], &[R::DenyIam], &tag),
+        ("iam-role-opened-to-anyone", &trust, &[R::DenyIam], &tag),
+        ("iam-role-opened-to-outsiders", &trust, &[R::DenyIam], &tag),
+        ("iam-write-by-iam-user", &[], &[R::DenyIam], &both),
+        ("permissions-boundary-loosened", &[R::RestorePermissionsBoundary], &[R::DenyIam], &tag),
+    ];
+    let mut found: Vec<_> = responses
+        .iter()
+        .map(|(name, response)| (*name, &response.revert[..], &response.contain[..], &response.exceptions[..]))
+        .collect();
+    found.sort_by_key(|(name, ..)| *name);
+    assert_eq!(found, expected);
+    assert!(responses.iter().all(|(_, response)| response.gate == Gate::Ask));
     let root = book.rule(&"root-activity".parse().unwrap()).unwrap();
     assert_eq!((root.level, &root.response), (Level::Critical, &None));
 }

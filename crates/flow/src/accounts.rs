@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::Head;
 use cordon_core::{AccountId, IncidentId};
-use cordon_respond::port::{Iam, IamError, IamErrorKind};
+use cordon_respond::port::{Account, IamError, IamErrorKind};
 use cordon_respond::runner::{PlanResult, StepOutcome};
 
 /// Opens IAM, account by account.
 #[async_trait]
 pub trait Accounts: Send + Sync {
     /// IAM in `account`. The incident names the session, so that the account's own trail says what it was for.
-    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError>;
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Account>, IamError>;
 }
 
 /// The error for an incident that names no account.
@@ -24,7 +24,7 @@ pub(crate) fn unknown_account() -> IamError {
 }
 
 /// IAM in the account of an incident, or why it cannot be opened: `Transient` where another try may help.
-pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Result<Arc<dyn Iam>, String>, StateError> {
+pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Result<Arc<dyn Account>, String>, StateError> {
     let opened = match &head.account {
         Some(account) => accounts.iam(account, &head.id).await,
         None => Err(unknown_account()),

@@ -15,7 +15,7 @@ mod switch;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Entry, NewEntry};
-use cordon_core::{EventId, IncidentId, Principal};
+use cordon_core::{EventId, Former, IncidentId, Principal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -26,6 +26,7 @@ pub use counts::Counted;
 use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, state_pk};
 pub use steps::Steps;
 
+use crate::known::{Known, Seen};
 use crate::ports::{Condition, Key, Store, StoreError, Write};
 use crate::provenance::{self, Grant, Provenance};
 
@@ -272,6 +273,23 @@ impl<'a> Cases<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Keeps what an event set, and gives what stood there before, where that is known; of the first setting, which is what the
+    /// event is about.
+    pub async fn observe(&self, settings: Vec<(Key, Seen)>) -> Result<Option<Former>, CaseError> {
+        let mut former = None;
+        for (n, (key, seen)) in settings.into_iter().enumerate() {
+            let known: Option<Known> = self.get(&key).await?;
+            if n == 0 {
+                former = Known::before(known.as_ref(), &seen);
+            }
+            let condition = known.as_ref().map_or(Condition::Absent, |known| Condition::Version(known.version));
+            if let Some(next) = Known::after(known, seen) {
+                self.store.write(vec![put(key, &next, condition)?]).await?;
+            }
+        }
+        Ok(former)
     }
 
     async fn write_head(

@@ -15,7 +15,7 @@ use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan};
 use cordon_respond::planner::{self, Case, Planning};
-use cordon_respond::port::{Iam, IamError};
+use cordon_respond::port::{Account, IamError};
 use serde_json::json;
 
 use crate::accounts::{Accounts, unknown_account};
@@ -120,7 +120,7 @@ impl Check<'_> {
     }
 
     /// IAM in an account, for one incident.
-    async fn iam(&self, account: Option<&AccountId>, id: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+    async fn iam(&self, account: Option<&AccountId>, id: &IncidentId) -> Result<Arc<dyn Account>, IamError> {
         match account {
             Some(account) => self.accounts.iam(account, id).await,
             None => Err(unknown_account()),
@@ -137,7 +137,8 @@ impl Check<'_> {
             actor: &head.actor,
             subject: &head.subject,
             detections: caught,
-            policy_arn: head.event.policy_arn.as_deref(),
+            event: &head.event,
+            now: self.clock.now(),
         };
         let planned = match self.iam(head.account.as_ref(), &head.id).await {
             Ok(iam) => planner::plan(&*iam, self.config, self.own, &case).await,

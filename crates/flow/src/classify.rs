@@ -16,7 +16,7 @@ use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject};
 use cordon_detect::enrich::{self, Facts};
-use cordon_detect::policy::Document;
+use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, Tally};
 use cordon_respond::deny;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ use serde_json::json;
 
 use crate::cases::{CaseError, Cases, Claim, Opening};
 use crate::ports::{Clock, Policies, StoreError};
-use crate::provenance;
+use crate::{known, provenance};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -64,8 +64,10 @@ impl Classify<'_> {
     }
 
     async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, StateError> {
+        let mut former = None;
         if event.origin.may_enforce() {
             self.cases.remember(provenance::observed(event, self.config)).await?;
+            former = self.cases.observe(known::observed(event, self.config)).await?;
         }
         if self.is_own_change(event) {
             return Ok(ClassifyOutput::Ignored);
@@ -88,7 +90,13 @@ impl Classify<'_> {
             Some(_) => actor.principal().map_or_else(|| account_of(event), |principal| Subject::Principal { principal }),
             None => Subject::from_record(&event.record),
         };
-        let found = Found { account: event.account.clone(), actor, subject, detections, event: EventFacts::from_event(event) };
+        let mut of_event = EventFacts::from_event(event);
+        of_event.touched.former = former;
+        if event.name == "UpdateAssumeRolePolicy" {
+            of_event.touched.outside_statements =
+                outside_statements(of_event.touched.document.as_deref(), event.account.as_ref());
+        }
+        let found = Found { account: event.account.clone(), actor, subject, detections, event: of_event };
         let own = id.to_string();
         let mut head = Head::open(id, found, execution.to_owned(), now);
         head.statements = enrich::dangerous_statements(&event.record, &facts);
@@ -158,14 +166,7 @@ impl Classify<'_> {
         let own = Actor::from_record(&event.record)
             .principal()
             .is_some_and(|actor| self.own.iter().any(|pattern| pattern.matches(&actor.arn())));
-        let deny = || {
-            at(&event.record, "/requestParameters/policyName").as_str().is_some_and(|name| name.starts_with(deny::POLICY_PREFIX))
-        };
-        match event.name.as_str() {
-            "PutUserPolicy" | "PutRolePolicy" => own && deny(),
-            "DetachUserPolicy" | "DetachRolePolicy" | "DetachGroupPolicy" => own,
-            _ => false,
-        }
+        own && is_remedys_call(event)
     }
 
     async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, StateError> {
@@ -184,6 +185,7 @@ impl Classify<'_> {
             policy_arn: None,
             error_code: None,
             parameters: input.event.to_string().chars().take(1_000).collect(),
+            touched: cordon_core::Touched::default(),
         };
         let id = cordon_core::IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));
@@ -269,6 +271,53 @@ impl Classify<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A call that a remedy makes, with the parameters that it makes it with. Undo is the command line's, with its caller's rights,
+/// so what takes a remedy back is none of ours.
+fn is_remedys_call(event: &Event) -> bool {
+    let asked = |key: &str| at(&event.record, "/requestParameters")[key].as_str().unwrap_or_default();
+    match (event.service.as_str(), event.name.as_str()) {
+        // Our denies, and a former document that comes back over the attacker's: that one has no name of ours, and is judged.
+        ("iam.amazonaws.com", "PutUserPolicy" | "PutRolePolicy") => deny::is_own_policy(asked("policyName")),
+        ("iam.amazonaws.com", "AttachUserPolicy" | "AttachRolePolicy") => asked("policyArn") == deny::AWS_DENY_ALL,
+        ("iam.amazonaws.com", "UpdateAccessKey") => asked("status") == "Inactive",
+        (
+            "iam.amazonaws.com",
+            "DetachUserPolicy"
+            | "DetachRolePolicy"
+            | "DetachGroupPolicy"
+            | "DeleteUserPolicy"
+            | "DeleteRolePolicy"
+            | "DeleteGroupPolicy"
+            | "SetDefaultPolicyVersion"
+            | "DeletePolicyVersion"
+            | "UpdateAssumeRolePolicy"
+            | "RemoveUserFromGroup"
+            | "DeleteLoginProfile"
+            | "PutUserPermissionsBoundary"
+            | "PutRolePermissionsBoundary"
+            | "DeleteUserPermissionsBoundary"
+            | "DeleteRolePermissionsBoundary"
+            | "TagUser"
+            | "TagRole"
+            | "UntagUser"
+            | "UntagRole",
+        )
+        | ("cloudtrail.amazonaws.com", "StartLogging" | "PutEventSelectors") => true,
+        _ => false,
+    }
+}
+
+/// The statements of a trust policy that let somebody outside of the account in.
+fn outside_statements(document: Option<&str>, account: Option<&cordon_core::AccountId>) -> Vec<usize> {
+    let document: serde_json::Value = document.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+    let Some(statements) = at(&document, "/Statement").as_array() else { return Vec::new() };
+    let is_outside = |statement: &serde_json::Value| {
+        let alone = json!({"Version": at(&document, "/Version"), "Statement": [statement]});
+        Document::parse(&alone).is_ok_and(|alone| trusts(&alone).iter().any(|way| way.is_outside(account)))
+    };
+    statements.iter().enumerate().filter(|(_, statement)| is_outside(statement)).map(|(n, _)| n).collect()
 }
 
 /// A correlation that an event reached.

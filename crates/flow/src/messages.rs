@@ -204,6 +204,7 @@ fn card(head: &Head) -> Card {
         undo: head.plan.undo(),
         cannot_undo: cannot_undo(head),
         by_hand: head.plan.by_hand.clone(),
+        notes: head.plan.notes(),
         exceptions_checked: head.exceptions_checked.clone(),
         execution_url: execution_url(&head.execution),
         event_url: event_url(head),
@@ -270,7 +271,7 @@ fn step_lines(head: &Head, records: &[Option<StepRecord>]) -> Vec<StepLine> {
     let mut lines = Vec::new();
     for (n, step) in head.plan.steps.iter().enumerate() {
         let (state, detail) = match records.get(n).and_then(Option::as_ref).map(|record| &record.state) {
-            Some(StepState::Verified) => (Shown::Verified, None),
+            Some(StepState::Verified) => (Shown::Verified, step.note.clone()),
             Some(StepState::Applied) => (Shown::Unverified, None),
             Some(StepState::Stripped { missing }) => (Shown::Unverified, Some(missing.clone())),
             Some(StepState::Failed { reason }) => (Shown::Failed, Some(reason.clone())),

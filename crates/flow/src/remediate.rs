@@ -12,7 +12,7 @@ use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
-use cordon_respond::port::Iam;
+use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
 use serde_json::json;
 
@@ -90,7 +90,7 @@ impl Remediate<'_> {
     }
 
     /// IAM of the event's account, or why nothing can be changed there.
-    async fn open(&self, head: &Head) -> Result<Result<Arc<dyn Iam>, String>, StateError> {
+    async fn open(&self, head: &Head) -> Result<Result<Arc<dyn Account>, String>, StateError> {
         match self.cases.stopped().await? {
             Some(stopped) => Ok(Err(stopped)),
             None => accounts::open(self.accounts, head).await,

@@ -7,7 +7,7 @@ mod support;
 use cordon_contract::ClassifyOutput;
 use cordon_testkit::run;
 use serde_json::{Value, json};
-use support::{ADMIN_POLICY, World, attach, create_user, event};
+use support::{ACCOUNT, ADMIN_POLICY, World, attach, create_user, event};
 
 #[test]
 fn an_event_that_no_rule_matches_leaves_nothing_behind() {
@@ -93,4 +93,52 @@ fn names_of_any_length_and_alphabet_still_make_an_incident() {
     let mut event = event("e1", "CreateUser", json!({"userName": long}));
     event["detail"]["userAgent"] = Value::String("x".repeat(100_000));
     assert!(matches!(world.classified(event, "x"), ClassifyOutput::Opened { .. }));
+}
+
+#[test]
+fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of_ours_are() {
+    struct Everything;
+    impl cordon_flow::classify::Rules for Everything {
+        fn evaluate(&self, _: &serde_json::Value, _: &cordon_detect::enrich::Facts) -> Vec<cordon_core::Detection> {
+            support::FakeRules.evaluate(&json!({"eventName": "CreateUser"}), &cordon_detect::enrich::Facts::default())
+        }
+    }
+    let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
+    let mut n = 0;
+    let mut is_ignored = |role: &str, service: &str, name: &str, parameters: serde_json::Value| {
+        n += 1;
+        let world = World::new();
+        let mut event = support::event(&format!("e{n}"), name, parameters);
+        event["detail"]["eventSource"] = json!(service);
+        event["detail"]["userIdentity"] = json!({"type": "AssumedRole", "accountId": ACCOUNT, "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s"),
+            "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}"), "userName": role}}});
+        let classify = cordon_flow::classify::Classify { rules: &Everything, own: &own, ..world.classify() };
+        let input = cordon_contract::ClassifyInput { event, execution: "execution".to_owned() };
+        run(classify.run(input)).unwrap() == ClassifyOutput::Ignored
+    };
+    let (iam, trails) = ("iam.amazonaws.com", "cloudtrail.amazonaws.com");
+    let ours = [
+        (iam, "PutUserPolicy", json!({"userName": "u", "policyName": "CordonDenyAll-inc-1"})),
+        (iam, "PutRolePolicy", json!({"roleName": "r", "policyName": "CordonRevokeSessions-inc-1"})),
+        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": "arn:aws:iam::aws:policy/AWSDenyAll"})),
+        (iam, "UpdateAccessKey", json!({"userName": "u", "accessKeyId": "AKIA1", "status": "Inactive"})),
+        (iam, "UpdateAssumeRolePolicy", json!({"roleName": "r", "policyDocument": "{}"})),
+        (iam, "SetDefaultPolicyVersion", json!({"policyArn": "p", "versionId": "v1"})),
+        (iam, "UntagUser", json!({"userName": "u", "tagKeys": ["SecurityApproved"]})),
+        (trails, "StartLogging", json!({"name": "t"})),
+    ];
+    for (service, name, parameters) in ours {
+        assert!(is_ignored("cordon-remediate", service, name, parameters.clone()), "{name}");
+        assert!(!is_ignored("cordon-remediate2", service, name, parameters), "{name} by somebody else");
+    }
+    let not_ours = [
+        (iam, "PutUserPolicy", json!({"userName": "u", "policyName": "backdoor"})),
+        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": support::ADMIN_POLICY})),
+        (iam, "UpdateAccessKey", json!({"userName": "u", "accessKeyId": "AKIA1", "status": "Active"})),
+        (iam, "CreateAccessKey", json!({"userName": "u"})),
+        (trails, "StopLogging", json!({"name": "t"})),
+    ];
+    for (service, name, parameters) in not_ours {
+        assert!(!is_ignored("cordon-remediate", service, name, parameters), "{name}");
+    }
 }

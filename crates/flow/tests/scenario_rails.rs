@@ -138,7 +138,7 @@ fn scenario_24_cordons_own_roles_and_never_touch_principals_are_left_alone() {
     }
     // A name that only looks like one of Cordon's is nobody's.
     let (world, incident) = checked(on_role("cordon-remediate2"));
-    assert!(world.head(&incident).plan.steps.iter().any(|step| step.target.name == "cordon-remediate2"));
+    assert!(world.head(&incident).plan.steps.iter().any(|step| step.target.arn().ends_with("/cordon-remediate2")));
 }
 
 #[test]

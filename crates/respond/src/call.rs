@@ -1,4 +1,6 @@
-//! IAM's names for one and the same act on a user, a role or a group, as the card shows them.
+//! The calls by AWS's names, as the card shows them: one and the same act has another name on a user, a role or a group.
+//!
+//! Groups have neither boundaries nor tags; what is planned for one never comes here with them.
 
 use cordon_core::{Call, Principal, PrincipalKind};
 
@@ -43,6 +45,98 @@ pub fn delete_inline_policy(target: &Principal, name: &str) -> Call {
         PrincipalKind::Group => "iam:DeleteGroupPolicy",
     };
     Call::new(action, [(name_key(target), &target.name), ("PolicyName", name)])
+}
+
+#[must_use]
+pub fn set_boundary(target: &Principal, policy_arn: &str) -> Call {
+    let action = match target.kind {
+        PrincipalKind::User => "iam:PutUserPermissionsBoundary",
+        PrincipalKind::Role | PrincipalKind::Group => "iam:PutRolePermissionsBoundary",
+    };
+    Call::new(action, [(name_key(target), &target.name), ("PermissionsBoundary", policy_arn)])
+}
+
+#[must_use]
+pub fn delete_boundary(target: &Principal) -> Call {
+    let action = match target.kind {
+        PrincipalKind::User => "iam:DeleteUserPermissionsBoundary",
+        PrincipalKind::Role | PrincipalKind::Group => "iam:DeleteRolePermissionsBoundary",
+    };
+    Call::new(action, [(name_key(target), target.name.as_str())])
+}
+
+#[must_use]
+pub fn tag(target: &Principal, key: &str, value: &str) -> Call {
+    let action = match target.kind {
+        PrincipalKind::User => "iam:TagUser",
+        PrincipalKind::Role | PrincipalKind::Group => "iam:TagRole",
+    };
+    Call::new(action, [(name_key(target), target.name.as_str()), ("Key", key), ("Value", value)])
+}
+
+#[must_use]
+pub fn untag(target: &Principal, key: &str) -> Call {
+    let action = match target.kind {
+        PrincipalKind::User => "iam:UntagUser",
+        PrincipalKind::Role | PrincipalKind::Group => "iam:UntagRole",
+    };
+    Call::new(action, [(name_key(target), target.name.as_str()), ("Key", key)])
+}
+
+#[must_use]
+pub fn set_trust_policy(role: &str, document: &str) -> Call {
+    Call::new("iam:UpdateAssumeRolePolicy", [("RoleName", role), (DOCUMENT, document)])
+}
+
+#[must_use]
+pub fn set_access_key(user: &str, id: &str, active: bool) -> Call {
+    let status = if active { "Active" } else { "Inactive" };
+    Call::new("iam:UpdateAccessKey", [("UserName", user), ("AccessKeyId", id), ("Status", status)])
+}
+
+#[must_use]
+pub fn delete_login_profile(user: &str) -> Call {
+    Call::new("iam:DeleteLoginProfile", [("UserName", user)])
+}
+
+#[must_use]
+pub fn add_to_group(user: &str, group: &str) -> Call {
+    Call::new("iam:AddUserToGroup", [("UserName", user), ("GroupName", group)])
+}
+
+#[must_use]
+pub fn remove_from_group(user: &str, group: &str) -> Call {
+    Call::new("iam:RemoveUserFromGroup", [("UserName", user), ("GroupName", group)])
+}
+
+#[must_use]
+pub fn set_default_policy_version(policy_arn: &str, version: &str) -> Call {
+    Call::new("iam:SetDefaultPolicyVersion", [("PolicyArn", policy_arn), ("VersionId", version)])
+}
+
+#[must_use]
+pub fn create_policy_version(policy_arn: &str, document: &str) -> Call {
+    Call::new("iam:CreatePolicyVersion", [("PolicyArn", policy_arn), (DOCUMENT, document), ("SetAsDefault", "false")])
+}
+
+#[must_use]
+pub fn delete_policy_version(policy_arn: &str, version: &str) -> Call {
+    Call::new("iam:DeletePolicyVersion", [("PolicyArn", policy_arn), ("VersionId", version)])
+}
+
+#[must_use]
+pub fn start_logging(trail_arn: &str) -> Call {
+    Call::new("cloudtrail:StartLogging", [("Name", trail_arn)])
+}
+
+#[must_use]
+pub fn stop_logging(trail_arn: &str) -> Call {
+    Call::new("cloudtrail:StopLogging", [("Name", trail_arn)])
+}
+
+#[must_use]
+pub fn put_event_selectors(trail_arn: &str, selectors: &str) -> Call {
+    Call::new("cloudtrail:PutEventSelectors", [("TrailName", trail_arn), ("Selectors", selectors)])
 }
 
 fn name_key(target: &Principal) -> &'static str {

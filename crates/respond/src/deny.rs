@@ -26,10 +26,48 @@ pub const DOCUMENT: &str = concat!(
 /// What the names of our inline policies begin with; the incident's id follows.
 pub const POLICY_PREFIX: &str = "CordonDenyIam-";
 
+/// Everything. What AWS's quarantine forgets is in it by not being a list.
+pub const ALL_DOCUMENT: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonDenyAll","Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+pub const ALL_PREFIX: &str = "CordonDenyAll-";
+
+/// Everything that is done with temporary credentials. The console works with nothing else: it has a session made of the
+/// password ("`aws:MultiFactorAuthPresent`", IAM user guide). Long-term access keys carry no `aws:TokenIssueTime`.
+pub const CONSOLE_DOCUMENT: &str = concat!(
+    r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonDenyConsole","Effect":"Deny","Action":"*","Resource":"*","#,
+    r#""Condition":{"Null":{"aws:TokenIssueTime":"false"}}}]}"#
+);
+pub const CONSOLE_PREFIX: &str = "CordonDenyConsole-";
+
+pub const SESSIONS_PREFIX: &str = "CordonRevokeSessions-";
+
+/// AWS's own policy that denies everything; as a permissions boundary it allows nothing.
+pub const AWS_DENY_ALL: &str = "arn:aws:iam::aws:policy/AWSDenyAll";
+
+/// Everything, to sessions that were begun before a moment, as AWS's own `AWSRevokeOlderSessions` has it.
+#[must_use]
+pub fn sessions_document(before: jiff::Timestamp) -> String {
+    let before = before.strftime("%Y-%m-%dT%H:%M:%SZ");
+    format!(
+        r#"{{"Version":"2012-10-17","Statement":[{{"Sid":"CordonRevokeSessions","Effect":"Deny","Action":"*","Resource":"*","Condition":{{"DateLessThan":{{"aws:TokenIssueTime":"{before}"}}}}}}]}}"#
+    )
+}
+
+/// True where a policy's name is one of ours.
+#[must_use]
+pub fn is_own_policy(name: &str) -> bool {
+    [POLICY_PREFIX, ALL_PREFIX, CONSOLE_PREFIX, SESSIONS_PREFIX].iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// One name an incident, so that undoing one incident never lifts the deny of another.
 #[must_use]
 pub fn policy_name(incident: &IncidentId) -> String {
-    format!("{POLICY_PREFIX}{incident}")
+    named(POLICY_PREFIX, incident)
+}
+
+#[must_use]
+pub fn named(prefix: &str, incident: &IncidentId) -> String {
+    format!("{prefix}{incident}")
 }
 
 /// True where both texts are the same policy: the same bytes, or the same JSON, since white space carries no meaning.

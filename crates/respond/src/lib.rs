@@ -11,14 +11,16 @@ pub mod call;
 pub mod deny;
 pub mod planner;
 pub mod port;
+mod quarantine;
 pub mod remedies;
 pub mod remedy;
 pub mod runner;
+pub mod settings;
 
 pub use planner::{Case, Planning};
-pub use port::{Iam, IamError, IamErrorKind, PrincipalFacts};
+pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;
-pub use remedy::{Applied, Attempt, ByHand, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+pub use remedy::{Applied, Attempt, ByHand, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
 pub use runner::{
     ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, VerifyResult,
     apply_plan, revert_plan, verify_plan,

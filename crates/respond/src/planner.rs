@@ -1,20 +1,22 @@
-//! Which remedies fit an incident, on whom, and what is left to a person.
+//! Which remedies fit an incident, on what, and what is left to a person.
 //!
-//! Contain steps come first: an actor who is stopped cannot undo the rest. Every target is looked up in IAM before the scope is
-//! asked, because an event's name may lack the path and its ARN is somebody else's text: the scope judges the ARN that IAM gives.
-//! Nothing is written here, and a read that fails is an error, never a smaller plan.
+//! Contain steps come first: an actor who is stopped cannot undo the rest. Every target is looked up before the scope is asked,
+//! because an event's name may lack the path and its ARN is somebody else's text: the scope judges the ARN that AWS gives.
+//! Nothing is written here, a read that fails is an error and never a smaller plan, and a call that failed is answered by
+//! nothing: what did not happen is not undone, and nobody is stopped for it.
 
 mod actor;
+mod targets;
 
+use cordon_core::incident::EventFacts;
 use cordon_core::pattern::Pattern;
-use cordon_core::{
-    AccountId, Actor, Arn, Config, Detection, IncidentId, Plan, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind,
-    Subject,
-};
+use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, PlannedStep, Purpose, RemedyKind, Subject};
+use jiff::Timestamp;
 
-use crate::port::{Iam, IamError, IamErrorKind, PrincipalFacts};
+use crate::port::{Account, IamError};
 use crate::remedies;
 use crate::remedy::{ByHand, Planned, Request};
+use targets::{Resolved, Seen};
 
 /// What the plan is made for.
 #[derive(Debug, Clone, Copy)]
@@ -26,8 +28,9 @@ pub struct Case<'a> {
     pub subject: &'a Subject,
     /// The rules that no exception covers. Those without a response add nothing.
     pub detections: &'a [Detection],
-    /// The managed policy that the event named.
-    pub policy_arn: Option<&'a str>,
+    /// What the event named, set and made.
+    pub event: &'a EventFacts,
+    pub now: Timestamp,
 }
 
 /// A plan, and why it holds no more than it does.
@@ -41,54 +44,122 @@ pub struct Planning {
 /// Makes the plan. `never` holds ARN patterns that are refused whatever the configuration says: Cordon's own roles.
 ///
 /// # Errors
-/// The first read that IAM refused.
-pub async fn plan(iam: &dyn Iam, config: &Config, never: &[Pattern], case: &Case<'_>) -> Result<Planning, IamError> {
-    let mut planner = Planner { iam, config, never, case, found: Vec::new(), planning: Planning::default() };
-    for purpose in [Purpose::Contain, Purpose::Revert] {
-        for remedy in wanted(case.detections, purpose) {
+/// The first read that was refused.
+pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], case: &Case<'_>) -> Result<Planning, IamError> {
+    let mut planner = Planner { account, config, never, case, seen: Seen::default(), planning: Planning::default() };
+    let purposes = [Purpose::Contain, Purpose::Revert];
+    if let Some(code) = &case.event.error_code {
+        if purposes.iter().any(|purpose| !wanted(case.detections, *purpose).is_empty()) {
+            planner.leave_out(format!("The call failed (`{code}`), so there is nothing to undo, and nobody is stopped for it"));
+        }
+        return Ok(planner.planning);
+    }
+    for purpose in purposes {
+        // A rule on several calls names a remedy for each of them.
+        for remedy in wanted(case.detections, purpose)
+            .into_iter()
+            .filter(|remedy| purpose == Purpose::Contain || answers(*remedy, &case.event.name))
+        {
             planner.add(purpose, remedy).await?;
         }
     }
     Ok(planner.planning)
 }
 
-/// The remedies of all rules for a purpose, each once, in the order in which the rules name them.
+/// The remedies of all rules for a purpose, each once, in the order in which they have to be taken.
 fn wanted(detections: &[Detection], purpose: Purpose) -> Vec<RemedyKind> {
     let mut wanted = Vec::new();
+    let mut want = |remedy: RemedyKind| {
+        if !wanted.contains(&remedy) {
+            wanted.push(remedy);
+        }
+    };
     for response in detections.iter().filter_map(|detection| detection.response.as_ref()) {
         let remedies = match purpose {
             Purpose::Contain => &response.contain,
             Purpose::Revert => &response.revert,
         };
         for remedy in remedies {
-            if !wanted.contains(remedy) {
-                wanted.push(*remedy);
+            // What would go on without it.
+            match (remedy, purpose) {
+                (RemedyKind::DeactivateAccessKey, Purpose::Contain) => want(RemedyKind::RevokeSessions),
+                (RemedyKind::DeleteLoginProfile, _) => want(RemedyKind::DisableLoginProfile),
+                _ => {}
             }
+            want(*remedy);
         }
     }
+    wanted.sort_by_key(|remedy| rank(*remedy));
     wanted
 }
 
+/// The widest deny first, so that what it covers can be left out; what has to come before another before it. Equal ones stay in
+/// the order in which the rules name them.
+fn rank(remedy: RemedyKind) -> u8 {
+    match remedy {
+        RemedyKind::DenyAll | RemedyKind::DisableCreatedPrincipal => 0,
+        RemedyKind::SetPermissionsBoundary => 1,
+        RemedyKind::DenyIam => 2,
+        RemedyKind::RevokeSessions | RemedyKind::DisableLoginProfile => 3,
+        RemedyKind::DeactivateAccessKey | RemedyKind::DeleteLoginProfile => 4,
+        RemedyKind::DetachPolicy
+        | RemedyKind::RemoveInlinePolicy
+        | RemedyKind::RestorePolicyVersion
+        | RemedyKind::RestoreTrustPolicy
+        | RemedyKind::RemoveFromGroup
+        | RemedyKind::RestorePermissionsBoundary
+        | RemedyKind::RestoreExceptionTag
+        | RemedyKind::RestartLogging => 5,
+        RemedyKind::DeletePolicyVersion => 6,
+    }
+}
+
+/// Whether a remedy undoes what a call does. What stops somebody answers every call.
+fn answers(remedy: RemedyKind, call: &str) -> bool {
+    let calls: &[&str] = match remedy {
+        RemedyKind::DenyIam | RemedyKind::DenyAll | RemedyKind::RevokeSessions | RemedyKind::SetPermissionsBoundary => {
+            return true;
+        }
+        RemedyKind::DetachPolicy => &["AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"],
+        RemedyKind::RemoveInlinePolicy => &["PutUserPolicy", "PutRolePolicy", "PutGroupPolicy"],
+        RemedyKind::RestorePolicyVersion => &["CreatePolicyVersion", "SetDefaultPolicyVersion"],
+        RemedyKind::DeletePolicyVersion => &["CreatePolicyVersion"],
+        RemedyKind::RestoreTrustPolicy => &["UpdateAssumeRolePolicy"],
+        RemedyKind::DeactivateAccessKey => &["CreateAccessKey", "UpdateAccessKey"],
+        RemedyKind::RemoveFromGroup => &["AddUserToGroup"],
+        RemedyKind::DisableLoginProfile | RemedyKind::DeleteLoginProfile => &["CreateLoginProfile", "UpdateLoginProfile"],
+        RemedyKind::RestorePermissionsBoundary => &[
+            "PutUserPermissionsBoundary",
+            "PutRolePermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+        ],
+        RemedyKind::RestoreExceptionTag => &["TagUser", "UntagUser", "TagRole", "UntagRole"],
+        RemedyKind::DisableCreatedPrincipal => &["CreateUser", "CreateRole"],
+        RemedyKind::RestartLogging => &["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"],
+    };
+    calls.contains(&call)
+}
+
 struct Planner<'a> {
-    iam: &'a dyn Iam,
+    account: &'a dyn Account,
     config: &'a Config,
     never: &'a [Pattern],
     case: &'a Case<'a>,
-    /// What IAM said about the principals that were already looked up.
-    found: Vec<(Principal, Option<PrincipalFacts>)>,
+    seen: Seen,
     planning: Planning,
 }
 
 impl Planner<'_> {
     async fn add(&mut self, purpose: Purpose, remedy: RemedyKind) -> Result<(), IamError> {
-        let target = match self.target(purpose, remedy) {
-            Ok(target) => target,
+        let resolved = match self.target(purpose, remedy) {
+            Ok(target) => self.resolve(&target).await?,
             Err(by_hand) => {
                 self.by_hand(by_hand);
                 return Ok(());
             }
         };
-        let (target, facts) = match self.resolve(&target).await? {
+        let resolved = match resolved {
             Ok(resolved) => resolved,
             Err(reason) => {
                 let instruction = match purpose {
@@ -99,88 +170,74 @@ impl Planner<'_> {
                 return Ok(());
             }
         };
-        let request =
-            Request { incident: self.case.incident, purpose, target: &target, facts: &facts, policy_arn: self.case.policy_arn };
-        match remedies::remedy(remedy).plan(self.iam, &request).await? {
-            Planned::Step(step) if self.is_planned(&step) => {}
-            Planned::Step(step) => self.planning.plan.steps.push(step),
+        let target = resolved.on().target();
+        if self.planning.plan.steps.iter().any(|step| step.target.is(&target) && covers(step, remedy)) {
+            return Ok(());
+        }
+        let actor = self.case.actor.principal();
+        let request = Request {
+            incident: self.case.incident,
+            purpose,
+            on: resolved.on(),
+            event: self.case.event,
+            actor: actor.as_ref(),
+            exception_tag: &self.config.exceptions.tag_key,
+            now: self.case.now,
+        };
+        match remedies::remedy(remedy).plan(self.account, &request).await? {
+            Planned::Step(step) => self.add_step(*step, &resolved),
             Planned::Nothing(reason) => self.leave_out(reason),
             Planned::ByHand(by_hand) => self.by_hand(by_hand),
         }
         Ok(())
     }
 
-    /// Whom the remedy is for, by name.
-    fn target(&self, purpose: Purpose, remedy: RemedyKind) -> Result<Principal, ByHand> {
-        match purpose {
-            Purpose::Contain => self.case.actor.principal().ok_or_else(|| actor::by_hand(self.case.actor)),
-            Purpose::Revert => self.case.subject.principal().cloned().ok_or_else(|| ByHand {
-                reason: format!("`{remedy}` works on a user, role or group, and the event touched {}", self.case.subject),
-                instruction: "look at the request's parameters on the incident and undo the call by hand".to_owned(),
+    fn add_step(&mut self, step: PlannedStep, resolved: &Resolved) {
+        if step.remedy == RemedyKind::DeletePolicyVersion && self.would_delete_the_default(&step, resolved) {
+            return self.by_hand(ByHand {
+                reason: format!("the version that the event made is the default of `{}`, and stays", step.target),
+                instruction: "make another version the default, then delete this one (`aws iam delete-policy-version`)"
+                    .to_owned(),
+            });
+        }
+        match self.overlap(&step) {
+            Overlap::None => self.planning.plan.steps.push(step),
+            Overlap::Same => {}
+            Overlap::Other => self.by_hand(ByHand {
+                reason: format!("`{}` on `{}` would set what an earlier step sets to something else", step.remedy, step.target),
+                instruction: format!("once that step is undone, make these calls by hand: {}", shown(&step)),
             }),
         }
     }
 
-    /// The principal as IAM knows it, or why it must not be changed.
-    async fn resolve(&mut self, target: &Principal) -> Result<Result<(Principal, PrincipalFacts), String>, IamError> {
-        let Some(account) = self.case.account else {
-            return Ok(Err(format!("The event does not say in which account `{target}` was touched")));
-        };
-        if target.account != *account {
-            return Ok(Err(format!(
-                "`{target}` belongs to account {}, and the event took effect in {account}: tell the owner of that account, and \
-                 cut the trust that let it in",
-                target.account
-            )));
-        }
-        let Some(facts) = self.look_up(target).await? else {
-            return Ok(Err(format!("`{target}` no longer exists")));
-        };
-        let known = known(target, &facts)?;
-        if known.account != *account {
-            return Ok(Err(format!("IAM answered for account {}, and the event took effect in {account}", known.account)));
-        }
-        if let Some(unique_id) = self.id_in_event(&known).filter(|id| *id != facts.unique_id) {
-            return Ok(Err(format!(
-                "`{known}` was deleted and made again since the event: its unique id was `{unique_id}` and is `{}`",
-                facts.unique_id
-            )));
-        }
-        let arn = known.arn();
-        if self.never.iter().any(|pattern| pattern.matches(&arn)) {
-            return Ok(Err(format!("`{arn}` is Cordon's own and is never changed")));
-        }
-        if let Some(reason) = self.config.out_of_scope(&known) {
-            return Ok(Err(reason));
-        }
-        Ok(Ok((known, facts)))
+    fn would_delete_the_default(&self, step: &PlannedStep, resolved: &Resolved) -> bool {
+        let Resolved::Policy(_, facts) = resolved else { return false };
+        let restored =
+            |planned: &PlannedStep| planned.remedy == RemedyKind::RestorePolicyVersion && planned.target.is(&step.target);
+        step.version.as_ref() == Some(&facts.default_version) && !self.planning.plan.steps.iter().any(restored)
     }
 
-    async fn look_up(&mut self, target: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
-        if let Some((_, facts)) = self.found.iter().find(|(known, _)| same(known, target)) {
-            return Ok(facts.clone());
+    /// What earlier steps on the same target already do of a step.
+    fn overlap(&self, step: &PlannedStep) -> Overlap {
+        let earlier: Vec<_> = self.planning.plan.steps.iter().filter(|planned| planned.target.is(&step.target)).collect();
+        if earlier
+            .iter()
+            .any(|planned| planned.remedy == step.remedy && planned.policy_arn == step.policy_arn && planned.calls == step.calls)
+        {
+            return Overlap::Same;
         }
-        let facts = self.iam.principal(target).await?;
-        self.found.push((target.clone(), facts.clone()));
-        Ok(facts)
-    }
-
-    /// The unique id that the event gave for this principal. Only the actor's is in a record.
-    fn id_in_event(&self, target: &Principal) -> Option<&str> {
-        let actor = self.case.actor.principal().filter(|actor| same(actor, target))?;
-        let prefix = match actor.kind {
-            PrincipalKind::User => "AIDA",
-            PrincipalKind::Role => "AROA",
-            PrincipalKind::Group => "AGPA",
+        let set: Vec<_> = earlier.iter().flat_map(|planned| &planned.changes).collect();
+        let of = |change: &cordon_core::Change| {
+            set.iter().find(|earlier| earlier.setting == change.setting).map(|earlier| &earlier.to)
         };
-        self.case.actor.unique_id.as_deref().filter(|id| id.starts_with(prefix))
-    }
-
-    /// True where an earlier step already does the same to the same principal.
-    fn is_planned(&self, step: &PlannedStep) -> bool {
-        self.planning.plan.steps.iter().any(|planned| {
-            planned.remedy == step.remedy && same(&planned.target, &step.target) && planned.policy_arn == step.policy_arn
-        })
+        if step.changes.iter().any(|change| of(change).is_some_and(|to| *to != change.to)) {
+            return Overlap::Other;
+        }
+        if !step.changes.is_empty() && step.changes.iter().all(|change| of(change).is_some()) {
+            Overlap::Same
+        } else {
+            Overlap::None
+        }
     }
 
     fn leave_out(&mut self, reason: String) {
@@ -198,16 +255,33 @@ impl Planner<'_> {
     }
 }
 
-/// The principal with the ARN, account and spelling that IAM gives.
-fn known(target: &Principal, facts: &PrincipalFacts) -> Result<Principal, IamError> {
-    let unreadable = || IamError::new(IamErrorKind::Other, "iam:Get*", &format!("IAM gave `{target}` an ARN that is none"));
-    let arn: Arn = facts.arn.parse().map_err(|_| unreadable())?;
-    let account = arn.account().ok_or_else(unreadable)?;
-    let name = arn.resource().rsplit('/').next().ok_or_else(unreadable)?.to_owned();
-    Ok(Principal { kind: target.kind, account, name, known_arn: Some(arn) })
+enum Overlap {
+    None,
+    /// Everything that the step would do.
+    Same,
+    /// Something that the step would do otherwise.
+    Other,
 }
 
-/// The same principal, whatever is known of its path.
-fn same(a: &Principal, b: &Principal) -> bool {
-    a.kind == b.kind && a.account == b.account && a.name == b.name
+/// True where a step on a principal leaves nothing for a remedy on the same one to do.
+fn covers(step: &PlannedStep, remedy: RemedyKind) -> bool {
+    let denies_all = match step.remedy {
+        RemedyKind::DenyAll | RemedyKind::DisableCreatedPrincipal | RemedyKind::SetPermissionsBoundary => true,
+        // Its fallback is the boundary.
+        RemedyKind::DenyIam => !step.changes.is_empty(),
+        _ => false,
+    };
+    let denies = matches!(
+        remedy,
+        RemedyKind::DenyAll
+            | RemedyKind::DenyIam
+            | RemedyKind::RevokeSessions
+            | RemedyKind::DisableLoginProfile
+            | RemedyKind::SetPermissionsBoundary
+    );
+    (denies_all && denies) || (step.remedy == remedy && remedy == RemedyKind::DenyIam)
+}
+
+fn shown(step: &PlannedStep) -> String {
+    step.calls.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -1,4 +1,4 @@
-//! What the remedies need of IAM, in one account, and the ways in which IAM refuses.
+//! What the remedies need of IAM and of CloudTrail, in one account, and the ways in which they refuse.
 //!
 //! The port says what IAM says. It never decides that an error is fine (a remedy does), never reads one account's principal
 //! for another's, and never puts a document or a credential into an error.
@@ -9,6 +9,7 @@ use std::fmt;
 
 use async_trait::async_trait;
 use cordon_core::{KeyUse, Principal};
+use jiff::Timestamp;
 
 /// What IAM knows about a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,37 @@ pub struct PrincipalFacts {
     pub path: String,
     /// A role that belongs to an AWS service, which nobody but the service may change.
     pub service_linked: bool,
+    /// The ARN of the permissions boundary; groups have none.
+    pub boundary: Option<String>,
+    /// A role's trust policy as plain JSON text.
+    pub trust: Option<String>,
+    /// How long a role's sessions last at most.
+    pub max_session_seconds: Option<u32>,
+}
+
+/// An access key of a user. Its secret is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    pub id: String,
+    pub active: bool,
+    pub created_at: Option<Timestamp>,
+}
+
+/// What IAM knows about a managed policy of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFacts {
+    pub arn: String,
+    /// `ANPA…`: another one after the policy was deleted and made again.
+    pub unique_id: String,
+    pub default_version: String,
+}
+
+/// What CloudTrail knows about a trail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TrailFacts {
+    pub logging: bool,
+    /// As the JSON of CloudTrail's API: an object with `eventSelectors` or `advancedEventSelectors`.
+    pub selectors: Option<String>,
 }
 
 /// IAM in one account. Lists are complete: an implementation reads every page.
@@ -44,7 +76,53 @@ pub trait Iam: Send + Sync {
     async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError>;
     /// [`IamErrorKind::NotFound`] where there is no inline policy of that name.
     async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError>;
+    /// The names of the inline policies on the principal.
+    async fn inline_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
+
+    async fn set_trust_policy(&self, role: &str, document: &str) -> Result<(), IamError>;
+    async fn set_boundary(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
+    /// [`IamErrorKind::NotFound`] where the principal has no boundary.
+    async fn delete_boundary(&self, principal: &Principal) -> Result<(), IamError>;
+    async fn tag(&self, principal: &Principal, key: &str, value: &str) -> Result<(), IamError>;
+    /// Succeeds also where there is no such tag, as IAM does.
+    async fn untag(&self, principal: &Principal, key: &str) -> Result<(), IamError>;
+
+    async fn access_keys(&self, user: &str) -> Result<Vec<AccessKey>, IamError>;
+    /// `None` where the key was never used, as far as IAM knows.
+    async fn access_key_last_used(&self, id: &str) -> Result<Option<Timestamp>, IamError>;
+    async fn set_access_key(&self, user: &str, id: &str, active: bool) -> Result<(), IamError>;
+    async fn has_login_profile(&self, user: &str) -> Result<bool, IamError>;
+    async fn delete_login_profile(&self, user: &str) -> Result<(), IamError>;
+    async fn add_to_group(&self, user: &str, group: &str) -> Result<(), IamError>;
+    async fn remove_from_group(&self, user: &str, group: &str) -> Result<(), IamError>;
+
+    /// `None` where IAM knows no such managed policy.
+    async fn policy(&self, policy_arn: &str) -> Result<Option<PolicyFacts>, IamError>;
+    /// The ids of all versions.
+    async fn policy_versions(&self, policy_arn: &str) -> Result<Vec<String>, IamError>;
+    /// The document of a version as plain JSON text; `None` where there is no such version, or no such policy.
+    async fn policy_version(&self, policy_arn: &str, version: &str) -> Result<Option<String>, IamError>;
+    async fn set_default_policy_version(&self, policy_arn: &str, version: &str) -> Result<(), IamError>;
+    /// Makes a version that is not the default.
+    async fn create_policy_version(&self, policy_arn: &str, document: &str) -> Result<(), IamError>;
+    async fn delete_policy_version(&self, policy_arn: &str, version: &str) -> Result<(), IamError>;
 }
+
+/// CloudTrail in one account. Its errors are [`IamError`]s too: they name their action.
+#[async_trait]
+pub trait Trails: Send + Sync {
+    /// `None` where CloudTrail knows no such trail.
+    async fn trail(&self, arn: &str) -> Result<Option<TrailFacts>, IamError>;
+    async fn start_logging(&self, arn: &str) -> Result<(), IamError>;
+    async fn stop_logging(&self, arn: &str) -> Result<(), IamError>;
+    /// Takes what [`TrailFacts::selectors`] gives.
+    async fn put_event_selectors(&self, arn: &str, selectors: &str) -> Result<(), IamError>;
+}
+
+/// All of an account that remedies change.
+pub trait Account: Iam + Trails {}
+
+impl<T: Iam + Trails> Account for T {}
 
 /// Why IAM did not do what it was asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +149,7 @@ impl IamErrorKind {
     #[must_use]
     pub fn from_code(code: &str) -> Self {
         match code {
-            "NoSuchEntity" | "NoSuchEntityException" => Self::NotFound,
+            "NoSuchEntity" | "NoSuchEntityException" | "TrailNotFoundException" => Self::NotFound,
             "LimitExceeded" | "LimitExceededException" => Self::LimitExceeded,
             "UnmodifiableEntity" | "UnmodifiableEntityException" => Self::Unmodifiable,
             "AccessDenied" | "AccessDeniedException" | "UnauthorizedOperation" => Self::AccessDenied,

@@ -1,34 +1,106 @@
 //! What a remedy is: the five things each of them can do, and the words in which it answers.
 //!
-//! A remedy reads before it writes, writes only to the principal that was planned for, and never decides whether it may act:
+//! A remedy reads before it writes, writes only to the target that was planned for, and never decides whether it may act:
 //! scope, exceptions and approval are settled before a step reaches it.
 
 use async_trait::async_trait;
-use cordon_core::{Call, IncidentId, PlannedStep, Principal, Purpose, RemedyKind};
+use cordon_core::incident::EventFacts;
+use cordon_core::{Arn, Call, IncidentId, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, Target};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::port::{Iam, IamError, PrincipalFacts};
-use crate::remedies::{deny_iam, detach_policy};
+use crate::port::{Account, IamError, PolicyFacts, PrincipalFacts, TrailFacts};
+use crate::remedies::{delete_policy_version, deny_iam, detach_policy, restore_policy_version};
+use crate::settings;
 
-/// What a step is planned for.
+/// What a step is planned for. Everything in it was read from IAM, except `event`, which only says where to look.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     pub incident: &'a IncidentId,
     pub purpose: Purpose,
+    pub on: On<'a>,
+    pub event: &'a EventFacts,
+    /// Whose permissions the call used.
+    pub actor: Option<&'a Principal>,
+    /// The exception tag of the configuration.
+    pub exception_tag: &'a str,
+    pub now: Timestamp,
+}
+
+/// The target, with what AWS says of it at the time of planning.
+#[derive(Debug, Clone, Copy)]
+pub enum On<'a> {
     /// As IAM names it, with the ARN that IAM gave.
-    pub target: &'a Principal,
-    pub facts: &'a PrincipalFacts,
-    /// The managed policy that the event named.
-    pub policy_arn: Option<&'a str>,
+    Principal(&'a Principal, &'a PrincipalFacts),
+    Policy(&'a Arn, &'a PolicyFacts),
+    Trail(&'a Arn, &'a TrailFacts),
+}
+
+impl On<'_> {
+    #[must_use]
+    pub fn target(&self) -> Target {
+        match *self {
+            Self::Principal(principal, _) => Target::Principal(principal.clone()),
+            Self::Policy(arn, _) => Target::Policy { policy: arn.clone() },
+            Self::Trail(arn, _) => Target::Trail { trail: arn.clone() },
+        }
+    }
+}
+
+impl<'a> Request<'a> {
+    pub(crate) fn principal(&self) -> Option<(&'a Principal, &'a PrincipalFacts)> {
+        match self.on {
+            On::Principal(principal, facts) => Some((principal, facts)),
+            On::Policy(..) | On::Trail(..) => None,
+        }
+    }
+
+    pub(crate) fn user(&self) -> Option<(&'a Principal, &'a PrincipalFacts)> {
+        self.principal().filter(|(principal, _)| principal.kind == PrincipalKind::User)
+    }
+
+    /// A step without calls yet.
+    pub(crate) fn step(&self, remedy: RemedyKind) -> PlannedStep {
+        let target_unique_id = match self.on {
+            On::Principal(_, facts) => facts.unique_id.clone(),
+            On::Policy(_, facts) => facts.unique_id.clone(),
+            On::Trail(arn, _) => arn.to_string(),
+        };
+        PlannedStep {
+            remedy,
+            purpose: self.purpose,
+            target: self.on.target(),
+            target_unique_id,
+            policy_arn: None,
+            inline_policy: None,
+            calls: Vec::new(),
+            undo: Vec::new(),
+            changes: Vec::new(),
+            version: None,
+            note: None,
+            irreversible: None,
+        }
+    }
+
+    /// The answer of a remedy that does not work on such a target.
+    pub(crate) fn does_not_fit(&self, remedy: RemedyKind, works_on: &str) -> Planned {
+        Planned::Nothing(format!("`{remedy}` works on {works_on}, and `{}` is none", self.on.target()))
+    }
 }
 
 /// What planning came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Planned {
-    Step(PlannedStep),
+    Step(Box<PlannedStep>),
     /// Nothing has to be done, and why.
     Nothing(String),
     ByHand(ByHand),
+}
+
+impl From<PlannedStep> for Planned {
+    fn from(step: PlannedStep) -> Self {
+        Self::Step(Box::new(step))
+    }
 }
 
 /// What Cordon cannot do, and a person can.
@@ -46,6 +118,10 @@ pub struct ByHand {
 pub enum Snapshot {
     DetachPolicy(detach_policy::Before),
     DenyIam(deny_iam::Before),
+    RestorePolicyVersion(restore_policy_version::Before),
+    DeletePolicyVersion(delete_policy_version::Before),
+    /// Of every remedy that sets things.
+    Settings(settings::Before),
 }
 
 /// Which time a step is applied.
@@ -95,6 +171,9 @@ pub enum StepError {
     Conflict { expected: String, found: String },
     #[error("the stored step or snapshot does not belong to `{0}`")]
     Mismatch(RemedyKind),
+    /// Undo cannot give back what the step took.
+    #[error("{0}")]
+    Irreversible(String),
 }
 
 impl StepError {
@@ -102,35 +181,59 @@ impl StepError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Iam(error) => error.retryable(),
-            Self::Conflict { .. } | Self::Mismatch(_) => false,
+            Self::Conflict { .. } | Self::Mismatch(_) | Self::Irreversible(_) => false,
         }
     }
 }
 
-/// One reversible action on IAM.
+/// One reversible action. A remedy that sets things ([`crate::settings`]) says in `plan` what, and inherits the rest.
 #[async_trait]
 pub trait Remedy: Send + Sync {
     fn kind(&self) -> RemedyKind;
 
     /// Reads, and says which calls would be made and how they are undone. Makes every choice (names, documents), so that
     /// `apply` has none left.
-    async fn plan(&self, iam: &dyn Iam, request: &Request<'_>) -> Result<Planned, IamError>;
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError>;
 
     /// Reads what `revert` will need. Stored before `apply` is called.
-    async fn snapshot(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Snapshot, StepError>;
+    async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
+        settings::snapshot(account, step).await
+    }
 
     /// Makes the change. Safe to call again after any interruption.
-    async fn apply(&self, iam: &dyn Iam, step: &PlannedStep, snapshot: &Snapshot, attempt: Attempt)
-    -> Result<Applied, StepError>;
+    async fn apply(
+        &self,
+        account: &dyn Account,
+        step: &PlannedStep,
+        snapshot: &Snapshot,
+        attempt: Attempt,
+    ) -> Result<Applied, StepError> {
+        settings::apply(account, step, snapshot, attempt).await
+    }
 
     /// Reads whether the change stands.
-    async fn verify(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Verified, StepError>;
+    async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
+        settings::verify(account, step).await
+    }
 
     /// Restores the snapshot's state, or with `dry_run` says how. Safe to call again after any interruption.
-    async fn revert(&self, iam: &dyn Iam, step: &PlannedStep, snapshot: &Snapshot, dry_run: bool) -> Result<Reverted, StepError>;
+    async fn revert(
+        &self,
+        account: &dyn Account,
+        step: &PlannedStep,
+        snapshot: &Snapshot,
+        dry_run: bool,
+    ) -> Result<Reverted, StepError> {
+        settings::revert(account, step, snapshot, dry_run).await
+    }
 }
 
-/// Whether the principal of a step is still the one that was planned for.
+/// The principal of a step whose remedy works on nothing else.
+pub(crate) fn principal_of(step: &PlannedStep) -> Result<&Principal, StepError> {
+    step.target.principal().ok_or(StepError::Mismatch(step.remedy))
+}
+
+/// Whether the target of a step is still the one that was planned for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Identity {
     Same,
@@ -140,13 +243,18 @@ pub(crate) enum Identity {
 }
 
 impl Identity {
-    /// The check before every write. IAM has no conditional write, so a principal that is made again between this read and the
-    /// write is still hit; the window is one call wide.
-    pub(crate) async fn of(iam: &dyn Iam, step: &PlannedStep) -> Result<Self, IamError> {
-        Ok(match iam.principal(&step.target).await? {
+    /// The check before every write. IAM has no conditional write, so a target that is made again between this read and the
+    /// write is still hit; the window is one call wide. A trail has no unique id: one that was made again is taken for the same.
+    pub(crate) async fn of(account: &dyn Account, step: &PlannedStep) -> Result<Self, IamError> {
+        let unique_id = match &step.target {
+            Target::Principal(principal) => account.principal(principal).await?.map(|facts| facts.unique_id),
+            Target::Policy { policy } => account.policy(policy.as_str()).await?.map(|facts| facts.unique_id),
+            Target::Trail { trail } => account.trail(trail.as_str()).await?.map(|_| trail.to_string()),
+        };
+        Ok(match unique_id {
             None => Self::Gone,
-            Some(facts) if facts.unique_id == step.target_unique_id => Self::Same,
-            Some(facts) => Self::Another(facts.unique_id),
+            Some(id) if id == step.target_unique_id => Self::Same,
+            Some(id) => Self::Another(id),
         })
     }
 
@@ -155,8 +263,8 @@ impl Identity {
         let expected = format!("`{}` with the unique id `{}`", step.target, step.target_unique_id);
         match self {
             Self::Same => None,
-            Self::Gone => Some((expected, "no such principal".to_owned())),
-            Self::Another(id) => Some((expected, format!("another principal of that name, `{id}`"))),
+            Self::Gone => Some((expected, "nothing of that name".to_owned())),
+            Self::Another(id) => Some((expected, format!("another of that name, `{id}`"))),
         }
     }
 

@@ -4,10 +4,10 @@
 use cordon_core::pattern::Pattern;
 use cordon_core::{
     AccountId, Actor, Config, Detection, Gate, IncidentId, Level, Principal, PrincipalKind, Purpose, RemedyKind, Response,
-    Subject,
+    Subject, Target,
 };
 use cordon_respond::{Case, IamErrorKind, Planning, planner};
-use cordon_testkit::laws::{ACCOUNT, ADMIN, INCIDENT};
+use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
 use cordon_testkit::{Failure, FakeIam, When, run};
 use serde_json::{Value, json};
 
@@ -45,13 +45,16 @@ impl Story {
 
     fn try_plan(&self) -> Result<Planning, cordon_respond::IamError> {
         let incident: IncidentId = INCIDENT.parse().unwrap();
+        let mut event = laws::event("AttachUserPolicy");
+        event.policy_arn.clone_from(&self.policy_arn);
         let case = Case {
             incident: &incident,
             account: self.account.as_ref(),
             actor: &self.actor,
             subject: &self.subject,
             detections: &self.detections,
-            policy_arn: self.policy_arn.as_deref(),
+            event: &event,
+            now: laws::NOW.parse().unwrap(),
         };
         let never = [Pattern::new("arn:aws:iam::*:role/cordon-*")];
         let planning = run(planner::plan(&self.iam, &self.config, &never, &case));
@@ -104,7 +107,8 @@ fn named(kind: PrincipalKind, name: &str) -> Subject {
 #[test]
 fn the_actor_is_contained_first_then_the_subject_is_restored() {
     let planning = story().plan();
-    let steps: Vec<_> = planning.plan.steps.iter().map(|s| (s.purpose, s.remedy, s.target.name.as_str())).collect();
+    let steps: Vec<_> =
+        planning.plan.steps.iter().map(|s| (s.purpose, s.remedy, s.target.principal().unwrap().name.as_str())).collect();
     assert_eq!(
         steps,
         [
@@ -138,7 +142,7 @@ fn groups_and_roles_are_detached_from_too() {
         let target = story.iam.add(kind, "/", "iam-test-other");
         story.iam.attach(&target, ADMIN);
         story.subject = named(kind, "iam-test-other");
-        assert_eq!(story.plan().plan.steps[1].target, target);
+        assert_eq!(story.plan().plan.steps[1].target, Target::Principal(target));
     }
 }
 
@@ -150,7 +154,7 @@ fn a_session_is_contained_at_its_role() {
     story.actor = session(&role.arn(), "iam-test-deploy", ACCOUNT);
     story.actor.unique_id = Some(id);
     let planning = story.plan();
-    assert_eq!(planning.plan.steps[0].target, role);
+    assert_eq!(planning.plan.steps[0].target, Target::Principal(role));
     assert!(planning.plan.steps[0].calls[0].action == "iam:PutRolePolicy");
 }
 
@@ -165,7 +169,7 @@ fn the_scope_judges_the_path_that_iam_gives_not_the_name_in_the_event() {
     assert_eq!(planning.plan.steps, []);
     assert!(planning.left_out[0].contains("user/production/iam-test-hidden"), "{planning:?}");
     story.config.scope.principals = vec![Pattern::new("arn:aws:iam::*:user/production/*")];
-    assert_eq!(story.plan().plan.steps[0].target, hidden);
+    assert_eq!(story.plan().plan.steps[0].target, Target::Principal(hidden));
 }
 
 #[test]

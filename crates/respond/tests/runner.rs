@@ -8,7 +8,7 @@ use cordon_respond::{
     apply_plan, planner, revert_plan, verify_plan,
 };
 use cordon_testkit::fake_iam::inline_quota;
-use cordon_testkit::laws::{ACCOUNT, ADMIN, INCIDENT};
+use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
 use cordon_testkit::{Failure, FakeIam, MemoryProgress, When, run, until_killed};
 
 /// An attacker who made themself administrator: a deny on the user, then the policy off the user.
@@ -38,7 +38,8 @@ fn story() -> (FakeIam, Principal, Plan) {
         actor: &Actor::from_record(&record),
         subject: &Subject::Principal { principal: mallory.clone() },
         detections: &[detection],
-        policy_arn: Some(ADMIN),
+        event: &laws::event("AttachUserPolicy"),
+        now: laws::NOW.parse().unwrap(),
     };
     let planning = run(planner::plan(&iam, &Config::default(), &[Pattern::new("none")], &case)).unwrap();
     iam.forget_calls();

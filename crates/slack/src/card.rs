@@ -120,6 +120,8 @@ pub struct Card {
     pub cannot_undo: Vec<String>,
     /// What Cordon cannot do, and a person must. Sentences.
     pub by_hand: Vec<String>,
+    /// Sentences about the calls: until when one has to stay, what it does not do, what cannot be undone.
+    pub notes: Vec<String>,
     /// Exceptions that were looked at, and why each does or does not apply. Sentences.
     pub exceptions_checked: Vec<String>,
     /// The execution in the state machine's console.

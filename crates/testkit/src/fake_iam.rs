@@ -1,15 +1,23 @@
-//! IAM of one account, in memory: principals with unique ids, quotas, a log of the writes, and faults on purpose.
+//! IAM and CloudTrail of one account, in memory: principals and policies with unique ids, quotas, a log of the writes, and faults
+//! on purpose.
 //!
 //! It never waits, except where a test kills it. Where it knows less than IAM it refuses less: it does not parse documents.
+
+#![expect(clippy::expect_used, reason = "a fake that is told nonsense has to fail its test")]
+
+mod ports;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use async_trait::async_trait;
-use cordon_core::{AccountId, Call, KeyUse, Principal, PrincipalKind};
-use cordon_respond::{Iam, IamError, IamErrorKind, PrincipalFacts, call};
+use cordon_core::{AccountId, Arn, Call, KeyUse, Principal, PrincipalKind, Target};
+use cordon_respond::{IamError, IamErrorKind};
+use jiff::Timestamp;
 
 use crate::faults::{Faults, When};
+
+/// What a role of the fake trusts where nobody said otherwise.
+pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
 /// All that the fake knows about a principal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,10 +30,42 @@ pub struct Entity {
     pub tags: BTreeMap<String, String>,
     pub groups: BTreeSet<String>,
     pub key_use: Vec<KeyUse>,
+    pub boundary: Option<String>,
+    pub trust: Option<String>,
+    pub keys: BTreeMap<String, Key>,
+    pub login_profile: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub active: bool,
+    pub created_at: Timestamp,
+    pub last_used: Option<Timestamp>,
+}
+
+/// A managed policy of the account.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManagedPolicy {
+    pub unique_id: String,
+    pub default_version: String,
+    /// The documents by the number in `v2`. Numbers are not used again.
+    pub versions: BTreeMap<u32, String>,
+    pub next: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trail {
+    pub logging: bool,
+    pub selectors: Option<String>,
 }
 
 /// The whole account, to be compared as one.
-pub type IamState = BTreeMap<(PrincipalKind, String), Entity>;
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IamState {
+    pub principals: BTreeMap<(PrincipalKind, String), Entity>,
+    pub policies: BTreeMap<String, ManagedPolicy>,
+    pub trails: BTreeMap<String, Trail>,
+}
 
 #[derive(Debug, Default)]
 struct World {
@@ -48,6 +88,7 @@ pub struct FakeIam {
 impl FakeIam {
     /// "IAM and AWS STS quotas", IAM user guide.
     pub const ATTACHED_QUOTA: usize = 10;
+    pub const VERSIONS_QUOTA: usize = 5;
 
     #[must_use]
     pub fn new(account: AccountId) -> Self {
@@ -88,15 +129,19 @@ impl FakeIam {
             tags: BTreeMap::new(),
             groups: BTreeSet::new(),
             key_use: Vec::new(),
+            boundary: None,
+            trust: (kind == PrincipalKind::Role).then(|| TRUST.to_owned()),
+            keys: BTreeMap::new(),
+            login_profile: false,
         };
         let known_arn = entity.arn.parse().ok();
-        world.state.insert((kind, name.to_owned()), entity);
+        world.state.principals.insert((kind, name.to_owned()), entity);
         Principal { kind, account: self.account.clone(), name: name.to_owned(), known_arn }
     }
 
     /// Changes a principal as somebody else would: not logged, no faults, no quotas.
     pub fn change(&self, principal: &Principal, change: impl FnOnce(&mut Entity)) {
-        if let Some(entity) = self.lock().state.get_mut(&key(principal)) {
+        if let Some(entity) = self.lock().state.principals.get_mut(&key(principal)) {
             change(entity);
         }
     }
@@ -131,9 +176,76 @@ impl FakeIam {
         });
     }
 
+    /// An active access key, which is never a real one.
+    pub fn add_key(&self, user: &Principal, id: &str, created_at: &str) {
+        let key = Key { active: true, created_at: created_at.parse().unwrap_or_default(), last_used: None };
+        self.change(user, |entity| {
+            entity.keys.insert(id.to_owned(), key);
+        });
+    }
+
+    /// A managed policy whose versions are `documents`, of which the last is the default.
+    pub fn add_policy(&self, name: &str, documents: &[&str]) -> Arn {
+        let mut world = self.lock();
+        world.made += 1;
+        let versions: BTreeMap<u32, String> = (1..).zip(documents.iter().map(|&document| document.to_owned())).collect();
+        let next = versions.len() as u32 + 1;
+        let unique_id = format!("ANPA{:0>17}", world.made);
+        let policy = ManagedPolicy { unique_id, default_version: format!("v{}", next - 1), versions, next };
+        let arn = format!("arn:aws:iam::{}:policy/{name}", self.account);
+        world.state.policies.insert(arn.clone(), policy);
+        arn.parse().expect("an ARN")
+    }
+
+    pub fn change_policy(&self, arn: &Arn, change: impl FnOnce(&mut ManagedPolicy)) {
+        if let Some(policy) = self.lock().state.policies.get_mut(arn.as_str()) {
+            change(policy);
+        }
+    }
+
+    #[must_use]
+    pub fn managed_policy(&self, arn: &Arn) -> Option<ManagedPolicy> {
+        self.lock().state.policies.get(arn.as_str()).cloned()
+    }
+
+    pub fn add_trail(&self, name: &str, logging: bool, selectors: Option<&str>) -> Arn {
+        let arn = format!("arn:aws:cloudtrail:us-east-1:{}:trail/{name}", self.account);
+        self.lock().state.trails.insert(arn.clone(), Trail { logging, selectors: selectors.map(str::to_owned) });
+        arn.parse().expect("an ARN")
+    }
+
+    #[must_use]
+    pub fn trail_of(&self, arn: &Arn) -> Option<Trail> {
+        self.lock().state.trails.get(arn.as_str()).cloned()
+    }
+
+    /// Deletes what a step works on.
+    pub fn delete_target(&self, target: &Target) {
+        match target {
+            Target::Principal(principal) => self.delete(principal),
+            Target::Policy { policy } => drop(self.lock().state.policies.remove(policy.as_str())),
+            Target::Trail { trail } => drop(self.lock().state.trails.remove(trail.as_str())),
+        }
+    }
+
+    /// Deletes what a step works on and makes it again. A trail has no unique id by which that could be told.
+    pub fn recreate_target(&self, target: &Target) {
+        match target {
+            Target::Principal(principal) => self.recreate(principal),
+            Target::Policy { policy } => {
+                let name = policy.resource().rsplit('/').next().unwrap_or_default().to_owned();
+                drop(self.add_policy(&name, &["{}"]));
+            }
+            Target::Trail { trail } => {
+                let name = trail.resource().rsplit('/').next().unwrap_or_default().to_owned();
+                drop(self.add_trail(&name, false, None));
+            }
+        }
+    }
+
     /// Deletes a principal with all that is on it.
     pub fn delete(&self, principal: &Principal) {
-        self.lock().state.remove(&key(principal));
+        self.lock().state.principals.remove(&key(principal));
     }
 
     /// Deletes a principal and makes it again: the same name and ARN, another unique id, nothing on it.
@@ -150,7 +262,7 @@ impl FakeIam {
 
     #[must_use]
     pub fn entity(&self, principal: &Principal) -> Option<Entity> {
-        self.lock().state.get(&key(principal)).cloned()
+        self.lock().state.principals.get(&key(principal)).cloned()
     }
 
     #[must_use]
@@ -180,6 +292,10 @@ impl FakeIam {
         world.calls.clear();
     }
 
+    fn named(&self, kind: PrincipalKind, name: &str) -> Principal {
+        Principal::new(kind, self.account.clone(), name)
+    }
+
     fn lock(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -193,18 +309,18 @@ impl FakeIam {
         effect(&self.lock())
     }
 
-    async fn write(
-        &self,
-        principal: &Principal,
-        call: Call,
-        effect: impl FnOnce(&mut Entity, &BTreeSet<String>) -> Result<(), IamErrorKind>,
-    ) -> Result<(), IamError> {
+    async fn write<T>(&self, call: Call, effect: impl FnOnce(&mut World) -> Result<T, IamErrorKind>) -> Result<T, IamError> {
         let action = call.action.clone();
         let fault = self.faults.enter(&action);
         if let Some((When::Before, failure)) = fault {
             return Err(failure.of_iam(&action).await);
         }
-        let result = self.lock().write(principal, call, effect);
+        let result = {
+            let mut world = self.lock();
+            world.calls.push(action.clone());
+            world.writes.push(call);
+            effect(&mut world)
+        };
         match fault {
             Some((_, failure)) => Err(failure.of_iam(&action).await),
             None => result.map_err(|kind| IamError::new(kind, &action, "")),
@@ -224,106 +340,13 @@ impl World {
     }
 
     fn entity(&self, action: &str, principal: &Principal) -> Result<&Entity, IamError> {
-        self.state.get(&key(principal)).ok_or_else(|| IamError::new(IamErrorKind::NotFound, action, ""))
+        self.state.principals.get(&key(principal)).ok_or_else(|| IamError::new(IamErrorKind::NotFound, action, ""))
     }
 
-    fn write(
-        &mut self,
-        principal: &Principal,
-        call: Call,
-        effect: impl FnOnce(&mut Entity, &BTreeSet<String>) -> Result<(), IamErrorKind>,
-    ) -> Result<(), IamErrorKind> {
-        self.calls.push(call.action.clone());
-        self.writes.push(call);
-        let entity = self.state.get_mut(&key(principal)).ok_or(IamErrorKind::NotFound)?;
-        if service_linked(entity) {
-            return Err(IamErrorKind::Unmodifiable);
-        }
-        effect(entity, &self.deleted_policies)
-    }
-}
-
-#[async_trait]
-impl Iam for FakeIam {
-    async fn principal(&self, principal: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
-        let facts = |world: &World| {
-            Ok(world.state.get(&key(principal)).map(|entity| PrincipalFacts {
-                arn: entity.arn.clone(),
-                unique_id: entity.unique_id.clone(),
-                path: entity.path.clone(),
-                service_linked: service_linked(entity),
-            }))
-        };
-        self.read(&named("Get", principal, ""), facts).await
-    }
-
-    async fn tags(&self, principal: &Principal) -> Result<BTreeMap<String, String>, IamError> {
-        if principal.kind == PrincipalKind::Group {
-            return Ok(BTreeMap::new());
-        }
-        let action = named("List", principal, "Tags");
-        self.read(&action, |world| Ok(world.entity(&action, principal)?.tags.clone())).await
-    }
-
-    async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError> {
-        let action = "iam:ListGroupsForUser";
-        let user = Principal::new(PrincipalKind::User, self.account.clone(), user);
-        self.read(action, |world| Ok(world.entity(action, &user)?.groups.iter().cloned().collect())).await
-    }
-
-    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
-        let action = "iam:ListAccessKeys";
-        let user = Principal::new(PrincipalKind::User, self.account.clone(), user);
-        self.read(action, |world| Ok(world.entity(action, &user)?.key_use.clone())).await
-    }
-
-    async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {
-        let action = named("ListAttached", principal, "Policies");
-        self.read(&action, |world| Ok(world.entity(&action, principal)?.attached.iter().cloned().collect())).await
-    }
-
-    async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError> {
-        let effect = |entity: &mut Entity, deleted: &BTreeSet<String>| {
-            if deleted.contains(policy_arn) {
-                return Err(IamErrorKind::NotFound);
-            }
-            if entity.attached.len() >= Self::ATTACHED_QUOTA && !entity.attached.contains(policy_arn) {
-                return Err(IamErrorKind::LimitExceeded);
-            }
-            entity.attached.insert(policy_arn.to_owned());
-            Ok(())
-        };
-        self.write(principal, call::attach_policy(principal, policy_arn), effect).await
-    }
-
-    async fn detach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError> {
-        let effect = |entity: &mut Entity, _: &BTreeSet<String>| {
-            if entity.attached.remove(policy_arn) { Ok(()) } else { Err(IamErrorKind::NotFound) }
-        };
-        self.write(principal, call::detach_policy(principal, policy_arn), effect).await
-    }
-
-    async fn inline_policy(&self, principal: &Principal, name: &str) -> Result<Option<String>, IamError> {
-        let document = |world: &World| Ok(world.state.get(&key(principal)).and_then(|entity| entity.inline.get(name).cloned()));
-        self.read(&named("Get", principal, "Policy"), document).await
-    }
-
-    async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError> {
-        let effect = |entity: &mut Entity, _: &BTreeSet<String>| {
-            let others = entity.inline.iter().filter(|(other, _)| *other != name).map(|(_, text)| size(text)).sum::<usize>();
-            if others + size(document) > inline_quota(principal.kind) {
-                return Err(IamErrorKind::LimitExceeded);
-            }
-            entity.inline.insert(name.to_owned(), document.to_owned());
-            Ok(())
-        };
-        self.write(principal, call::put_inline_policy(principal, name, document), effect).await
-    }
-
-    async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError> {
-        let effect =
-            |entity: &mut Entity, _: &BTreeSet<String>| entity.inline.remove(name).map(|_| ()).ok_or(IamErrorKind::NotFound);
-        self.write(principal, call::delete_inline_policy(principal, name), effect).await
+    /// A principal that may be written to.
+    fn writable(&mut self, principal: &Principal) -> Result<&mut Entity, IamErrorKind> {
+        let entity = self.state.principals.get_mut(&key(principal)).ok_or(IamErrorKind::NotFound)?;
+        if service_linked(entity) { Err(IamErrorKind::Unmodifiable) } else { Ok(entity) }
     }
 }
 

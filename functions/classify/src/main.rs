@@ -20,7 +20,7 @@ async fn start() -> Result<App, StateError> {
     let bundle = Bundle::load_without_cases(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
-    let iam = SdkIam::new(aws_sdk_iam::Client::new(&sdk));
+    let iam = SdkIam::new(&sdk);
     Ok(App { table, iam, bundle, own: settings.own_principals, relay_source: settings.relay_source })
 }
 

@@ -88,6 +88,8 @@ data "aws_iam_policy_document" "read_principals" {
     actions = [
       "iam:GetAccessKeyLastUsed",
       "iam:GetGroup",
+      "iam:GetGroupPolicy",
+      "iam:GetLoginProfile",
       "iam:GetRole",
       "iam:GetRolePolicy",
       "iam:GetUser",
@@ -103,6 +105,18 @@ data "aws_iam_policy_document" "read_principals" {
       "iam:ListUserTags",
     ]
     resources = ["${local.iam}:group/*", "${local.iam}:role/*", "${local.iam}:user/*"]
+  }
+
+  statement {
+    sid       = "ReadPolicies"
+    actions   = ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions"]
+    resources = ["${local.iam}:policy/*"]
+  }
+
+  statement {
+    sid       = "ReadTrails"
+    actions   = ["cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"]
+    resources = ["arn:aws:cloudtrail:*:${local.account}:trail/*"]
   }
 }
 
@@ -155,7 +169,12 @@ data "aws_iam_policy_document" "slack_callback" {
 locals {
   # Any policy of the account's own can be the administrator's under another name.
   remediable_policies   = concat(var.remediable_policy_arns, ["${local.iam}:policy/*"])
-  remediable_principals = [for resource in var.remediation_scope : "${local.iam}:${resource}"]
+  remediable_principals = [for resource in var.remediation_scope : "${local.iam}:${resource}" if !startswith(resource, "policy/")]
+  editable_policies     = [for resource in var.remediation_scope : "${local.iam}:${resource}" if startswith(resource, "policy/")]
+  editable_trails       = [for trail in var.remediable_trails : "arn:aws:cloudtrail:*:${local.account}:trail/${trail}"]
+
+  # AWS's own policy that denies everything: the only one that a remedy attaches.
+  deny_all = "arn:aws:iam::aws:policy/AWSDenyAll"
 }
 
 data "aws_iam_policy_document" "remediate" {
@@ -190,13 +209,98 @@ data "aws_iam_policy_document" "remediate" {
   }
 
   dynamic "statement" {
-    for_each = var.mode == "enforce" ? ["deny-iam"] : []
+    for_each = var.mode == "enforce" ? ["set"] : []
 
     content {
-      # Deleting is undoing, and the end of a containment that went ahead of a question and was denied.
-      sid       = "DenyIamAndTakeItBack"
-      actions   = ["iam:DeleteRolePolicy", "iam:DeleteUserPolicy", "iam:PutRolePolicy", "iam:PutUserPolicy"]
+      # Deleting is undoing, and the end of a containment that went ahead of a question and was denied. Denies are inline
+      # policies, and IAM has no condition on an inline policy's name. What is not written here, such as deleting a user, a role
+      # or a key, no remedy does.
+      sid = "SetAndTakeBack"
+      actions = [
+        "iam:DeleteGroupPolicy",
+        "iam:DeleteLoginProfile",
+        "iam:DeleteRolePermissionsBoundary",
+        "iam:DeleteRolePolicy",
+        "iam:DeleteUserPermissionsBoundary",
+        "iam:DeleteUserPolicy",
+        "iam:PutGroupPolicy",
+        "iam:PutRolePolicy",
+        "iam:PutUserPolicy",
+        "iam:RemoveUserFromGroup",
+        "iam:UpdateAccessKey",
+        "iam:UpdateAssumeRolePolicy",
+      ]
       resources = local.remediable_principals
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.mode == "enforce" ? ["deny-all"] : []
+
+    content {
+      sid       = "AttachTheDeny"
+      actions   = ["iam:AttachRolePolicy", "iam:AttachUserPolicy", "iam:DetachRolePolicy", "iam:DetachUserPolicy"]
+      resources = local.remediable_principals
+
+      # `IfExists` for the emulator, as above.
+      condition {
+        test     = "ArnEqualsIfExists"
+        variable = "iam:PolicyARN"
+        values   = [local.deny_all]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.mode == "enforce" ? ["boundary"] : []
+
+    content {
+      sid       = "SetBoundary"
+      actions   = ["iam:PutRolePermissionsBoundary", "iam:PutUserPermissionsBoundary"]
+      resources = local.remediable_principals
+
+      # To the deny, or back to one of the account's own.
+      condition {
+        test     = "ArnLikeIfExists"
+        variable = "iam:PermissionsBoundary"
+        values   = [local.deny_all, "${local.iam}:policy/*"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.mode == "enforce" ? ["tags"] : []
+
+    content {
+      sid       = "RestoreExceptionTags"
+      actions   = ["iam:TagRole", "iam:TagUser", "iam:UntagRole", "iam:UntagUser"]
+      resources = local.remediable_principals
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "aws:TagKeys"
+        values   = var.exception_tag_keys
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.mode == "enforce" && length(local.editable_policies) > 0 ? ["versions"] : []
+
+    content {
+      sid       = "RestoreVersions"
+      actions   = ["iam:DeletePolicyVersion", "iam:SetDefaultPolicyVersion"]
+      resources = local.editable_policies
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.mode == "enforce" && length(local.editable_trails) > 0 ? ["trails"] : []
+
+    content {
+      sid       = "RestartTrails"
+      actions   = ["cloudtrail:PutEventSelectors", "cloudtrail:StartLogging"]
+      resources = local.editable_trails
     }
   }
 
@@ -206,9 +310,14 @@ data "aws_iam_policy_document" "remediate" {
     effect = "Deny"
     actions = [
       "iam:AttachRolePolicy",
+      "iam:DeleteRolePermissionsBoundary",
       "iam:DeleteRolePolicy",
       "iam:DetachRolePolicy",
+      "iam:PutRolePermissionsBoundary",
       "iam:PutRolePolicy",
+      "iam:TagRole",
+      "iam:UntagRole",
+      "iam:UpdateAssumeRolePolicy",
     ]
     resources = local.own_roles
   }

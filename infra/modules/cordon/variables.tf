@@ -31,14 +31,31 @@ variable "mode" {
 }
 
 variable "remediation_scope" {
-  description = "Users, roles and groups of this account that the remediator may change, as ARN resource parts. Only used in mode `enforce`."
+  description = "Users, roles, groups and managed policies of this account that the remediator may change, as ARN resource parts. Only used in mode `enforce`."
   type        = list(string)
-  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*"]
+  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*", "policy/iam-test-*"]
 
   validation {
-    condition     = length(var.remediation_scope) > 0 && alltrue([for r in var.remediation_scope : can(regex("^(user|role|group)/[A-Za-z0-9+=,.@_/*?-]+$", r))])
-    error_message = "Each entry must look like `user/iam-test-*`, `role/…` or `group/…`, without account or partition."
+    condition     = length(var.remediation_scope) > 0 && alltrue([for r in var.remediation_scope : can(regex("^(user|role|group|policy)/[A-Za-z0-9+=,.@_/*?-]+$", r))])
+    error_message = "Each entry must look like `user/iam-test-*`, `role/…`, `group/…` or `policy/…`, without account or partition."
   }
+}
+
+variable "remediable_trails" {
+  description = "Names of trails whose logging the remediator may start again, with `*` for any run of characters. Only used in mode `enforce`."
+  type        = list(string)
+  default     = ["iam-test-*"]
+
+  validation {
+    condition     = alltrue([for t in var.remediable_trails : can(regex("^[A-Za-z0-9._*-]+$", t))])
+    error_message = "Each entry must be the name of a trail, without its ARN."
+  }
+}
+
+variable "exception_tag_keys" {
+  description = "The exception tags' keys, as in cordon.toml: the only tags that the remediator may set or remove."
+  type        = list(string)
+  default     = ["SecurityApproved"]
 }
 
 variable "remediable_policy_arns" {

@@ -36,7 +36,7 @@ async fn turn(arguments: &Arguments, stop: bool) -> Result<ExitCode, Failure> {
     let sdk = cordon_aws::config::load().await;
     let table = arguments.deployment.table(&sdk);
     let caller = Caller::find(&sdk).await?;
-    let iam = SdkIam::new(aws_sdk_iam::Client::new(&sdk));
+    let iam = SdkIam::new(&sdk);
     let name = arguments.role.rsplit('/').next().unwrap_or_default();
     let role = Principal::new(PrincipalKind::Role, caller.account.clone(), name);
     let switch = Switch { cases: Cases::new(&table), iam: &iam, role, clock: &SystemClock };

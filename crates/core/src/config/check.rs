@@ -34,6 +34,9 @@ impl Config {
         let never = self.scope.never_touch.iter().map(|p| ("scope.never_touch", p));
         let automation = self.exceptions.automation.iter().flat_map(|automation| &automation.roles);
         let automation = automation.map(|pattern| ("exceptions.automation.roles", pattern));
+        let policies = self.scope.policies.iter().map(|p| ("scope.policies", p));
+        let trails = self.scope.trails.iter().map(|p| ("scope.trails", p));
+        let scope_patterns = scope_patterns.chain(policies).chain(trails);
         let approving = approver_patterns.chain(group_patterns);
         for (key, pattern) in scope_patterns.chain(never).chain(approving).chain(automation) {
             if !pattern.is_arn() {

@@ -90,6 +90,7 @@ fn body(head: &Head, message: &str) -> Value {
         "calls": head.plan.calls(),
         "undo": head.plan.undo(),
         "by_hand": head.plan.by_hand,
+        "notes": head.plan.notes(),
         "merged": head.merged,
         "last_merged": head.last_merged,
         "execution": head.execution,

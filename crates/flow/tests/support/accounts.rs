@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cordon_core::{AccountId, IncidentId};
 use cordon_flow::Accounts;
-use cordon_respond::{Iam, IamError, IamErrorKind};
+use cordon_respond::{Account, IamError, IamErrorKind};
 use cordon_testkit::FakeIam;
 
 use super::ACCOUNT;
@@ -19,7 +19,7 @@ pub struct FakeAccounts {
 
 #[async_trait]
 impl Accounts for FakeAccounts {
-    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Iam>, IamError> {
+    async fn iam(&self, account: &AccountId, incident: &IncidentId) -> Result<Arc<dyn Account>, IamError> {
         self.opened.lock().unwrap().push(format!("{account} {incident}"));
         let refused = if account.as_str() == ACCOUNT { *self.refuses.lock().unwrap() } else { Some(IamErrorKind::AccessDenied) };
         match refused {

@@ -2,20 +2,25 @@
 //!
 //! For a role session it is put on the role, so it stops every session of that role. It never removes a policy that it did not
 //! put on, never touches keys or sessions, and never deletes anything but its own policy on undo. The policy carries the
-//! incident's name, so incidents do not undo each other.
+//! incident's name, so incidents do not undo each other. Where the principal's inline quota is full when the plan is made, a
+//! permissions boundary that allows nothing is planned instead: wider, and said so.
 //!
 //! INVARIANT: the document that is put on is the one in the planned call, which is the one that was shown and approved, also
 //! where a newer Cordon would plan another.
 
 use async_trait::async_trait;
-use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
+use cordon_core::{PlannedStep, RemedyKind};
 use serde::{Deserialize, Serialize};
 
-use super::unmodifiable;
+use super::unstoppable;
 use crate::call;
 use crate::deny::{DOCUMENT, policy_name, same_document};
-use crate::port::{Iam, IamError, IamErrorKind};
-use crate::remedy::{Applied, Attempt, ByHand, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+use crate::port::{Account, IamError, IamErrorKind};
+use crate::quarantine;
+use crate::remedy::{
+    Applied, Attempt, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, principal_of,
+};
+use crate::settings;
 
 pub struct DenyIam;
 
@@ -33,55 +38,60 @@ impl Remedy for DenyIam {
         RemedyKind::DenyIam
     }
 
-    async fn plan(&self, iam: &dyn Iam, request: &Request<'_>) -> Result<Planned, IamError> {
-        let target = request.target;
-        if target.kind == PrincipalKind::Group {
-            return Ok(Planned::ByHand(ByHand {
-                reason: format!("`{target}` is a group, and a deny on it would stop all of its members"),
-                instruction: "find in CloudTrail which member acted, and put a deny on that user".to_owned(),
-            }));
-        }
-        if let Some(by_hand) = unmodifiable(target, request.facts) {
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal() else {
+            return Ok(request.does_not_fit(self.kind(), "a user or role"));
+        };
+        if let Some(by_hand) = unstoppable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
         let name = policy_name(request.incident);
-        let undo = match iam.inline_policy(target, &name).await? {
+        let undo = match account.inline_policy(target, &name).await? {
             Some(document) if same_document(&document, DOCUMENT) => {
                 return Ok(Planned::Nothing(format!("`{name}` already stands on `{target}`")));
             }
             Some(document) => call::put_inline_policy(target, &name, &document),
             None => call::delete_inline_policy(target, &name),
         };
-        Ok(Planned::Step(PlannedStep {
-            remedy: RemedyKind::DenyIam,
-            purpose: request.purpose,
-            target: target.clone(),
-            target_unique_id: request.facts.unique_id.clone(),
-            policy_arn: None,
+        if !quarantine::fits_inline(account, target, &name, DOCUMENT).await? {
+            // There is no managed policy that denies IAM alone, and whoever can write inline policies can fill the quota.
+            let (change, note) = quarantine::boundary(target, facts);
+            let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
+            return Ok(settings::planned(step, vec![change], &format!("`{target}` may do nothing already")));
+        }
+        Ok(PlannedStep {
             calls: vec![call::put_inline_policy(target, &name, DOCUMENT)],
             undo: vec![undo],
             inline_policy: Some(name),
-        }))
+            ..request.step(self.kind())
+        }
+        .into())
     }
 
-    async fn snapshot(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Snapshot, StepError> {
+    async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
+        if !step.changes.is_empty() {
+            return settings::snapshot(account, step).await;
+        }
         let ours = Ours::of(step)?;
-        Identity::of(iam, step).await?.required(step)?;
-        let document = iam.inline_policy(&step.target, ours.name).await?;
+        Identity::of(account, step).await?.required(step)?;
+        let document = account.inline_policy(principal_of(step)?, ours.name).await?;
         Ok(Snapshot::DenyIam(Before { target_unique_id: step.target_unique_id.clone(), document }))
     }
 
     async fn apply(
         &self,
-        iam: &dyn Iam,
+        account: &dyn Account,
         step: &PlannedStep,
         snapshot: &Snapshot,
         attempt: Attempt,
     ) -> Result<Applied, StepError> {
+        if !step.changes.is_empty() {
+            return settings::apply(account, step, snapshot, attempt).await;
+        }
         let ours = Ours::of(step)?;
         let before = before(snapshot)?;
-        Identity::of(iam, step).await?.required(step)?;
-        let now = iam.inline_policy(&step.target, ours.name).await?;
+        Identity::of(account, step).await?.required(step)?;
+        let now = account.inline_policy(principal_of(step)?, ours.name).await?;
         if ours.stands(now.as_deref()) {
             return Ok(Applied::AlreadyHeld);
         }
@@ -91,16 +101,19 @@ impl Remedy for DenyIam {
                 found: shown(ours.name, now.as_deref()),
             });
         }
-        iam.put_inline_policy(&step.target, ours.name, ours.document).await?;
+        account.put_inline_policy(principal_of(step)?, ours.name, ours.document).await?;
         Ok(Applied::Changed)
     }
 
-    async fn verify(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Verified, StepError> {
+    async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
+        if !step.changes.is_empty() {
+            return settings::verify(account, step).await;
+        }
         let ours = Ours::of(step)?;
-        if let Some((expected, found)) = Identity::of(iam, step).await?.difference(step) {
+        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
         }
-        let now = iam.inline_policy(&step.target, ours.name).await?;
+        let now = account.inline_policy(principal_of(step)?, ours.name).await?;
         Ok(if ours.stands(now.as_deref()) {
             Verified::Holds
         } else {
@@ -111,10 +124,19 @@ impl Remedy for DenyIam {
         })
     }
 
-    async fn revert(&self, iam: &dyn Iam, step: &PlannedStep, snapshot: &Snapshot, dry_run: bool) -> Result<Reverted, StepError> {
+    async fn revert(
+        &self,
+        account: &dyn Account,
+        step: &PlannedStep,
+        snapshot: &Snapshot,
+        dry_run: bool,
+    ) -> Result<Reverted, StepError> {
+        if !step.changes.is_empty() {
+            return settings::revert(account, step, snapshot, dry_run).await;
+        }
         let ours = Ours::of(step)?;
         let before = before(snapshot)?;
-        match Identity::of(iam, step).await? {
+        match Identity::of(account, step).await? {
             Identity::Gone => {
                 return Ok(Reverted::Nothing(format!("`{}` no longer exists, nor do its inline policies", step.target)));
             }
@@ -124,7 +146,7 @@ impl Remedy for DenyIam {
                 }
             }
         }
-        let now = iam.inline_policy(&step.target, ours.name).await?;
+        let now = account.inline_policy(principal_of(step)?, ours.name).await?;
         if now == before.document {
             return Ok(Reverted::Nothing(format!("`{}` on `{}` is as it was before", ours.name, step.target)));
         }
@@ -135,15 +157,15 @@ impl Remedy for DenyIam {
             });
         }
         let calls = vec![match &before.document {
-            Some(document) => call::put_inline_policy(&step.target, ours.name, document),
-            None => call::delete_inline_policy(&step.target, ours.name),
+            Some(document) => call::put_inline_policy(principal_of(step)?, ours.name, document),
+            None => call::delete_inline_policy(principal_of(step)?, ours.name),
         }];
         if dry_run {
             return Ok(Reverted::Would(calls));
         }
         let undone = match &before.document {
-            Some(document) => iam.put_inline_policy(&step.target, ours.name, document).await,
-            None => iam.delete_inline_policy(&step.target, ours.name).await,
+            Some(document) => account.put_inline_policy(principal_of(step)?, ours.name, document).await,
+            None => account.delete_inline_policy(principal_of(step)?, ours.name).await,
         };
         match undone {
             Ok(()) => Ok(Reverted::Done(calls)),
@@ -178,7 +200,10 @@ impl<'a> Ours<'a> {
 fn before(snapshot: &Snapshot) -> Result<&Before, StepError> {
     match snapshot {
         Snapshot::DenyIam(before) => Ok(before),
-        Snapshot::DetachPolicy(_) => Err(StepError::Mismatch(RemedyKind::DenyIam)),
+        Snapshot::DetachPolicy(_)
+        | Snapshot::RestorePolicyVersion(_)
+        | Snapshot::DeletePolicyVersion(_)
+        | Snapshot::Settings(_) => Err(StepError::Mismatch(RemedyKind::DenyIam)),
     }
 }
 
@@ -192,17 +217,16 @@ fn shown(name: &str, document: Option<&str>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use cordon_core::{PrincipalKind, RemedyKind};
-    use cordon_testkit::laws::{Case, World, policy_name};
+    use cordon_core::RemedyKind;
+    use cordon_testkit::laws::{Case, Thing, World, policy_name};
     use cordon_testkit::respond::{
         ApplyResult, Attempt, IamErrorKind, Planned, RevertResult, Reverted, StepError, VerifyResult, apply_plan, call, deny,
         remedy, revert_plan, verify_plan,
     };
-    use cordon_testkit::respond::{Iam, Request};
     use cordon_testkit::{Failure, When, laws, run};
 
     fn world() -> World {
-        World::new(&Case { remedy: RemedyKind::DenyIam, kind: PrincipalKind::User, given: |_, _| {} })
+        World::new(&Case::new(RemedyKind::DenyIam, Thing::User))
     }
 
     #[test]
@@ -210,9 +234,9 @@ mod tests {
         let mut world = world();
         let approved = r#"{"Version":"2012-10-17","Statement":[]}"#;
         let step = &mut world.plan.steps[0];
-        step.calls = vec![call::put_inline_policy(&step.target, &policy_name(), approved)];
+        step.calls = vec![call::put_inline_policy(world.target.principal().unwrap(), &policy_name(), approved)];
         run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
-        assert_eq!(world.iam.entity(&world.target).unwrap().inline[&policy_name()], approved);
+        assert_eq!(world.iam.entity(world.principal()).unwrap().inline[&policy_name()], approved);
         assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
         run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         assert_eq!(world.iam.state(), world.before);
@@ -223,7 +247,7 @@ mod tests {
         let world = world();
         let (remedy, step) = (remedy(RemedyKind::DenyIam), &world.plan.steps[0]);
         let snapshot = run(remedy.snapshot(&world.iam, step)).unwrap();
-        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        world.iam.put_inline(world.principal(), &policy_name(), "{\"theirs\":1}");
         let error = run(remedy.apply(&world.iam, step, &snapshot, Attempt::First)).unwrap_err();
         assert!(matches!(&error, StepError::Conflict { found, .. } if found.contains("theirs")), "{error}");
         assert_eq!(world.iam.writes(), []);
@@ -233,7 +257,7 @@ mod tests {
     fn a_deny_that_the_attacker_overwrote_is_put_back() {
         let world = world();
         run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
-        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        world.iam.put_inline(world.principal(), &policy_name(), "{\"theirs\":1}");
         let verified = run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap();
         assert!(matches!(&verified.steps[0].result, VerifyResult::Reapplied { missing } if missing.contains("overwritten")));
         assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
@@ -245,7 +269,7 @@ mod tests {
     fn undo_refuses_when_somebody_else_wrote_the_policy_since_and_shows_both() {
         let world = world();
         run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
-        world.iam.put_inline(&world.target, &policy_name(), "{\"theirs\":1}");
+        world.iam.put_inline(world.principal(), &policy_name(), "{\"theirs\":1}");
         let now = world.iam.state();
         let undone = run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         assert!(
@@ -259,9 +283,9 @@ mod tests {
         let world = world();
         let other = deny::policy_name(&"inc-ffffffffffffffffffff".parse().unwrap());
         run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
-        world.iam.put_inline(&world.target, &other, deny::DOCUMENT);
+        world.iam.put_inline(world.principal(), &other, deny::DOCUMENT);
         run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
-        let inline = world.iam.entity(&world.target).unwrap().inline;
+        let inline = world.iam.entity(world.principal()).unwrap().inline;
         assert!(inline.contains_key(&other) && !inline.contains_key(&policy_name()));
     }
 
@@ -269,16 +293,7 @@ mod tests {
     fn a_deny_that_already_stands_needs_no_step() {
         let world = world();
         run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
-        let facts = run(world.iam.principal(&world.target)).unwrap().unwrap();
-        let incident = laws::INCIDENT.parse().unwrap();
-        let request = Request {
-            incident: &incident,
-            purpose: cordon_core::Purpose::Contain,
-            target: &world.target,
-            facts: &facts,
-            policy_arn: None,
-        };
-        let planned = run(remedy(RemedyKind::DenyIam).plan(&world.iam, &request)).unwrap();
+        let planned = laws::plan_of(&world.iam, &Case::new(RemedyKind::DenyIam, Thing::User), &world.target);
         assert!(matches!(planned, Planned::Nothing(_)), "{planned:?}");
     }
 

@@ -4,13 +4,15 @@
 //! principal's other policies. Undo attaches the same policy again, and only where it was attached before.
 
 use async_trait::async_trait;
-use cordon_core::{PlannedStep, RemedyKind};
+use cordon_core::{PlannedStep, Principal, RemedyKind};
 use serde::{Deserialize, Serialize};
 
 use super::unmodifiable;
 use crate::call;
-use crate::port::{Iam, IamError, IamErrorKind};
-use crate::remedy::{Applied, Attempt, ByHand, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+use crate::port::{Account, IamError, IamErrorKind};
+use crate::remedy::{
+    Applied, Attempt, ByHand, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, principal_of,
+};
 
 pub struct DetachPolicy;
 
@@ -27,50 +29,49 @@ impl Remedy for DetachPolicy {
         RemedyKind::DetachPolicy
     }
 
-    async fn plan(&self, iam: &dyn Iam, request: &Request<'_>) -> Result<Planned, IamError> {
-        let target = request.target;
-        let Some(policy_arn) = request.policy_arn else {
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal() else {
+            return Ok(request.does_not_fit(self.kind(), "a user, group or role"));
+        };
+        let Some(policy_arn) = request.event.policy_arn.as_deref() else {
             return Ok(Planned::ByHand(ByHand {
                 reason: format!("the event names no managed policy to detach from `{target}`"),
                 instruction: format!("compare the policies of `{target}` with what it should have, and detach what is too much"),
             }));
         };
-        if let Some(by_hand) = unmodifiable(target, request.facts) {
+        if let Some(by_hand) = unmodifiable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
-        if !is_attached(iam, target, policy_arn).await? {
+        if !is_attached(account, target, policy_arn).await? {
             return Ok(Planned::Nothing(format!("`{policy_arn}` is not attached to `{target}`")));
         }
-        Ok(Planned::Step(PlannedStep {
-            remedy: RemedyKind::DetachPolicy,
-            purpose: request.purpose,
-            target: target.clone(),
-            target_unique_id: request.facts.unique_id.clone(),
+        Ok(PlannedStep {
             policy_arn: Some(policy_arn.to_owned()),
-            inline_policy: None,
             calls: vec![call::detach_policy(target, policy_arn)],
             undo: vec![call::attach_policy(target, policy_arn)],
-        }))
+            ..request.step(self.kind())
+        }
+        .into())
     }
 
-    async fn snapshot(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Snapshot, StepError> {
+    async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
         let policy_arn = policy_of(step)?;
-        Identity::of(iam, step).await?.required(step)?;
-        let attached = is_attached(iam, &step.target, policy_arn).await?;
+        Identity::of(account, step).await?.required(step)?;
+        let attached = is_attached(account, principal_of(step)?, policy_arn).await?;
         Ok(Snapshot::DetachPolicy(Before { target_unique_id: step.target_unique_id.clone(), attached }))
     }
 
     async fn apply(
         &self,
-        iam: &dyn Iam,
+        account: &dyn Account,
         step: &PlannedStep,
         snapshot: &Snapshot,
         attempt: Attempt,
     ) -> Result<Applied, StepError> {
         let policy_arn = policy_of(step)?;
         let before = before(snapshot)?;
-        Identity::of(iam, step).await?.required(step)?;
-        if !is_attached(iam, &step.target, policy_arn).await? {
+        Identity::of(account, step).await?.required(step)?;
+        if !is_attached(account, principal_of(step)?, policy_arn).await? {
             return Ok(Applied::AlreadyHeld);
         }
         // Undo would not attach it again, so detaching it now would lose what somebody attached after the snapshot.
@@ -80,7 +81,7 @@ impl Remedy for DetachPolicy {
                 found: "it attached after the snapshot".to_owned(),
             });
         }
-        match iam.detach_policy(&step.target, policy_arn).await {
+        match account.detach_policy(principal_of(step)?, policy_arn).await {
             Ok(()) => Ok(Applied::Changed),
             // Somebody was faster by one call: the wanted state holds.
             Err(error) if error.kind() == IamErrorKind::NotFound => Ok(Applied::AlreadyHeld),
@@ -88,34 +89,40 @@ impl Remedy for DetachPolicy {
         }
     }
 
-    async fn verify(&self, iam: &dyn Iam, step: &PlannedStep) -> Result<Verified, StepError> {
+    async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
         let policy_arn = policy_of(step)?;
-        if let Some((expected, found)) = Identity::of(iam, step).await?.difference(step) {
+        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
         }
-        Ok(if is_attached(iam, &step.target, policy_arn).await? {
+        Ok(if is_attached(account, principal_of(step)?, policy_arn).await? {
             Verified::Missing(format!("`{policy_arn}` is attached to `{}` again", step.target))
         } else {
             Verified::Holds
         })
     }
 
-    async fn revert(&self, iam: &dyn Iam, step: &PlannedStep, snapshot: &Snapshot, dry_run: bool) -> Result<Reverted, StepError> {
+    async fn revert(
+        &self,
+        account: &dyn Account,
+        step: &PlannedStep,
+        snapshot: &Snapshot,
+        dry_run: bool,
+    ) -> Result<Reverted, StepError> {
         let policy_arn = policy_of(step)?;
         if !before(snapshot)?.attached {
             return Ok(Reverted::Nothing(format!("`{policy_arn}` was not attached to `{}` before", step.target)));
         }
-        if let Some((expected, found)) = Identity::of(iam, step).await?.difference(step) {
+        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Reverted::Drift { expected, found });
         }
-        if is_attached(iam, &step.target, policy_arn).await? {
+        if is_attached(account, principal_of(step)?, policy_arn).await? {
             return Ok(Reverted::Nothing(format!("`{policy_arn}` is attached to `{}`", step.target)));
         }
-        let calls = vec![call::attach_policy(&step.target, policy_arn)];
+        let calls = vec![call::attach_policy(principal_of(step)?, policy_arn)];
         if dry_run {
             return Ok(Reverted::Would(calls));
         }
-        match iam.attach_policy(&step.target, policy_arn).await {
+        match account.attach_policy(principal_of(step)?, policy_arn).await {
             Ok(()) => Ok(Reverted::Done(calls)),
             Err(error) if error.kind() == IamErrorKind::NotFound => Ok(Reverted::Drift {
                 expected: format!("`{policy_arn}` to exist, so that it can be attached to `{}`", step.target),
@@ -126,8 +133,8 @@ impl Remedy for DetachPolicy {
     }
 }
 
-async fn is_attached(iam: &dyn Iam, target: &cordon_core::Principal, policy_arn: &str) -> Result<bool, IamError> {
-    Ok(iam.attached_policies(target).await?.iter().any(|arn| arn == policy_arn))
+async fn is_attached(account: &dyn Account, target: &Principal, policy_arn: &str) -> Result<bool, IamError> {
+    Ok(account.attached_policies(target).await?.iter().any(|arn| arn == policy_arn))
 }
 
 fn policy_of(step: &PlannedStep) -> Result<&str, StepError> {
@@ -137,30 +144,31 @@ fn policy_of(step: &PlannedStep) -> Result<&str, StepError> {
 fn before(snapshot: &Snapshot) -> Result<&Before, StepError> {
     match snapshot {
         Snapshot::DetachPolicy(before) => Ok(before),
-        Snapshot::DenyIam(_) => Err(StepError::Mismatch(RemedyKind::DetachPolicy)),
+        Snapshot::DenyIam(_) | Snapshot::RestorePolicyVersion(_) | Snapshot::DeletePolicyVersion(_) | Snapshot::Settings(_) => {
+            Err(StepError::Mismatch(RemedyKind::DetachPolicy))
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use cordon_testkit::laws::{Case, World};
+    use cordon_testkit::laws::{Case, Thing, World};
     use cordon_testkit::respond::{ApplyResult, Attempt, IamErrorKind, RevertResult, StepError, apply_plan, remedy, revert_plan};
     use cordon_testkit::{Failure, When, laws::ADMIN, run};
 
-    use cordon_core::{PrincipalKind, RemedyKind};
+    use cordon_core::RemedyKind;
 
     fn world() -> World {
-        World::new(&Case {
-            remedy: RemedyKind::DetachPolicy,
-            kind: PrincipalKind::User,
-            given: |iam, target| iam.attach(target, ADMIN),
-        })
+        World::new(
+            &Case::new(RemedyKind::DetachPolicy, Thing::User)
+                .given("attached", |iam, target| iam.attach(target.principal().unwrap(), ADMIN)),
+        )
     }
 
     #[test]
     fn a_policy_that_somebody_detached_first_is_not_attached_by_undo() {
         let world = world();
-        world.iam.detach(&world.target, ADMIN);
+        world.iam.detach(world.principal(), ADMIN);
         let now = world.iam.state();
         let applied = run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
         assert_eq!(applied.steps[0].result, ApplyResult::AlreadyHeld);
@@ -172,15 +180,15 @@ mod tests {
     #[test]
     fn a_policy_attached_after_the_snapshot_is_a_conflict_at_first_and_stripped_later() {
         let world = world();
-        world.iam.detach(&world.target, ADMIN);
+        world.iam.detach(world.principal(), ADMIN);
         let (remedy, step) = (remedy(RemedyKind::DetachPolicy), &world.plan.steps[0]);
         let snapshot = run(remedy.snapshot(&world.iam, step)).unwrap();
-        world.iam.attach(&world.target, ADMIN);
+        world.iam.attach(world.principal(), ADMIN);
         let error = run(remedy.apply(&world.iam, step, &snapshot, Attempt::First)).unwrap_err();
         assert!(matches!(error, StepError::Conflict { .. }), "{error}");
         assert_eq!(world.iam.writes(), []);
         run(remedy.apply(&world.iam, step, &snapshot, Attempt::Again)).unwrap();
-        assert!(!world.iam.entity(&world.target).unwrap().attached.contains(ADMIN));
+        assert!(!world.iam.entity(world.principal()).unwrap().attached.contains(ADMIN));
     }
 
     #[test]

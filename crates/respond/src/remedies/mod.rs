@@ -1,15 +1,48 @@
 //! The remedies, one file each, and what none of them may touch.
 
+pub mod deactivate_access_key;
+pub mod delete_login_profile;
+pub mod delete_policy_version;
+pub mod deny_all;
 pub mod deny_iam;
 pub mod detach_policy;
+pub mod disable_created_principal;
+pub mod disable_login_profile;
+pub mod remove_from_group;
+pub mod remove_inline_policy;
+pub mod restart_logging;
+pub mod restore_exception_tag;
+pub mod restore_permissions_boundary;
+pub mod restore_policy_version;
+pub mod restore_trust_policy;
+pub mod revoke_sessions;
+pub mod set_permissions_boundary;
 
-use cordon_core::{Principal, RemedyKind};
+use cordon_core::{Former, Principal, PrincipalKind, RemedyKind};
 
 use crate::port::PrincipalFacts;
-use crate::remedy::{ByHand, Remedy};
+use crate::remedy::{ByHand, Remedy, Request};
 
 /// Every remedy there is.
-pub const ALL: [RemedyKind; 2] = [RemedyKind::DetachPolicy, RemedyKind::DenyIam];
+pub const ALL: [RemedyKind; 17] = [
+    RemedyKind::DetachPolicy,
+    RemedyKind::DenyIam,
+    RemedyKind::RemoveInlinePolicy,
+    RemedyKind::RestorePolicyVersion,
+    RemedyKind::DeletePolicyVersion,
+    RemedyKind::RestoreTrustPolicy,
+    RemedyKind::DeactivateAccessKey,
+    RemedyKind::DenyAll,
+    RemedyKind::RevokeSessions,
+    RemedyKind::RemoveFromGroup,
+    RemedyKind::DisableLoginProfile,
+    RemedyKind::DeleteLoginProfile,
+    RemedyKind::SetPermissionsBoundary,
+    RemedyKind::RestorePermissionsBoundary,
+    RemedyKind::RestoreExceptionTag,
+    RemedyKind::DisableCreatedPrincipal,
+    RemedyKind::RestartLogging,
+];
 
 /// The remedy of a kind.
 #[must_use]
@@ -17,6 +50,21 @@ pub fn remedy(kind: RemedyKind) -> &'static dyn Remedy {
     match kind {
         RemedyKind::DetachPolicy => &detach_policy::DetachPolicy,
         RemedyKind::DenyIam => &deny_iam::DenyIam,
+        RemedyKind::RemoveInlinePolicy => &remove_inline_policy::RemoveInlinePolicy,
+        RemedyKind::RestorePolicyVersion => &restore_policy_version::RestorePolicyVersion,
+        RemedyKind::DeletePolicyVersion => &delete_policy_version::DeletePolicyVersion,
+        RemedyKind::RestoreTrustPolicy => &restore_trust_policy::RestoreTrustPolicy,
+        RemedyKind::DeactivateAccessKey => &deactivate_access_key::DeactivateAccessKey,
+        RemedyKind::DenyAll => &deny_all::DenyAll,
+        RemedyKind::RevokeSessions => &revoke_sessions::RevokeSessions,
+        RemedyKind::RemoveFromGroup => &remove_from_group::RemoveFromGroup,
+        RemedyKind::DisableLoginProfile => &disable_login_profile::DisableLoginProfile,
+        RemedyKind::DeleteLoginProfile => &delete_login_profile::DeleteLoginProfile,
+        RemedyKind::SetPermissionsBoundary => &set_permissions_boundary::SetPermissionsBoundary,
+        RemedyKind::RestorePermissionsBoundary => &restore_permissions_boundary::RestorePermissionsBoundary,
+        RemedyKind::RestoreExceptionTag => &restore_exception_tag::RestoreExceptionTag,
+        RemedyKind::DisableCreatedPrincipal => &disable_created_principal::DisableCreatedPrincipal,
+        RemedyKind::RestartLogging => &restart_logging::RestartLogging,
     }
 }
 
@@ -41,4 +89,38 @@ pub(crate) fn unmodifiable(target: &Principal, facts: &PrincipalFacts) -> Option
         });
     }
     None
+}
+
+/// What no deny is put on: groups too, of which a deny would stop every member.
+#[must_use]
+fn unstoppable(target: &Principal, facts: &PrincipalFacts) -> Option<ByHand> {
+    if target.kind == PrincipalKind::Group {
+        return Some(ByHand {
+            reason: format!("`{target}` is a group, and a deny on it would stop all of its members"),
+            instruction: "find in CloudTrail which member acted, and put a deny on that user".to_owned(),
+        });
+    }
+    unmodifiable(target, facts)
+}
+
+/// What stood before the event, unless the actor put that there too: then it is no better than what replaced it.
+fn trusted_former<'a>(request: &Request<'a>) -> Option<&'a Former> {
+    let by_actor = |former: &Former| request.actor.is_some_and(|actor| actor.arn() == former.by);
+    request.event.touched.former.as_ref().filter(|former| !by_actor(former))
+}
+
+/// Who says so, for a note.
+fn source(former: &Former) -> String {
+    match former.at {
+        Some(at) => format!("as `{}` set it at {at}", former.by),
+        None => format!("as `{}` set it", former.by),
+    }
+}
+
+/// What a person is told where an event's effect is no longer what stands there.
+fn changed_since(what: &str) -> ByHand {
+    ByHand {
+        reason: format!("{what} is no longer what the event made it"),
+        instruction: "find in CloudTrail who changed it since, decide which state is right, and set that by hand".to_owned(),
+    }
 }

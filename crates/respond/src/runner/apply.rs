@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, chain, numbered, sort_out};
-use crate::port::Iam;
+use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Applied, Attempt, StepError, Verified};
 
@@ -40,16 +40,20 @@ impl ApplyResult {
 ///
 /// # Errors
 /// [`RunError::Transient`] where IAM may let a step pass later; [`RunError::Progress`] where a record cannot be kept.
-pub async fn apply_plan(iam: &dyn Iam, plan: &Plan, progress: &dyn Progress) -> Result<PlanResult<ApplyResult>, RunError> {
+pub async fn apply_plan(
+    account: &dyn Account,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<ApplyResult>, RunError> {
     let mut run = Run::new();
     for (n, step) in numbered(plan) {
-        let result = apply_step(iam, n, step, progress).await;
+        let result = apply_step(account, n, step, progress).await;
         run.add(n, step, result)?;
     }
     run.finish(ApplyResult::done)
 }
 
-async fn apply_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<ApplyResult, Halt> {
+async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<ApplyResult, Halt> {
     let mut record = StepRecord::load(progress, n, step).await?;
     let applied = match &record.state {
         StepState::Reverting | StepState::Reverted => return Ok(ApplyResult::Undone),
@@ -59,7 +63,7 @@ async fn apply_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn 
         StepState::Applied => Applied::AlreadyHeld,
         // What failed is tried again: it is a retry of the whole run, and applying twice equals applying once.
         StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. } => {
-            match write(iam, n, step, progress, &mut record).await? {
+            match write(account, n, step, progress, &mut record).await? {
                 Ok(applied) => applied,
                 Err(error) => {
                     let reason = sort_out(&error)?;
@@ -69,7 +73,7 @@ async fn apply_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn 
             }
         }
     };
-    match remedy(step.remedy).verify(iam, step).await {
+    match remedy(step.remedy).verify(account, step).await {
         Ok(Verified::Holds) => {
             record.seen = true;
             record.save(progress, n, StepState::Applied).await?;
@@ -87,7 +91,7 @@ async fn apply_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn 
 
 /// Snapshot, then the change, each stored.
 async fn write(
-    iam: &dyn Iam,
+    account: &dyn Account,
     n: usize,
     step: &PlannedStep,
     progress: &dyn Progress,
@@ -96,7 +100,7 @@ async fn write(
     let remedy = remedy(step.remedy);
     let snapshot = match record.snapshot.clone() {
         Some(snapshot) => snapshot,
-        None => match remedy.snapshot(iam, step).await {
+        None => match remedy.snapshot(account, step).await {
             Ok(snapshot) => {
                 record.snapshot = Some(snapshot.clone());
                 record.save(progress, n, StepState::SnapshotTaken).await?;
@@ -105,7 +109,7 @@ async fn write(
             Err(error) => return Ok(Err(error)),
         },
     };
-    match remedy.apply(iam, step, &snapshot, Attempt::First).await {
+    match remedy.apply(account, step, &snapshot, Attempt::First).await {
         Ok(applied) => {
             record.save(progress, n, StepState::Applied).await?;
             Ok(Ok(applied))

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
-use crate::port::Iam;
+use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::Reverted;
 
@@ -48,7 +48,7 @@ impl RevertResult {
 /// # Errors
 /// As [`super::apply_plan`], and [`RunError::NoSuchStep`].
 pub async fn revert_plan(
-    iam: &dyn Iam,
+    account: &dyn Account,
     plan: &Plan,
     progress: &dyn Progress,
     only_step: Option<usize>,
@@ -60,14 +60,14 @@ pub async fn revert_plan(
     }
     let mut run = Run::new();
     for (n, step) in numbered(plan).rev().filter(|(n, _)| only_step.is_none_or(|only| only == *n)) {
-        let result = revert_step(iam, n, step, progress, dry_run).await;
+        let result = revert_step(account, n, step, progress, dry_run).await;
         run.add(n, step, result)?;
     }
     run.finish(RevertResult::done)
 }
 
 async fn revert_step(
-    iam: &dyn Iam,
+    account: &dyn Account,
     n: usize,
     step: &PlannedStep,
     progress: &dyn Progress,
@@ -82,7 +82,7 @@ async fn revert_step(
         return Ok(RevertResult::Nothing { reason: "the step was never carried out".to_owned() });
     };
     let remedy = remedy(step.remedy);
-    let ahead = match remedy.revert(iam, step, &snapshot, true).await {
+    let ahead = match remedy.revert(account, step, &snapshot, true).await {
         Ok(ahead) => ahead,
         Err(error) => return Ok(RevertResult::Failed { reason: sort_out(&error)? }),
     };
@@ -94,7 +94,7 @@ async fn revert_step(
         Reverted::Would(_) | Reverted::Done(_) => {
             // Stored first, so that a late retry of the applying run does not put back what is being undone.
             record.save(progress, n, StepState::Reverting).await?;
-            match remedy.revert(iam, step, &snapshot, false).await {
+            match remedy.revert(account, step, &snapshot, false).await {
                 Ok(done) => done,
                 Err(error) => return Ok(RevertResult::Failed { reason: sort_out(&error)? }),
             }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
-use crate::port::Iam;
+use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Attempt, StepError, Verified};
 
@@ -61,16 +61,20 @@ impl VerifyResult {
 ///
 /// # Errors
 /// As [`super::apply_plan`].
-pub async fn verify_plan(iam: &dyn Iam, plan: &Plan, progress: &dyn Progress) -> Result<PlanResult<VerifyResult>, RunError> {
+pub async fn verify_plan(
+    account: &dyn Account,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<VerifyResult>, RunError> {
     let mut run = Run::new();
     for (n, step) in numbered(plan) {
-        let result = verify_step(iam, n, step, progress).await;
+        let result = verify_step(account, n, step, progress).await;
         run.add(n, step, result)?;
     }
     run.finish(VerifyResult::done)
 }
 
-async fn verify_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<VerifyResult, Halt> {
+async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<VerifyResult, Halt> {
     let mut record = StepRecord::load(progress, n, step).await?;
     match &record.state {
         StepState::Reverting | StepState::Reverted => return Ok(VerifyResult::Undone),
@@ -80,7 +84,7 @@ async fn verify_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn
         StepState::Failed { reason } => return Ok(VerifyResult::NotApplied { reason: reason.clone() }),
         StepState::Applied | StepState::Verified | StepState::Stripped { .. } => {}
     }
-    let missing = match remedy(step.remedy).verify(iam, step).await {
+    let missing = match remedy(step.remedy).verify(account, step).await {
         Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
         Ok(Verified::Missing(missing)) => missing,
         Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(&error)? }),
@@ -90,7 +94,7 @@ async fn verify_step(iam: &dyn Iam, n: usize, step: &PlannedStep, progress: &dyn
         record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
         return Ok(VerifyResult::Stripped { missing });
     }
-    match put_back(iam, step, &record).await {
+    match put_back(account, step, &record).await {
         Ok(seen) => {
             record.seen = seen;
             record.reapplied = true;
@@ -118,9 +122,9 @@ async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Re
 }
 
 /// Applies again, and says whether the read right after it found the change.
-async fn put_back(iam: &dyn Iam, step: &PlannedStep, record: &StepRecord) -> Result<bool, StepError> {
+async fn put_back(account: &dyn Account, step: &PlannedStep, record: &StepRecord) -> Result<bool, StepError> {
     let remedy = remedy(step.remedy);
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
-    remedy.apply(iam, step, snapshot, Attempt::Again).await?;
-    Ok(matches!(remedy.verify(iam, step).await?, Verified::Holds))
+    remedy.apply(account, step, snapshot, Attempt::Again).await?;
+    Ok(matches!(remedy.verify(account, step).await?, Verified::Holds))
 }

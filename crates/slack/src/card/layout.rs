@@ -28,6 +28,7 @@ pub(super) const CALLS: usize = 2_700;
 const UNDO: usize = 900;
 const CANNOT_UNDO: usize = 500;
 const BY_HAND: usize = 900;
+const NOTES: usize = 700;
 const EXCEPTIONS: usize = 700;
 const SENTENCE: usize = 600;
 /// Room for "…and 12 more: …" under a list.
@@ -64,6 +65,10 @@ impl Card {
     /// What the credentials reach: read before deciding, of no use after.
     pub(super) fn reach_section(&self) -> Option<Block> {
         self.section("What these credentials reach", bullets(&self.reach), REACH)
+    }
+
+    pub(super) fn notes_section(&self) -> Option<Block> {
+        self.section("To know about them", bullets(&self.notes), NOTES)
     }
 
     pub(super) fn by_hand_section(&self) -> Option<Block> {

@@ -24,6 +24,7 @@ impl Card {
         blocks.extend(self.reach_section());
         let title = format!("What Approve does: {}", counted(self.calls.len(), "call", "calls"));
         blocks.push(self.calls_section(&title).unwrap_or_else(none));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
@@ -44,6 +45,7 @@ impl Card {
         let mut blocks = self.opening(format!("*{word}* by {}. {what}", by.marked_up()));
         blocks.extend(self.calls_section(if approved { "Calls being made" } else { "Calls that are not made" }));
         if approved {
+            blocks.extend(self.notes_section());
             blocks.extend(self.undo_section("How it is undone"));
         }
         blocks.push(self.footer());
@@ -55,6 +57,7 @@ impl Card {
         let reason = with_full_stop(&self.decision_reason);
         let mut blocks = self.opening(lead("Acting without asking.", &format!("{reason} The outcome follows here.")));
         blocks.extend(self.calls_section("Calls being made"));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
@@ -77,6 +80,7 @@ impl Card {
         let mut blocks = self.opening(lead(bold, &with_full_stop(&format!("Decision: {}", self.decision_reason.trim()))));
         blocks.extend(self.reach_section());
         blocks.extend(self.calls_section(calls));
+        blocks.extend(self.notes_section());
         blocks.extend(self.undo_section(undo));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());

@@ -49,6 +49,7 @@ fn card() -> Card {
         ],
         cannot_undo: vec![],
         by_hand: vec![],
+        notes: vec![],
         exceptions_checked: vec![
             "The subject has no tag `SecurityApproved`.".into(),
             "The actor is in no exempt group (`admins`).".into(),
@@ -338,6 +339,7 @@ pub(crate) fn hostile_card(text: &str) -> Card {
         calls: list.clone(),
         undo: list.clone(),
         by_hand: list.clone(),
+        notes: vec![text.clone()],
         exceptions_checked: list,
         execution_url: Some(format!("https://console.example/{text}")),
         event_url: Some(format!("https://console.example/{text}")),

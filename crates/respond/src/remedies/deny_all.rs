@@ -1,0 +1,42 @@
+//! deny-all: the quarantine. Denies a user or a role everything.
+//!
+//! For a role session it is put on the role, so it stops every session of that role; on a user it also holds inside federated
+//! and other sessions that were made with the user's keys. It is an inline policy with the incident's name; where the inline
+//! quota is full, AWS's `AWSDenyAll` is attached, and where that quota is full too, it becomes the permissions boundary. It never
+//! removes anything to make room, and never deletes a principal, a key or a password.
+
+use async_trait::async_trait;
+use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
+
+use super::unstoppable;
+use crate::port::{Account, IamError};
+use crate::quarantine;
+use crate::remedy::{Planned, Remedy, Request};
+use crate::settings;
+
+pub struct DenyAll;
+
+#[async_trait]
+impl Remedy for DenyAll {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::DenyAll
+    }
+
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal() else {
+            return Ok(request.does_not_fit(self.kind(), "a user or role"));
+        };
+        if let Some(by_hand) = unstoppable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let (change, fallback) = quarantine::everything(account, target, facts, request.incident).await?;
+        let whole_role = format!("It stops everybody who uses the role `{}`.", target.name);
+        let mut notes: Vec<String> = fallback.into_iter().collect();
+        if target.kind == PrincipalKind::Role {
+            notes.push(whole_role);
+        }
+        let note = (!notes.is_empty()).then(|| notes.join(" "));
+        let step = PlannedStep { note, ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &format!("`{target}` may do nothing already")))
+    }
+}

@@ -1,0 +1,54 @@
+//! disable-created-principal: takes everything from a user or role that the event made: a deny on everything, and its access
+//! keys off. A console password is useless under the deny.
+//!
+//! It never deletes the principal: what was made again would not be the same, and what it did would be harder to follow. It never
+//! touches a principal that was made again since the event.
+
+use async_trait::async_trait;
+use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
+
+use super::deactivate_access_key::off;
+use super::unstoppable;
+use crate::port::{Account, IamError};
+use crate::quarantine;
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct DisableCreatedPrincipal;
+
+#[async_trait]
+impl Remedy for DisableCreatedPrincipal {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::DisableCreatedPrincipal
+    }
+
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal() else {
+            return Ok(request.does_not_fit(self.kind(), "a user or role"));
+        };
+        if !matches!(request.event.name.as_str(), "CreateUser" | "CreateRole") {
+            return Ok(Planned::Nothing(format!("the event did not make `{target}`")));
+        }
+        if let Some(by_hand) = unstoppable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        if let Some(made) = request.event.touched.created_id.as_ref().filter(|made| **made != facts.unique_id) {
+            return Ok(Planned::ByHand(ByHand {
+                reason: format!(
+                    "`{target}` was deleted and made again since the event: it was `{made}` and is `{}`",
+                    facts.unique_id
+                ),
+                instruction: "find in CloudTrail who made it again, and judge that call for itself".to_owned(),
+            }));
+        }
+        let (deny, fallback) = quarantine::everything(account, target, facts, request.incident).await?;
+        let mut changes = vec![deny];
+        if target.kind == PrincipalKind::User {
+            changes.extend(account.access_keys(&target.name).await?.iter().filter(|key| key.active).map(off));
+        }
+        let kept = format!("`{target}` is not deleted: look at what it did, then delete it yourself.");
+        let note = fallback.map_or_else(|| kept.clone(), |fallback| format!("{fallback} {kept}"));
+        let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
+        Ok(settings::planned(step, changes, &format!("`{target}` may do nothing already")))
+    }
+}

@@ -1,0 +1,36 @@
+//! remove-from-group: takes a user out of the group that the event put them into.
+//!
+//! It never touches another membership, nor the group's policies. Undo puts the user back in.
+
+use async_trait::async_trait;
+use cordon_core::{Change, RemedyKind, Setting};
+
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RemoveFromGroup;
+
+#[async_trait]
+impl Remedy for RemoveFromGroup {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RemoveFromGroup
+    }
+
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, _)) = request.user() else {
+            return Ok(request.does_not_fit(self.kind(), "a user"));
+        };
+        let Some(group) = request.event.touched.group.clone() else {
+            return Ok(Planned::ByHand(ByHand {
+                reason: format!("the event names no group that `{target}` was put into"),
+                instruction: format!("compare the groups of `{target}` with those it should be in"),
+            }));
+        };
+        let is_in = account.groups_of_user(&target.name).await?.contains(&group);
+        let from = is_in.then(|| Setting::ON.to_owned());
+        let reason = format!("`{target}` is not in the group `{group}`");
+        let change = Change { setting: Setting::Group { name: group }, from, to: None };
+        Ok(settings::planned(request.step(self.kind()), vec![change], &reason))
+    }
+}

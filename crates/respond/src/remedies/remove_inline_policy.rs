@@ -1,0 +1,58 @@
+//! remove-inline-policy: takes the inline policy that the event wrote off a user, group or role, or puts back the one that it
+//! replaced where an earlier event said what was in it.
+//!
+//! It never touches a policy of another name, and none whose document is no longer the event's. The document is in the snapshot,
+//! and undo puts it back byte for byte.
+
+use async_trait::async_trait;
+use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
+
+use super::{changed_since, source, trusted_former, unmodifiable};
+use crate::deny::same_document;
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RemoveInlinePolicy;
+
+#[async_trait]
+impl Remedy for RemoveInlinePolicy {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RemoveInlinePolicy
+    }
+
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal() else {
+            return Ok(request.does_not_fit(self.kind(), "a user, group or role"));
+        };
+        if let Some(by_hand) = unmodifiable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let Some(name) = request.event.touched.policy_name.clone() else {
+            return Ok(Planned::ByHand(ByHand {
+                reason: format!("the event names no inline policy of `{target}`"),
+                instruction: format!("compare the inline policies of `{target}` with what it should have"),
+            }));
+        };
+        let Some(now) = account.inline_policy(target, &name).await? else {
+            return Ok(Planned::Nothing(format!("`{target}` has no inline policy `{name}`")));
+        };
+        if request.event.touched.document.as_deref().is_some_and(|written| !same_document(written, &now)) {
+            return Ok(Planned::ByHand(changed_since(&format!("the inline policy `{name}` of `{target}`"))));
+        }
+        let former = trusted_former(request);
+        let note = match former {
+            Some(former) if former.value.is_some() => {
+                Some(format!("The policy that it replaced comes back, {}.", source(former)))
+            }
+            Some(_) => None,
+            None => {
+                Some("Whether it replaced a policy of the same name is not known: if so, that one does not come back.".to_owned())
+            }
+        };
+        let to = former.and_then(|former| former.value.clone());
+        let change = Change { setting: Setting::InlinePolicy { name: name.clone() }, from: Some(now), to };
+        let step = PlannedStep { note, ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &format!("the inline policy `{name}` of `{target}` is as it was before")))
+    }
+}

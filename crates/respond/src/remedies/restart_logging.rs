@@ -1,0 +1,63 @@
+//! restart-logging: starts a trail's logging again, and puts its event selectors back where an earlier event said what they were.
+//!
+//! It never makes a trail, and never touches its bucket, key or topic: a trail that was deleted is a person's to make again. Undo
+//! stops the logging again, as it was found.
+
+use async_trait::async_trait;
+use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};
+
+use super::{source, trusted_former};
+use crate::deny::same_document;
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, On, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RestartLogging;
+
+#[async_trait]
+impl Remedy for RestartLogging {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RestartLogging
+    }
+
+    async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let On::Trail(arn, facts) = request.on else {
+            return Ok(request.does_not_fit(self.kind(), "a trail"));
+        };
+        let mut changes = Vec::new();
+        if !facts.logging {
+            let (from, to) = (Some(Setting::OFF.to_owned()), Some(Setting::ON.to_owned()));
+            changes.push(Change { setting: Setting::Logging, from, to });
+        }
+        let mut note = None;
+        if let Some(set) = &request.event.touched.selectors {
+            let stands = facts.selectors.as_deref().is_some_and(|now| same_document(now, set));
+            match trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former)))) {
+                Some((former, source)) if stands => {
+                    note = Some(format!("The event selectors come back {source}."));
+                    changes.push(Change { setting: Setting::EventSelectors, from: facts.selectors.clone(), to: Some(former) });
+                }
+                Some(_) => {}
+                None if changes.is_empty() => return Ok(Planned::ByHand(by_hand(arn))),
+                None => {
+                    note = Some(
+                        "What the trail logged before is not known: compare its event selectors with what they should be."
+                            .to_owned(),
+                    )
+                }
+            }
+        }
+        let step = PlannedStep { note, ..request.step(self.kind()) };
+        Ok(settings::planned(step, changes, &format!("`{arn}` logs")))
+    }
+}
+
+fn by_hand(arn: &Arn) -> ByHand {
+    ByHand {
+        reason: format!("what `{arn}` logged before is not known"),
+        instruction: format!(
+            "take the former event selectors from your infrastructure code, and set them (`aws cloudtrail put-event-selectors \
+             --trail-name {arn} --advanced-event-selectors file://selectors.json`)"
+        ),
+    }
+}

@@ -1,0 +1,65 @@
+//! restore-exception-tag: puts the exception tag of a user or role back to what it was before the event.
+//!
+//! Where no earlier event said what it was, a tag that the event set is taken off, which exempts nobody, and one that it took off
+//! is left to a person: to put it on again by guess would exempt somebody. So too where the actor had given it. It never touches
+//! another tag.
+
+use async_trait::async_trait;
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
+
+use super::{changed_since, source, trusted_former, unmodifiable};
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RestoreExceptionTag;
+
+#[async_trait]
+impl Remedy for RestoreExceptionTag {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RestoreExceptionTag
+    }
+
+    async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal().filter(|(target, _)| target.kind != PrincipalKind::Group) else {
+            return Ok(request.does_not_fit(self.kind(), "a user or role"));
+        };
+        if let Some(by_hand) = unmodifiable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let (key, touched) = (request.exception_tag, &request.event.touched);
+        let set = touched.tags_set.get(key);
+        if set.is_none() && !touched.tags_removed.iter().any(|removed| removed == key) {
+            return Ok(Planned::Nothing(format!("the event did not touch the tag `{key}`")));
+        }
+        let now = account.tags(target).await?.remove(key);
+        let former = trusted_former(request);
+        let (to, note) = match (former, set) {
+            (Some(former), _) => (former.value.clone(), format!("The tag comes back {}.", source(former))),
+            (None, Some(_)) => (
+                None,
+                "What the tag was before is not known, or was set by the actor: it is taken off, which exempts nobody."
+                    .to_owned(),
+            ),
+            (None, None) => return Ok(Planned::ByHand(by_hand(target, key))),
+        };
+        if now.as_ref() != set && now != to {
+            return Ok(Planned::ByHand(changed_since(&format!("the tag `{key}` of `{target}`"))));
+        }
+        let change = Change { setting: Setting::Tag { key: key.to_owned() }, from: now, to };
+        let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &format!("the tag `{key}` of `{target}` is as it was before")))
+    }
+}
+
+fn by_hand(target: &Principal, key: &str) -> ByHand {
+    let kind = target.kind;
+    ByHand {
+        reason: format!("what the tag `{key}` of `{target}` was before it was taken off is not known, or was set by the actor"),
+        instruction: format!(
+            "find in CloudTrail who had given it; if that was rightly, give it again (`aws iam tag-{kind} --{kind}-name {} --tags \
+             Key={key},Value=…`)",
+            target.name
+        ),
+    }
+}

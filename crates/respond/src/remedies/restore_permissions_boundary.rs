@@ -1,0 +1,50 @@
+//! restore-permissions-boundary: puts the permissions boundary of a user or role back to what an earlier event said it was.
+//!
+//! CloudTrail does not say what a boundary was when it was changed or taken off. So where no earlier event set it, a person is
+//! asked: a boundary is never guessed. It never touches one that is no longer what the event made it.
+
+use async_trait::async_trait;
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
+
+use super::{changed_since, source, trusted_former, unmodifiable};
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RestorePermissionsBoundary;
+
+#[async_trait]
+impl Remedy for RestorePermissionsBoundary {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RestorePermissionsBoundary
+    }
+
+    async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal().filter(|(target, _)| target.kind != PrincipalKind::Group) else {
+            return Ok(request.does_not_fit(self.kind(), "a user or role"));
+        };
+        if let Some(by_hand) = unmodifiable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let Some(former) = trusted_former(request) else { return Ok(Planned::ByHand(by_hand(target))) };
+        let reason = format!("the permissions boundary of `{target}` is as it was before");
+        if facts.boundary != request.event.touched.boundary_arn && facts.boundary != former.value {
+            return Ok(Planned::ByHand(changed_since(&format!("the permissions boundary of `{target}`"))));
+        }
+        let change = Change { setting: Setting::Boundary, from: facts.boundary.clone(), to: former.value.clone() };
+        let note = Some(format!("The boundary comes back {}.", source(former)));
+        Ok(settings::planned(PlannedStep { note, ..request.step(self.kind()) }, vec![change], &reason))
+    }
+}
+
+fn by_hand(target: &Principal) -> ByHand {
+    let kind = target.kind;
+    ByHand {
+        reason: format!("which permissions boundary `{target}` had before is not known"),
+        instruction: format!(
+            "look in your infrastructure code or in AWS Config for its ARN, and set it (`aws iam put-{kind}-permissions-boundary \
+             --{kind}-name {} --permissions-boundary …`)",
+            target.name
+        ),
+    }
+}

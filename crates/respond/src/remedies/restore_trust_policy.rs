@@ -1,0 +1,88 @@
+//! restore-trust-policy: puts a role's trust policy back to what an earlier event said it was. Where that is not known, it takes
+//! the statements out that let somebody outside of the account in, and leaves the others.
+//!
+//! It never touches a trust policy that is no longer the event's, never writes one without a statement, and never invents a
+//! statement. Cutting the trust ends no session: `revoke-sessions` on the role does. Undo puts the event's document back.
+
+use async_trait::async_trait;
+use cordon_core::json::set;
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
+use serde_json::Value;
+
+use super::{changed_since, source, trusted_former, unmodifiable};
+use crate::deny::same_document;
+use crate::port::{Account, IamError};
+use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::settings;
+
+pub struct RestoreTrustPolicy;
+
+#[async_trait]
+impl Remedy for RestoreTrustPolicy {
+    fn kind(&self) -> RemedyKind {
+        RemedyKind::RestoreTrustPolicy
+    }
+
+    async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
+        let Some((target, facts)) = request.principal().filter(|(target, _)| target.kind == PrincipalKind::Role) else {
+            return Ok(request.does_not_fit(self.kind(), "a role"));
+        };
+        if let Some(by_hand) = unmodifiable(target, facts) {
+            return Ok(Planned::ByHand(by_hand));
+        }
+        let touched = &request.event.touched;
+        let (Some(now), Some(written)) = (&facts.trust, &touched.document) else {
+            return Ok(Planned::ByHand(by_hand(target, "the event does not say what was set")));
+        };
+        if !same_document(now, written) {
+            return Ok(Planned::ByHand(changed_since(&format!("the trust policy of `{target}`"))));
+        }
+        let former = trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former))));
+        let (to, how) = match former {
+            Some((document, source)) => (document, format!("The trust policy comes back {source}.")),
+            None => match without(written, &touched.outside_statements) {
+                Some(document) => (
+                    document,
+                    "What the trust policy was before is not known: only the statements that let somebody outside of the account \
+                     in are taken out."
+                        .to_owned(),
+                ),
+                None => {
+                    return Ok(Planned::ByHand(by_hand(
+                        target,
+                        "it is not known what it was before, and nothing can be taken out of it that leaves a trust policy",
+                    )));
+                }
+            },
+        };
+        let note = Some(format!("{how} Sessions that were begun already go on."));
+        let change = Change { setting: Setting::TrustPolicy, from: Some(now.clone()), to: Some(to) };
+        let step = PlannedStep { note, ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &format!("the trust policy of `{target}` is as it was before")))
+    }
+}
+
+/// The document without some of its statements; `None` where none would go, or none would be left.
+fn without(document: &str, statements: &[usize]) -> Option<String> {
+    let mut document: Value = serde_json::from_str(document).ok()?;
+    let all = document.get("Statement")?.as_array()?.clone();
+    let kept: Vec<Value> =
+        all.iter().enumerate().filter(|(n, _)| !statements.contains(n)).map(|(_, statement)| statement.clone()).collect();
+    if kept.is_empty() || kept.len() == all.len() {
+        return None;
+    }
+    set(&mut document, "Statement", Value::Array(kept));
+    Some(document.to_string())
+}
+
+fn by_hand(target: &Principal, why: &str) -> ByHand {
+    ByHand {
+        reason: format!("the trust policy of `{target}` is not restored: {why}"),
+        instruction: format!(
+            "take the former trust policy from your infrastructure code, a backup or AWS Config, and set it (`aws iam \
+             update-assume-role-policy --role-name {0} --policy-document file://trust.json`); then revoke the role's sessions (in \
+             the console: Roles, {0}, Revoke sessions)",
+            target.name
+        ),
+    }
+}

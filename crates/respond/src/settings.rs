@@ -1,0 +1,317 @@
+//! Sets things, each with one value, and puts their former values back: what most remedies come to.
+//!
+//! A remedy plans [`Change`]s; everything after the plan is here, so that all of them keep the same promises. It never writes a
+//! value that is not in the stored plan or, on undo, in the stored snapshot, and never over a value that is neither.
+//!
+//! INVARIANT: the target's unique id is compared before every single write.
+
+use cordon_core::{Call, Change, PlannedStep, Principal, Setting, Target};
+use serde::{Deserialize, Serialize};
+
+use crate::call;
+use crate::deny::same_document;
+use crate::port::{Account, IamError, IamErrorKind};
+use crate::remedy::{Applied, Attempt, Identity, Planned, Reverted, Snapshot, StepError, Verified};
+
+/// The snapshot: the values before, in the order of the step's changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    pub target_unique_id: String,
+    pub values: Vec<Option<String>>,
+}
+
+/// Fills a step's calls in from its changes. What already is as it is to be is left out; where that is everything, there is no
+/// step, for the `reason`.
+pub(crate) fn planned(mut step: PlannedStep, changes: Vec<Change>, reason: &str) -> Planned {
+    step.changes = changes.into_iter().filter(|change| !change.holds(change.from.as_deref())).collect();
+    if step.changes.is_empty() {
+        return Planned::Nothing(reason.to_owned());
+    }
+    let made = |change: &Change| call(&step.target, &change.setting, change.to.as_deref());
+    let undone = |change: &Change| call(&step.target, &change.setting, change.from.as_deref());
+    let (calls, undo) = (step.changes.iter().filter_map(made).collect(), step.changes.iter().rev().filter_map(undone).collect());
+    PlannedStep { calls, undo, ..step }.into()
+}
+
+pub(crate) async fn snapshot(account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
+    Identity::of(account, step).await?.required(step)?;
+    let mut values = Vec::with_capacity(step.changes.len());
+    for change in &step.changes {
+        let now = read(account, &step.target, &change.setting).await?;
+        if !change.same(now.as_deref(), change.from.as_deref()) && !change.holds(now.as_deref()) {
+            return Err(conflict(change, change.from.as_deref(), now.as_deref()));
+        }
+        values.push(now);
+    }
+    Ok(Snapshot::Settings(Before { target_unique_id: step.target_unique_id.clone(), values }))
+}
+
+pub(crate) async fn apply(
+    account: &dyn Account,
+    step: &PlannedStep,
+    snapshot: &Snapshot,
+    attempt: Attempt,
+) -> Result<Applied, StepError> {
+    let mut applied = Applied::AlreadyHeld;
+    for (change, before) in changes(step, snapshot)? {
+        Identity::of(account, step).await?.required(step)?;
+        let now = read(account, &step.target, &change.setting).await?;
+        if change.holds(now.as_deref()) {
+            continue;
+        }
+        if attempt == Attempt::First && !change.same(now.as_deref(), before) {
+            return Err(conflict(change, before, now.as_deref()));
+        }
+        match write(account, &step.target, &change.setting, change.to.as_deref()).await {
+            Ok(()) => applied = Applied::Changed,
+            // Somebody was faster by one call, and took away what was to go.
+            Err(error) if error.kind() == IamErrorKind::NotFound && change.to.is_none() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(applied)
+}
+
+pub(crate) async fn verify(account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
+    if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
+        return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
+    }
+    for change in &step.changes {
+        let now = read(account, &step.target, &change.setting).await?;
+        if !change.holds(now.as_deref()) {
+            let (expected, found) = (change.shown(change.to.as_deref()), change.shown(now.as_deref()));
+            return Ok(Verified::Missing(format!("on `{}`: expected {expected}, found {found}", step.target)));
+        }
+    }
+    Ok(Verified::Holds)
+}
+
+pub(crate) async fn revert(
+    account: &dyn Account,
+    step: &PlannedStep,
+    snapshot: &Snapshot,
+    dry_run: bool,
+) -> Result<Reverted, StepError> {
+    let changes = changes(step, snapshot)?;
+    match Identity::of(account, step).await? {
+        Identity::Gone if changes.iter().all(|(_, before)| before.is_none()) => {
+            return Ok(Reverted::Nothing(format!("`{}` no longer exists, nor does what was put on it", step.target)));
+        }
+        identity => {
+            if let Some((expected, found)) = identity.difference(step) {
+                return Ok(Reverted::Drift { expected, found });
+            }
+        }
+    }
+    let mut back = Vec::new();
+    for (change, before) in changes.into_iter().rev() {
+        let now = read(account, &step.target, &change.setting).await?;
+        if change.same(now.as_deref(), before) {
+            continue;
+        }
+        // A key that was deleted since is off, and cannot be turned on again.
+        let gone = now.is_none() && change.to.is_some();
+        if gone || !change.holds(now.as_deref()) {
+            return Ok(Reverted::Drift { expected: change.shown(change.to.as_deref()), found: change.shown(now.as_deref()) });
+        }
+        let Some(call) = call(&step.target, &change.setting, before) else {
+            return Err(StepError::Irreversible(step.irreversible.clone().unwrap_or_else(|| "this cannot be undone".to_owned())));
+        };
+        back.push((change, before, call));
+    }
+    if back.is_empty() {
+        return Ok(Reverted::Nothing(format!("`{}` is as it was before", step.target)));
+    }
+    let calls: Vec<Call> = back.iter().map(|(.., call)| call.clone()).collect();
+    if dry_run {
+        return Ok(Reverted::Would(calls));
+    }
+    for (change, before, _) in back {
+        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
+            return Ok(Reverted::Drift { expected, found });
+        }
+        match write(account, &step.target, &change.setting, before).await {
+            Ok(()) => {}
+            Err(error) if error.kind() == IamErrorKind::NotFound && before.is_none() => {}
+            Err(error) if error.kind() == IamErrorKind::NotFound => {
+                return Ok(Reverted::Drift { expected: change.shown(before), found: "that it no longer exists".to_owned() });
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(Reverted::Done(calls))
+}
+
+/// The changes with their values before.
+fn changes<'a>(step: &'a PlannedStep, snapshot: &'a Snapshot) -> Result<Vec<(&'a Change, Option<&'a str>)>, StepError> {
+    match snapshot {
+        Snapshot::Settings(before) if before.values.len() == step.changes.len() && !step.changes.is_empty() => {
+            Ok(step.changes.iter().zip(before.values.iter().map(Option::as_deref)).collect())
+        }
+        Snapshot::Settings(_)
+        | Snapshot::DetachPolicy(_)
+        | Snapshot::DenyIam(_)
+        | Snapshot::RestorePolicyVersion(_)
+        | Snapshot::DeletePolicyVersion(_) => Err(StepError::Mismatch(step.remedy)),
+    }
+}
+
+fn conflict(change: &Change, expected: Option<&str>, found: Option<&str>) -> StepError {
+    StepError::Conflict { expected: change.shown(expected), found: change.shown(found) }
+}
+
+/// What a change takes for the same, and how it is shown.
+trait Values {
+    fn same(&self, a: Option<&str>, b: Option<&str>) -> bool;
+    /// True where a value does what the wanted one does.
+    fn holds(&self, now: Option<&str>) -> bool;
+    fn shown(&self, value: Option<&str>) -> String;
+}
+
+impl Values for Change {
+    fn same(&self, a: Option<&str>, b: Option<&str>) -> bool {
+        match (&self.setting, a, b) {
+            (Setting::InlinePolicy { .. } | Setting::TrustPolicy | Setting::EventSelectors, Some(a), Some(b)) => {
+                same_document(a, b)
+            }
+            _ => a == b,
+        }
+    }
+
+    fn holds(&self, now: Option<&str>) -> bool {
+        // A key that was deleted is as good as one that is off.
+        let off = matches!(self.setting, Setting::AccessKey { .. }) && self.to.as_deref() == Some(Setting::OFF);
+        (off && now.is_none()) || self.same(now, self.to.as_deref())
+    }
+
+    fn shown(&self, value: Option<&str>) -> String {
+        let what = match &self.setting {
+            Setting::AttachedPolicy { arn } => format!("the managed policy `{arn}`"),
+            Setting::InlinePolicy { name } => format!("the inline policy `{name}`"),
+            Setting::TrustPolicy => "the trust policy".to_owned(),
+            Setting::Boundary => "the permissions boundary".to_owned(),
+            Setting::Group { name } => format!("the membership of `{name}`"),
+            Setting::AccessKey { id } => format!("the access key `{id}`"),
+            Setting::LoginProfile => "the console password".to_owned(),
+            Setting::Tag { key } => format!("the tag `{key}`"),
+            Setting::Logging => "logging".to_owned(),
+            Setting::EventSelectors => "the event selectors".to_owned(),
+        };
+        match value {
+            None => format!("{what} not there"),
+            Some(Setting::ON) => format!("{what} there and on"),
+            Some(Setting::OFF) => format!("{what} off"),
+            Some(value) => format!("{what} to be {value}"),
+        }
+    }
+}
+
+/// What a setting is now.
+pub(crate) async fn read(account: &dyn Account, target: &Target, setting: &Setting) -> Result<Option<String>, IamError> {
+    let on = |is: bool| is.then(|| Setting::ON.to_owned());
+    let switch = |is: bool| Some(if is { Setting::ON } else { Setting::OFF }.to_owned());
+    match (target, setting) {
+        (Target::Principal(principal), setting) => match setting {
+            Setting::AttachedPolicy { arn } => {
+                Ok(on(account.attached_policies(principal).await?.iter().any(|attached| attached == arn)))
+            }
+            Setting::InlinePolicy { name } => account.inline_policy(principal, name).await,
+            Setting::TrustPolicy => Ok(account.principal(principal).await?.and_then(|facts| facts.trust)),
+            Setting::Boundary => Ok(account.principal(principal).await?.and_then(|facts| facts.boundary)),
+            Setting::Group { name } => Ok(on(account.groups_of_user(&principal.name).await?.contains(name))),
+            Setting::AccessKey { id } => {
+                let keys = account.access_keys(&principal.name).await?;
+                Ok(keys.iter().find(|key| key.id == *id).and_then(|key| switch(key.active)))
+            }
+            Setting::LoginProfile => Ok(on(account.has_login_profile(&principal.name).await?)),
+            Setting::Tag { key } => Ok(account.tags(principal).await?.remove(key)),
+            Setting::Logging | Setting::EventSelectors => Err(no_such_setting(target)),
+        },
+        (Target::Trail { trail }, Setting::Logging) => {
+            Ok(account.trail(trail.as_str()).await?.and_then(|facts| switch(facts.logging)))
+        }
+        (Target::Trail { trail }, Setting::EventSelectors) => {
+            Ok(account.trail(trail.as_str()).await?.and_then(|facts| facts.selectors))
+        }
+        (Target::Trail { .. } | Target::Policy { .. }, _) => Err(no_such_setting(target)),
+    }
+}
+
+async fn write(account: &dyn Account, target: &Target, setting: &Setting, to: Option<&str>) -> Result<(), IamError> {
+    match (target, setting) {
+        (Target::Principal(principal), setting) => write_to_principal(account, principal, setting, to).await,
+        (Target::Trail { trail }, Setting::Logging) if to == Some(Setting::ON) => account.start_logging(trail.as_str()).await,
+        (Target::Trail { trail }, Setting::Logging) => account.stop_logging(trail.as_str()).await,
+        (Target::Trail { trail }, Setting::EventSelectors) => match to {
+            Some(selectors) => account.put_event_selectors(trail.as_str(), selectors).await,
+            None => Err(no_such_setting(target)),
+        },
+        (Target::Trail { .. } | Target::Policy { .. }, _) => Err(no_such_setting(target)),
+    }
+}
+
+async fn write_to_principal(
+    account: &dyn Account,
+    principal: &Principal,
+    setting: &Setting,
+    to: Option<&str>,
+) -> Result<(), IamError> {
+    let name = principal.name.as_str();
+    match (setting, to) {
+        (Setting::AttachedPolicy { arn }, Some(_)) => account.attach_policy(principal, arn).await,
+        (Setting::AttachedPolicy { arn }, None) => account.detach_policy(principal, arn).await,
+        (Setting::InlinePolicy { name }, Some(document)) => account.put_inline_policy(principal, name, document).await,
+        (Setting::InlinePolicy { name }, None) => account.delete_inline_policy(principal, name).await,
+        (Setting::TrustPolicy, Some(document)) => account.set_trust_policy(name, document).await,
+        (Setting::Boundary, Some(arn)) => account.set_boundary(principal, arn).await,
+        (Setting::Boundary, None) => account.delete_boundary(principal).await,
+        (Setting::Group { name: group }, Some(_)) => account.add_to_group(name, group).await,
+        (Setting::Group { name: group }, None) => account.remove_from_group(name, group).await,
+        (Setting::AccessKey { id }, Some(to)) => account.set_access_key(name, id, to == Setting::ON).await,
+        (Setting::LoginProfile, None) => account.delete_login_profile(name).await,
+        (Setting::Tag { key }, Some(value)) => account.tag(principal, key, value).await,
+        (Setting::Tag { key }, None) => account.untag(principal, key).await,
+        (Setting::TrustPolicy | Setting::AccessKey { .. }, None)
+        | (Setting::LoginProfile, Some(_))
+        | (Setting::Logging | Setting::EventSelectors, _) => Err(no_such_setting(&Target::Principal(principal.clone()))),
+    }
+}
+
+/// The call that gives a setting its value, as it is shown; `None` where AWS has none.
+fn call(target: &Target, setting: &Setting, to: Option<&str>) -> Option<Call> {
+    let principal = match target {
+        Target::Principal(principal) => principal,
+        Target::Trail { trail } => {
+            return match (setting, to) {
+                (Setting::Logging, Some(Setting::ON)) => Some(call::start_logging(trail.as_str())),
+                (Setting::Logging, _) => Some(call::stop_logging(trail.as_str())),
+                (Setting::EventSelectors, Some(selectors)) => Some(call::put_event_selectors(trail.as_str(), selectors)),
+                _ => None,
+            };
+        }
+        Target::Policy { .. } => return None,
+    };
+    let name = principal.name.as_str();
+    match (setting, to) {
+        (Setting::AttachedPolicy { arn }, Some(_)) => Some(call::attach_policy(principal, arn)),
+        (Setting::AttachedPolicy { arn }, None) => Some(call::detach_policy(principal, arn)),
+        (Setting::InlinePolicy { name }, Some(document)) => Some(call::put_inline_policy(principal, name, document)),
+        (Setting::InlinePolicy { name }, None) => Some(call::delete_inline_policy(principal, name)),
+        (Setting::TrustPolicy, Some(document)) => Some(call::set_trust_policy(name, document)),
+        (Setting::Boundary, Some(arn)) => Some(call::set_boundary(principal, arn)),
+        (Setting::Boundary, None) => Some(call::delete_boundary(principal)),
+        (Setting::Group { name: group }, Some(_)) => Some(call::add_to_group(name, group)),
+        (Setting::Group { name: group }, None) => Some(call::remove_from_group(name, group)),
+        (Setting::AccessKey { id }, Some(to)) => Some(call::set_access_key(name, id, to == Setting::ON)),
+        (Setting::LoginProfile, None) => Some(call::delete_login_profile(name)),
+        (Setting::Tag { key }, Some(value)) => Some(call::tag(principal, key, value)),
+        (Setting::Tag { key }, None) => Some(call::untag(principal, key)),
+        (Setting::TrustPolicy | Setting::AccessKey { .. }, None)
+        | (Setting::LoginProfile, Some(_))
+        | (Setting::Logging | Setting::EventSelectors, _) => None,
+    }
+}
+
+fn no_such_setting(target: &Target) -> IamError {
+    IamError::new(IamErrorKind::Other, "plan", &format!("`{target}` has nothing like what the stored step sets"))
+}

@@ -6,6 +6,7 @@
 
 mod approvals;
 mod keys;
+mod records;
 mod steps;
 
 use cordon_contract::{ErrorName, StateError};

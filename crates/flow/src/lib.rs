@@ -7,6 +7,7 @@ pub mod cases;
 pub mod check;
 pub mod classify;
 pub mod decide;
+mod findings;
 pub mod messages;
 pub mod notify;
 pub mod ports;

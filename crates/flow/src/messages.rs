@@ -186,6 +186,8 @@ pub fn structured(head: &Head, message: &str) -> (String, Value) {
         "asked_at": head.asked_at,
         "decided_at": head.decided_at,
         "contained_at": head.contained_at,
+        "log_seq": head.log_seq,
+        "last_hash": head.last_hash,
     });
     (subject(head, message), alert)
 }

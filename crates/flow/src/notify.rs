@@ -14,13 +14,15 @@ use serde_json::json;
 
 use crate::cases::{CaseError, Cases};
 use crate::messages;
-use crate::ports::{Channel, Clock, DeliveryError, Publisher};
+use crate::ports::{Channel, Clock, DeliveryError, Findings, Publisher};
 
 pub struct Notify<'a> {
     pub cases: Cases<'a>,
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
+    /// Where findings go; see [`crate::findings`].
+    pub findings: &'a [Box<dyn Findings>],
     /// Alerts and exemptions below this level are not posted to Slack.
     pub slack_min_level: Level,
     pub clock: &'a dyn Clock,
@@ -68,6 +70,7 @@ impl Notify<'_> {
         let output = NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) };
         let posted = slack.as_ref().and_then(|result| result.as_ref().ok()).cloned();
         self.record(id, output, posted, &[sns.err(), slack.and_then(Result::err)]).await?;
+        self.publish_finding(&head).await;
         nobody_told(output)
     }
 
@@ -116,6 +119,7 @@ impl Notify<'_> {
             .await?;
         // Of these, people have heard a moment ago, in the same words.
         if matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) {
+            self.publish_finding(&head).await;
             return Ok(NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped });
         }
         let (subject, alert) = messages::structured(&head, "outcome");
@@ -128,6 +132,7 @@ impl Notify<'_> {
         if output.sns == Delivery::Failed || output.slack == Delivery::Failed {
             self.record(id, output, None, &[sns.err(), slack.and_then(Result::err)]).await?;
         }
+        self.publish_finding(&head).await;
         nobody_told(output)
     }
 
@@ -181,6 +186,9 @@ impl Notify<'_> {
             Some(channel) => Some(channel.post(&notice).await),
             None => None,
         };
+        if let Some(head) = &found {
+            self.publish_finding(head).await;
+        }
         nobody_told(NotifyOutput { sns: delivery(&sns), slack: slack.as_ref().map_or(Delivery::Skipped, delivery) })
     }
 

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
+use cordon_record::Finding;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Notice, Secret};
 use jiff::Timestamp;
@@ -93,6 +94,15 @@ pub trait Channel: Send + Sync {
     async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
     /// Replaces the message that was clicked on, where it cannot be replaced by its id.
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+}
+
+/// A place that takes findings in for other tools: the event bus, Security Hub. It gets the same finding again at the end of
+/// the incident, and may get it twice.
+#[async_trait]
+pub trait Findings: Send + Sync {
+    /// How the timeline names the place.
+    fn name(&self) -> &'static str;
+    async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError>;
 }
 
 /// Managed policies of an account.

@@ -90,7 +90,8 @@ fn write_table(out: &mut String, columns: &[&str], rows: &[Vec<Text>]) {
 fn inline(text: &Text) -> String {
     match text {
         Text::Ours(text) => escape(text),
-        Text::Theirs(text) if text.is_empty() => "–".to_owned(),
+        Text::Theirs(text) | Text::Said(text) if text.is_empty() => "–".to_owned(),
+        Text::Said(text) => format!("<bdi>{}</bdi>", escape(text)),
         Text::Theirs(text) => format!("<code>{}</code>", escape(text)),
     }
 }

@@ -52,7 +52,7 @@ fn write_block(out: &mut String, block: &Block) {
 fn inline(text: &Text) -> String {
     match text {
         Text::Ours(text) => escape(text),
-        Text::Theirs(text) => code(text),
+        Text::Theirs(text) | Text::Said(text) => code(text),
     }
 }
 

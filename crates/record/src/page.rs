@@ -14,8 +14,10 @@ use crate::record::{Record, brief, kind, status, step_state};
 pub(crate) enum Text {
     /// Cordon's own words.
     Ours(String),
-    /// Somebody else's: a name, a request, a document, an error.
+    /// Somebody else's name, request, document.
     Theirs(String),
+    /// A sentence in which somebody else's names may be woven.
+    Said(String),
 }
 
 pub(crate) enum Block {
@@ -53,6 +55,10 @@ fn ours(text: impl Into<String>) -> Text {
 
 fn theirs(text: impl Into<String>) -> Text {
     Text::Theirs(text.into())
+}
+
+fn said(text: impl Into<String>) -> Text {
+    Text::Said(text.into())
 }
 
 fn time(at: Timestamp) -> String {
@@ -103,7 +109,7 @@ fn what(head: &Head) -> Section {
     optional("Region", event.region.as_deref());
     optional("Refused with", event.error_code.as_deref());
     optional("Request", Some(&event.parameters));
-    optional("Needs a person", head.unreadable.as_deref());
+    facts.extend(head.unreadable.iter().map(|reason| ("Needs a person".to_owned(), said(reason))));
     facts.push(("Later events that joined".to_owned(), ours(head.merged.to_string())));
     facts.push(("Execution".to_owned(), theirs(&head.execution)));
     Section { title: "What happened", blocks: vec![Block::Facts(facts)] }
@@ -113,11 +119,11 @@ fn rules(head: &Head) -> Section {
     let mut blocks = Vec::new();
     for detection in &head.detections {
         blocks.push(Block::Facts(vec![
-            ("Rule".to_owned(), theirs(&detection.title)),
+            ("Rule".to_owned(), said(&detection.title)),
             ("Id".to_owned(), theirs(detection.rule.to_string())),
-            ("Author".to_owned(), theirs(&detection.author)),
+            ("Author".to_owned(), said(&detection.author)),
             ("Level".to_owned(), ours(detection.level.to_string())),
-            ("Why it is dangerous".to_owned(), theirs(&detection.description)),
+            ("Why it is dangerous".to_owned(), said(&detection.description)),
             ("Tags".to_owned(), theirs(detection.tags.join(", "))),
         ]));
     }
@@ -129,10 +135,10 @@ fn decision(record: &Record) -> Section {
     let mut facts = Vec::new();
     if let Some(decision) = &head.decision {
         facts.push(("Route".to_owned(), ours(json!(decision.route).as_str().unwrap_or_default())));
-        facts.push(("Reason".to_owned(), theirs(&decision.decision_reason)));
+        facts.push(("Reason".to_owned(), said(&decision.decision_reason)));
         facts.push(("Dry run".to_owned(), ours(if decision.dry_run { "yes: nothing is changed" } else { "no" })));
     }
-    facts.extend(head.exceptions_checked.iter().map(|sentence| ("Exception looked at".to_owned(), theirs(sentence))));
+    facts.extend(head.exceptions_checked.iter().map(|sentence| ("Exception looked at".to_owned(), said(sentence))));
     for question in &record.questions {
         facts.push(("Question to people".to_owned(), ours(&question.vote)));
         if let Some(by) = &question.by {
@@ -150,7 +156,7 @@ fn plan(record: &Record) -> Section {
         let stored = record.steps.get(n).and_then(Option::as_ref);
         let (state, detail) = step_state(stored);
         let mut facts = vec![("State".to_owned(), ours(state))];
-        facts.extend(detail.map(|detail| ("Detail".to_owned(), theirs(detail))));
+        facts.extend(detail.map(|detail| ("Detail".to_owned(), said(detail))));
         facts.push(("Target".to_owned(), theirs(step.target.arn())));
         facts.extend(step.calls.iter().map(|call| ("Call".to_owned(), theirs(call.to_string()))));
         facts.extend(step.undo.iter().map(|call| ("Undone by".to_owned(), theirs(call.to_string()))));
@@ -161,7 +167,7 @@ fn plan(record: &Record) -> Section {
         blocks.push(Block::Title(format!("Step {}: {}", n + 1, step.remedy)));
         blocks.push(Block::Facts(facts));
     }
-    let by_hand: Vec<_> = plan.by_hand.iter().map(|sentence| ("By hand".to_owned(), theirs(sentence))).collect();
+    let by_hand: Vec<_> = plan.by_hand.iter().map(|sentence| ("By hand".to_owned(), said(sentence))).collect();
     if !by_hand.is_empty() {
         blocks.push(Block::Title("Left to a person".to_owned()));
         blocks.push(Block::Facts(by_hand));

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{SdkIam, SystemClock, Table};
+use cordon_core::IncidentId;
 use cordon_core::incident::State;
-use cordon_core::{IncidentId, timeline};
 use cordon_flow::Cases;
 use cordon_flow::undo::Undo;
 use serde_json::json;
 
+use crate::commands::record;
 use crate::failure::Failure;
 use crate::show;
 
@@ -37,6 +38,10 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write an incident's whole record to a file or the screen, with the verdict on its chain of hashes.
+    Export(record::Export),
+    /// Check an exported record (JSON) without AWS: whether its chain of hashes holds.
+    Verify(record::Verify),
     /// Restore what was changed, the last step first. Refuses where somebody changed it since.
     Undo {
         id: String,
@@ -63,15 +68,17 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List { deployment, open, limit, json } => list(&deployment, open, limit, json).await,
         Command::Show { id, deployment, json } => show_one(&id, &deployment, json).await,
+        Command::Export(export) => record::export(export).await,
+        Command::Verify(verify) => record::verify(&verify),
         Command::Undo { id, deployment, step, dry_run } => undo(&id, &deployment, step, dry_run).await,
     }
 }
 
-fn parse(id: &str) -> Result<IncidentId, Failure> {
+pub(super) fn parse(id: &str) -> Result<IncidentId, Failure> {
     id.parse().map_err(|error| Failure::Input(format!("{error}; `cordon incident list` prints them")))
 }
 
-async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
+pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
     let sdk = cordon_aws::config::load().await;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.table.clone());
     (sdk, table)
@@ -104,21 +111,13 @@ async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) ->
 }
 
 async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<ExitCode, Failure> {
-    let id = parse(id)?;
-    let (_, table) = table(deployment).await;
-    let cases = Cases::new(&table);
-    let head = cases.head(&id).await.map_err(cordon_contract::StateError::from)?;
-    let entries = cases.timeline(&id).await.map_err(cordon_contract::StateError::from)?;
-    let chain = timeline::verify(&entries, &head.last_hash);
+    let record = record::read(id, deployment).await?;
     if as_json {
-        println!(
-            "{}",
-            json!({"incident": head, "timeline": entries, "chain": chain.as_ref().err().map_or("intact".to_owned(), ToString::to_string)})
-        );
+        println!("{}", cordon_record::export::json(&record));
     } else {
-        print!("{}", show::whole(&head, &entries, chain.as_ref().err()));
+        print!("{}", show::whole(&record));
     }
-    Ok(if chain.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if record.verify().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: bool) -> Result<ExitCode, Failure> {

@@ -16,7 +16,7 @@ use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
-    Channel, Clock, Completion, Condition, DeliveryError, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
+    Channel, Clock, Completion, Condition, DeliveryError, Findings, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
 };
 use cordon_flow::remediate::Remediate;
 use cordon_flow::wait::Wait;
@@ -230,6 +230,8 @@ impl Rules for FakeRules {
 pub struct World {
     pub store: Arc<FakeStore>,
     pub heard: Heard,
+    /// None, unless a test puts some in.
+    pub findings: Vec<Box<dyn Findings>>,
     pub iam: FakeIam,
     pub config: Config,
     pub clock: FakeClock,
@@ -263,6 +265,7 @@ impl World {
         Self {
             store: Arc::default(),
             heard: Heard::default(),
+            findings: Vec::new(),
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
             clock: FakeClock(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap())),
@@ -294,6 +297,7 @@ impl World {
             cases: self.cases(),
             publisher: &self.heard,
             channel: Some(&self.heard),
+            findings: &self.findings,
             slack_min_level: self.config.notifications.slack_min_level,
             clock: &self.clock,
         }

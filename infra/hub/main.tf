@@ -44,6 +44,8 @@ module "cordon" {
   event_rule_state         = var.event_rule_state
   approval_timeout_seconds = var.approval_timeout_seconds
   alert_email              = var.alert_email
+  findings_on_bus          = var.findings_on_bus
+  security_hub             = var.security_hub
   log_retention_days       = var.log_retention_days
   tracing                  = var.tracing
 }

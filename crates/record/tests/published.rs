@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::LazyLock;
 
 use cordon_record::{Finding, Hub};
 use serde_json::{Value, json};
@@ -32,7 +33,8 @@ fn python() -> Result<PathBuf, String> {
     succeeded(Command::new(base).args(["-m", "venv"]).arg(&folder).output())?;
     let requirements = folder.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"];
+    let pip =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--retries", "1", "--require-hashes"];
     let install = Command::new(&python).args(pip).args(["--only-binary", ":all:", "-r"]).arg(&requirements).output();
     succeeded(install)?;
     fs::write(&stamp, REQUIREMENTS).map_err(|error| error.to_string())?;
@@ -41,15 +43,18 @@ fn python() -> Result<PathBuf, String> {
 
 fn succeeded(output: std::io::Result<Output>) -> Result<(), String> {
     let output = output.map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()) }
+    if output.status.success() { Ok(()) } else { Err(last_line(&output.stderr)) }
+}
+
+fn last_line(text: &[u8]) -> String {
+    String::from_utf8_lossy(text).trim().lines().last().unwrap_or("no reason given").to_owned()
 }
 
 fn python_or_skip() -> Option<PathBuf> {
     // Both tests at once would make the environment twice.
-    static ONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
-    let _one = ONE.lock().unwrap();
-    match python() {
-        Ok(python) => Some(python),
+    static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(python);
+    match &*PYTHON {
+        Ok(python) => Some(python.clone()),
         Err(reason) => {
             let required = std::env::var("CORDON_PUBLISHED_SCHEMAS").is_ok_and(|value| value == "required");
             assert!(!required, "the published schemas cannot be had: {reason}");

@@ -48,6 +48,8 @@ module "cordon" {
   escalation_timeout_seconds = var.escalation_timeout_seconds
   alert_email                = var.alert_email
   alert_topic_arns           = var.alert_topic_arns
+  findings_on_bus            = var.findings_on_bus
+  security_hub               = var.security_hub
   log_retention_days         = var.log_retention_days
   tracing                    = var.tracing
 }

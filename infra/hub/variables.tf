@@ -122,3 +122,15 @@ variable "tracing" {
   type        = bool
   default     = false
 }
+
+variable "findings_on_bus" {
+  description = "Whether each incident is put on the event bus as an OCSF Detection Finding, source `cordon`."
+  type        = bool
+  default     = true
+}
+
+variable "security_hub" {
+  description = "Whether each incident is imported into this account's Security Hub. It has to be enabled in this region."
+  type        = bool
+  default     = false
+}

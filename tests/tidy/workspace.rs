@@ -17,6 +17,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cordon-core", with(&["cordon-*"]), pure),
         ("cordon-detect", with(&["cordon-respond", "cordon-contract"]), pure),
         ("cordon-respond", with(&["cordon-detect", "cordon-contract"]), pure),
+        ("cordon-record", with(&["cordon-detect", "cordon-contract"]), pure),
         (
             "cordon-contract",
             with(&["cordon-detect", "cordon-respond"]),
@@ -135,6 +136,7 @@ mod tests {
             "cordon-core",
             "cordon-detect",
             "cordon-respond",
+            "cordon-record",
             "cordon-contract",
             "cordon-flow",
             "cordon-slack",
@@ -153,6 +155,7 @@ mod tests {
             (member("cordon-core", &["cordon-testkit"], &[]), "`cordon-core` links `cordon-testkit`"),
             (member("cordon-detect", &["aws-sdk-iam"], &[]), "`cordon-detect` links `aws-sdk-iam`"),
             (member("cordon-respond", &["aws-smithy-types"], &[]), "`cordon-respond` links"),
+            (member("cordon-record", &["cordon-flow"], &[]), "`cordon-record` links `cordon-flow`"),
             (member("cordon-contract", &["reqwest"], &[]), "`cordon-contract` links `reqwest`"),
             (member("cordon-flow", &["aws-types"], &[]), "`cordon-flow` links `aws-types`"),
             (member("cordon-slack", &["cordon-core"], &[]), "`cordon-slack` links `cordon-core`"),

@@ -6,6 +6,7 @@
 
 mod browser;
 mod deployment;
+mod findings;
 mod intake;
 mod remedies;
 

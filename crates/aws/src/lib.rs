@@ -1,18 +1,22 @@
 //! The ports over the AWS SDK, one module a port. Nothing here decides: each module maps a port's call to the service's and
 //! the service's errors to the port's.
 
+pub mod bus;
 pub mod clock;
 pub mod config;
 pub mod iam;
 pub mod publish;
 pub mod secret;
+pub mod security_hub;
 pub mod session;
 pub mod table;
 pub mod tasks;
 
+pub use bus::EventBus;
 pub use clock::SystemClock;
 pub use iam::SdkIam;
 pub use publish::Topic;
+pub use security_hub::SecurityHub;
 pub use session::{Sessions, SpokeRole};
 pub use table::Table;
 pub use tasks::{StateMachine, StepFunctions};

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use cordon_core::Call;
-use cordon_core::incident::{Head, State};
-use cordon_core::timeline::{Broken, Entry};
+use cordon_core::incident::Head;
 use cordon_flow::exceptions::Recorded;
+use cordon_record::Record;
+use cordon_record::record::{brief, kind, status, step_state};
+use cordon_record::text::visible;
 use cordon_respond::runner::{RevertResult, StepOutcome};
 use jiff::Timestamp;
-use serde_json::Value;
 
 /// One incident, one line.
 pub fn line(head: &Head) -> String {
@@ -42,19 +43,9 @@ pub fn exception(recorded: &Recorded, now: Timestamp) -> String {
     format!("{}\n{}", visible(&first), visible(&second))
 }
 
-fn status(head: &Head) -> String {
-    match (head.outcome, head.state) {
-        (Some(outcome), _) => outcome.as_str().replace('_', " "),
-        (None, State::Opened) => "opened".to_owned(),
-        (None, State::Decided) => "decided".to_owned(),
-        (None, State::Asking) => "asking".to_owned(),
-        (None, State::Remediating) => "remediating".to_owned(),
-        (None, State::Closed) => "closed".to_owned(),
-    }
-}
-
 /// An incident with its plan and timeline.
-pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String {
+pub fn whole(record: &Record) -> String {
+    let head = &record.head;
     let mut out = String::new();
     let mut field = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<12} {}", visible(value));
@@ -85,6 +76,8 @@ pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String 
         for call in &step.calls {
             field(&format!("step {}", n + 1), &call.to_string());
         }
+        let (state, detail) = step_state(record.steps.get(n).and_then(Option::as_ref));
+        field("", &detail.map_or_else(|| state.to_owned(), |detail| format!("{state}: {detail}")));
     }
     for sentence in head.plan.notes() {
         field("to know", &sentence);
@@ -92,9 +85,13 @@ pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String 
     for sentence in &head.plan.by_hand {
         field("by hand", sentence);
     }
+    for question in &record.questions {
+        let by = question.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
+        field("question", &format!("{}{by}, deadline {}", question.vote, question.deadline.strftime("%Y-%m-%d %H:%M:%SZ")));
+    }
     field("execution", &head.execution);
     out.push('\n');
-    for entry in entries {
+    for entry in &record.timeline {
         let _ = writeln!(
             out,
             "{:>3}  {}  {:<13} {:<10} {}",
@@ -105,9 +102,11 @@ pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String 
             visible(&brief(&entry.data))
         );
     }
-    match broken {
-        None => out.push_str("\nThe chain of hashes is intact.\n"),
-        Some(broken) => {
+    match record.verify() {
+        Ok(()) => {
+            let _ = writeln!(out, "\nThe chain of hashes is intact. Its last hash: {}", head.last_hash);
+        }
+        Err(broken) => {
             let _ = writeln!(out, "\nTHE CHAIN OF HASHES IS BROKEN: {broken}.");
         }
     }
@@ -127,31 +126,6 @@ pub fn undone(step: &StepOutcome<RevertResult>) -> String {
         }
         RevertResult::Failed { reason } => format!("step {n}: FAILED: {reason}"),
     }
-}
-
-fn kind(entry: &Entry) -> String {
-    serde_json::to_value(entry.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default()
-}
-
-/// The data of an entry on one line, without what is null or empty.
-fn brief(data: &Value) -> String {
-    let Value::Object(map) = data else { return data.to_string() };
-    let parts: Vec<String> = map
-        .iter()
-        .filter(|(_, value)| !matches!(value, Value::Null) && value.as_array().is_none_or(|list| !list.is_empty()))
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}={text}"),
-            other => format!("{key}={other}"),
-        })
-        .collect();
-    parts.join(" ")
-}
-
-/// A terminal must not be steered by what an attacker wrote.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') { '\u{fffd}' } else { c })
-        .collect()
 }
 
 fn or_unknown(text: &Option<String>) -> &str {

@@ -9,6 +9,7 @@ mod budget;
 mod counts;
 mod exceptions;
 mod keys;
+mod records;
 mod steps;
 mod switch;
 

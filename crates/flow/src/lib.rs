@@ -11,6 +11,7 @@ pub mod check;
 pub mod classify;
 pub mod decide;
 pub mod exceptions;
+mod findings;
 pub mod known;
 pub mod messages;
 pub mod notify;

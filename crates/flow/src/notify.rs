@@ -19,13 +19,15 @@ use serde_json::json;
 use crate::cases::Cases;
 use crate::messages::{self, Alert};
 use crate::pace::{Pace, Posted, Turn};
-use crate::ports::{Channel, Clock, DeliveryError, Publisher};
+use crate::ports::{Channel, Clock, DeliveryError, Findings, Publisher};
 
 pub struct Notify<'a> {
     pub cases: Cases<'a>,
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
+    /// Where findings go; see [`crate::findings`].
+    pub findings: &'a [Box<dyn Findings>],
     pub notifications: &'a Notifications,
     /// Who is called where nobody answers.
     pub approval: &'a config::Approval,
@@ -80,6 +82,7 @@ impl Notify<'_> {
         };
         let told = Told::new(&sns, posted);
         self.record(id, &told).await?;
+        self.publish_finding(&head).await;
         told.or_nobody()
     }
 

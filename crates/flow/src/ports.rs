@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
+use cordon_record::Finding;
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};
 use jiff::Timestamp;
@@ -104,6 +105,15 @@ pub trait Channel: Send + Sync {
     async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError>;
     /// The ids of a user group's members. Needs a bot token; asked at most once a decision, so not kept here.
     async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError>;
+}
+
+/// A place that takes findings in for other tools: the event bus, Security Hub. It gets the same finding again at the end of
+/// the incident, and may get it twice.
+#[async_trait]
+pub trait Findings: Send + Sync {
+    /// How the timeline names the place.
+    fn name(&self) -> &'static str;
+    async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError>;
 }
 
 /// Managed policies of an account.

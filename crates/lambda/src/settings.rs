@@ -16,6 +16,10 @@ pub struct Settings {
     pub slack_secret_arn: Option<String>,
     pub slack_api_url: String,
     pub state_machine_arn: String,
+    /// The bus that findings are put on; `None`: none are.
+    pub findings_bus: Option<String>,
+    /// Whether Security Hub gets findings.
+    pub security_hub: bool,
     /// A further source of events that may enforce; only the sandbox sets it.
     pub relay_source: Option<String>,
     /// ARN patterns of Cordon's own roles, separated by commas: no plan touches them.
@@ -61,6 +65,8 @@ impl Settings {
             slack_secret_arn: given("CORDON_SLACK_SECRET_ARN"),
             slack_api_url: given("CORDON_SLACK_API_URL").unwrap_or_else(|| "https://slack.com/api".to_owned()),
             state_machine_arn: given("CORDON_STATE_MACHINE_ARN").unwrap_or_default(),
+            findings_bus: given("CORDON_FINDINGS_BUS"),
+            security_hub: given("CORDON_SECURITY_HUB").is_some_and(|value| value == "true"),
             relay_source: given("CORDON_RELAY_SOURCE"),
             own_principals: required("CORDON_OWN_PRINCIPALS")?.split(',').map(|pattern| Pattern::new(pattern.trim())).collect(),
             spoke: given("CORDON_SPOKE_ROLE").map(|name| SpokeRole { name, external_id: given("CORDON_EXTERNAL_ID") }),
@@ -93,6 +99,7 @@ mod tests {
         let settings =
             Settings::from(|name| Some(if name == "CORDON_RELAY_SOURCE" { String::new() } else { "x".to_owned() })).unwrap();
         assert_eq!(settings.relay_source, None);
+        assert!(!settings.security_hub, "`x` switches nothing on");
     }
 
     #[test]

@@ -1,18 +1,21 @@
 //! Notify, wired: the table, the topic, Slack where it is set up.
 
-use cordon_aws::{SystemClock, Table, Topic};
+use cordon_aws::config::SdkConfig;
+use cordon_aws::{EventBus, SecurityHub, SystemClock, Table, Topic};
 use cordon_contract::{NotifyInput, StateError};
 use cordon_core::Config;
 use cordon_flow::Cases;
 use cordon_flow::notify::Notify;
-use cordon_flow::ports::Channel;
+use cordon_flow::ports::{Channel, Findings};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, bundle};
+use cordon_record::Hub;
 
 struct App {
     table: Table,
     topic: Topic,
     slack: Option<SlackChannel>,
+    findings: Vec<Box<dyn Findings>>,
     config: Config,
 }
 
@@ -21,12 +24,31 @@ async fn start() -> Result<App, StateError> {
     let config = bundle::config(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
+    let findings = places(&sdk, &settings);
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         topic: Topic::new(aws_sdk_sns::Client::new(&sdk), settings.topic_arn),
         slack,
+        findings,
         config,
     })
+}
+
+/// Where findings go. A place that cannot be set up is left out, and the log says why: people are told all the same.
+fn places(sdk: &SdkConfig, settings: &Settings) -> Vec<Box<dyn Findings>> {
+    let mut places: Vec<Box<dyn Findings>> = Vec::new();
+    if let Some(bus) = &settings.findings_bus {
+        places.push(Box::new(EventBus::new(sdk, bus.clone())));
+    }
+    if settings.security_hub {
+        let hub = Hub::of(&settings.state_machine_arn).map(|hub| SecurityHub::new(sdk, hub));
+        match hub {
+            Some(Ok(hub)) => places.push(Box::new(hub)),
+            Some(Err(error)) => tracing::warn!(%error, "Security Hub is left out"),
+            None => tracing::warn!("Security Hub is left out: `CORDON_STATE_MACHINE_ARN` names no account"),
+        }
+    }
+    places
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -39,6 +61,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             notifications: &app.config.notifications,
             approval: &app.config.approval,
+            findings: &app.findings,
             clock: &SystemClock,
         };
         notify.run(input).await

@@ -22,6 +22,8 @@ locals {
     CORDON_STATE_MACHINE_ARN = local.state_machine_arn
     CORDON_OWN_PRINCIPALS    = join(",", local.own_roles)
     CORDON_RELAY_SOURCE      = var.relay_source
+    CORDON_FINDINGS_BUS      = var.findings_on_bus ? local.bus_name : ""
+    CORDON_SECURITY_HUB      = tostring(var.security_hub)
     CORDON_LOG               = var.log_level
   }
 }

@@ -129,6 +129,40 @@ data "aws_iam_policy_document" "notify" {
     resources = concat([aws_sns_topic.alerts.arn], var.alert_topic_arns)
   }
 
+  dynamic "statement" {
+    for_each = var.findings_on_bus ? [local.bus_name] : []
+
+    content {
+      sid       = "PutFindingsOnTheBus"
+      actions   = ["events:PutEvents"]
+      resources = ["arn:aws:events:${local.region}:${local.account}:event-bus/${statement.value}"]
+
+      # Under no other source, such as one that a rule of somebody else's trusts. AWS always sends both keys with this action;
+      # `ForAllValues` also lets in a request without them, for the emulator does not know them.
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "events:source"
+        values   = ["cordon"]
+      }
+
+      condition {
+        test     = "ForAllValues:StringEquals"
+        variable = "events:detail-type"
+        values   = ["Cordon Detection Finding"]
+      }
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.security_hub ? ["default"] : []
+
+    content {
+      sid       = "ImportFindings"
+      actions   = ["securityhub:BatchImportFindings"]
+      resources = ["arn:aws:securityhub:${local.region}:${local.account}:product/${local.account}/${statement.value}"]
+    }
+  }
+
   # Closing an incident frees its place, so that the next event of the same case opens a new one.
   statement {
     sid       = "FreeThePlaceOfAClosedIncident"

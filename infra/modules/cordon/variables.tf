@@ -100,6 +100,23 @@ variable "relay_source" {
     condition     = !startswith(var.relay_source, "aws.")
     error_message = "EventBridge refuses events put with a source that begins with `aws.`."
   }
+
+  validation {
+    condition     = var.relay_source != "cordon"
+    error_message = "Cordon's own findings have the source `cordon`: trusted, each of them would start an execution."
+  }
+}
+
+variable "findings_on_bus" {
+  description = "Whether each incident is put on the event bus as an OCSF Detection Finding, source `cordon`."
+  type        = bool
+  default     = true
+}
+
+variable "security_hub" {
+  description = "Whether each incident is imported into this account's Security Hub. It has to be enabled in this region."
+  type        = bool
+  default     = false
 }
 
 variable "approval_timeout_seconds" {

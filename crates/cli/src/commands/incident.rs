@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{Sessions, SpokeRole, StepFunctions, SystemClock, Table};
 use cordon_core::incident::State;
-use cordon_core::{Config, IncidentId, timeline};
+use cordon_core::{Config, IncidentId};
 use cordon_flow::Cases;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Choice, Decide};
@@ -16,6 +16,7 @@ use cordon_flow::undo::Undo;
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::commands::record;
 use crate::failure::Failure;
 use crate::show;
 
@@ -67,6 +68,10 @@ pub enum Command {
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
+    /// Write an incident's whole record to a file or the screen, with the verdict on its chain of hashes.
+    Export(record::Export),
+    /// Check an exported record (JSON) without AWS: whether its chain of hashes holds.
+    Verify(record::Verify),
     /// Restore what was changed, the last step first. Refuses where somebody changed it since.
     Undo {
         id: String,
@@ -127,6 +132,8 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List { deployment, open, limit, json } => list(&deployment, open, limit, json).await,
         Command::Show { id, deployment, json } => show_one(&id, &deployment, json).await,
+        Command::Export(export) => record::export(export).await,
+        Command::Verify(verify) => record::verify(&verify),
         Command::Approve { id, deployment, policy, reason, break_glass } => {
             let choice = if break_glass { Choice::BreakGlass } else { Choice::Approve };
             decide(&id, &deployment, &policy, choice, reason.as_deref()).await
@@ -136,11 +143,11 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-fn parse(id: &str) -> Result<IncidentId, Failure> {
+pub(super) fn parse(id: &str) -> Result<IncidentId, Failure> {
     id.parse().map_err(|error| Failure::Input(format!("{error}; `cordon incident list` prints them")))
 }
 
-async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
+pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
     let sdk = cordon_aws::config::load().await;
     let table = deployment.table(&sdk);
     (sdk, table)
@@ -173,21 +180,13 @@ async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) ->
 }
 
 async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<ExitCode, Failure> {
-    let id = parse(id)?;
-    let (_, table) = table(deployment).await;
-    let cases = Cases::new(&table);
-    let head = cases.head(&id).await.map_err(cordon_contract::StateError::from)?;
-    let entries = cases.timeline(&id).await.map_err(cordon_contract::StateError::from)?;
-    let chain = timeline::verify(&entries, &head.last_hash);
+    let record = record::read(id, deployment).await?;
     if as_json {
-        println!(
-            "{}",
-            json!({"incident": head, "timeline": entries, "chain": chain.as_ref().err().map_or("intact".to_owned(), ToString::to_string)})
-        );
+        println!("{}", cordon_record::export::json(&record));
     } else {
-        print!("{}", show::whole(&head, &entries, chain.as_ref().err()));
+        print!("{}", show::whole(&record));
     }
-    Ok(if chain.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if record.verify().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: bool, spoke: Spoke) -> Result<ExitCode, Failure> {

@@ -4,6 +4,7 @@ pub mod check;
 pub mod exception;
 pub mod incident;
 pub mod package;
+pub mod record;
 pub mod rule;
 pub mod sandbox;
 pub mod switch;

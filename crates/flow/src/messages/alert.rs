@@ -4,6 +4,7 @@
 //! travel as JSON strings; the subject line is ASCII, and an attribute holds only words of ours, ids and account numbers.
 
 use cordon_core::incident::Head;
+use cordon_core::json::set;
 use serde_json::{Value, json};
 
 use super::{event_url, execution_url};
@@ -58,7 +59,7 @@ fn body(head: &Head, message: &str) -> Value {
         .iter()
         .map(|d| json!({"id": d.rule, "title": d.title, "author": d.author, "level": d.level, "tags": d.tags}))
         .collect();
-    json!({
+    let mut body = json!({
         "schema": ALERT_SCHEMA,
         "message": message,
         "incident": head.id,
@@ -99,7 +100,11 @@ fn body(head: &Head, message: &str) -> Value {
         "asked_at": head.asked_at,
         "decided_at": head.decided_at,
         "contained_at": head.contained_at,
-    })
+    });
+    // How far the record has come, so that whoever archives alerts keeps a hash of it elsewhere.
+    set(&mut body, "log_seq", json!(head.log_seq));
+    set(&mut body, "last_hash", json!(head.last_hash));
+    body
 }
 
 /// What subscriptions filter by. An attribute whose value is not known is left out.

@@ -43,6 +43,9 @@ impl Notify<'_> {
             Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Wanted, &notice).await),
             None => None,
         };
+        if let Some(head) = &found {
+            self.publish_finding(head).await;
+        }
         Told::new(&sns, posted).or_nobody()
     }
 

@@ -44,6 +44,7 @@ impl Notify<'_> {
         let told = Told::new(&sns, posted);
         let output = told.or_nobody();
         self.record_told(id, &told, output.is_ok()).await?;
+        self.publish_finding(&head).await;
         output
     }
 

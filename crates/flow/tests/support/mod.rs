@@ -20,7 +20,8 @@ use cordon_flow::decide::Decide;
 use cordon_flow::messages::Alert;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{
-    Channel, Clock, Completion, Condition, DeliveryError, Executions, Key, Policies, Publisher, Store, StoreError, Tasks, Write,
+    Channel, Clock, Completion, Condition, DeliveryError, Executions, Findings, Key, Policies, Publisher, Store, StoreError,
+    Tasks, Write,
 };
 use cordon_flow::remediate::Remediate;
 use cordon_flow::undo::AskUndo;
@@ -367,6 +368,8 @@ impl Rules for FakeRules {
 pub struct World {
     pub store: Arc<FakeStore>,
     pub heard: Heard,
+    /// None, unless a test puts some in.
+    pub findings: Vec<Box<dyn Findings>>,
     pub iam: FakeIam,
     pub accounts: FakeAccounts,
     pub config: Config,
@@ -402,6 +405,7 @@ impl World {
             store: Arc::new(FakeStore { faults: iam.faults().clone(), ..FakeStore::default() }),
             heard: Heard { faults: iam.faults().clone(), ..Heard::default() },
             accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
+            findings: Vec::new(),
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),
             clock: FakeClock(Mutex::new("2026-01-02T03:04:05Z".parse().unwrap())),
@@ -435,6 +439,7 @@ impl World {
             channel: Some(&self.heard),
             notifications: &self.config.notifications,
             approval: &self.config.approval,
+            findings: &self.findings,
             clock: &self.clock,
         }
     }

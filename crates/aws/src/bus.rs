@@ -1,0 +1,61 @@
+//! The event bus, as a place for findings in OCSF.
+//!
+//! Its source is never one of AWS's own, and production's rules select nothing else, so that no finding starts an incident.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_config::SdkConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_eventbridge::error::DisplayErrorContext;
+use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use cordon_flow::ports::{DeliveryError, Findings};
+use cordon_record::Finding;
+
+/// What an EventBridge rule for findings selects by.
+pub const SOURCE: &str = "cordon";
+pub const DETAIL_TYPE: &str = "Cordon Detection Finding";
+/// People have been told already: a bus that is slow is not waited for until the state's own time-out.
+const TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A bus of EventBridge.
+pub struct EventBus {
+    client: aws_sdk_eventbridge::Client,
+    name: String,
+}
+
+impl EventBus {
+    #[must_use]
+    pub fn new(sdk: &SdkConfig, name: String) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
+        let config = aws_sdk_eventbridge::config::Builder::from(sdk).timeout_config(timeouts).build();
+        Self { client: aws_sdk_eventbridge::Client::from_conf(config), name }
+    }
+}
+
+#[async_trait]
+impl Findings for EventBus {
+    fn name(&self) -> &'static str {
+        "event bus"
+    }
+
+    async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError> {
+        let entry = PutEventsRequestEntry::builder()
+            .event_bus_name(&self.name)
+            .source(SOURCE)
+            .detail_type(DETAIL_TYPE)
+            .detail(finding.ocsf().to_string())
+            .build();
+        let answer = self.client.put_events().entries(entry).send().await;
+        let answer = answer.map_err(|error| refused(&DisplayErrorContext(error).to_string()))?;
+        // One that is refused is told of in an answer that succeeded.
+        match answer.entries().iter().find_map(|entry| entry.error_code()) {
+            Some(code) => Err(refused(code)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn refused(reason: &str) -> DeliveryError {
+    DeliveryError { message: format!("EventBridge refused the finding: {reason}") }
+}

@@ -1,0 +1,180 @@
+//! The places for findings, against a stand-in for AWS that listens on this machine.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use cordon_aws::{EventBus, SecurityHub};
+use cordon_core::event::Event;
+use cordon_core::incident::{EventFacts, Found, Head};
+use cordon_core::{Actor, IncidentId, Subject};
+use cordon_flow::ports::{DeliveryError, Findings};
+use cordon_record::{Finding, Hub};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const ACCOUNT: &str = "111122223333";
+
+#[derive(Clone)]
+struct Aws {
+    answer: (u16, Value),
+    asked: Arc<Mutex<Vec<(String, HeaderMap, Value)>>>,
+}
+
+async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    aws.asked.lock().unwrap().push((uri.path().to_owned(), headers, serde_json::from_slice(&body).unwrap()));
+    (StatusCode::from_u16(aws.answer.0).unwrap(), aws.answer.1.to_string())
+}
+
+/// A service that gives one answer, and what it was asked.
+async fn aws(status: u16, body: Value) -> (SdkConfig, Aws) {
+    let aws = Aws { answer: (status, body), asked: Arc::default() };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let app = Router::new().fallback(answer).with_state(aws.clone());
+    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    (config(&format!("http://{address}")), aws)
+}
+
+fn credentials() -> Credentials {
+    Credentials::new("AKIDEXAMPLE", "secret-of-the-key", Some("session-token".to_owned()), None, "test")
+}
+
+fn config(endpoint: &str) -> SdkConfig {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials()))
+        .http_client(aws_smithy_http_client::Builder::new().build_http())
+        .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
+        .time_source(aws_smithy_async::time::SharedTimeSource::new(aws_smithy_async::time::SystemTimeSource::new()))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+fn hub() -> Hub {
+    Hub { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() }
+}
+
+fn head() -> Head {
+    let envelope = json!({"source": "aws.iam", "detail": {
+        "eventID": "e-1", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com", "recipientAccountId": ACCOUNT,
+        "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/mallory")},
+        "requestParameters": {"userName": "mallory"}}});
+    let event = Event::from_envelope(&envelope, None).unwrap();
+    let found = Found {
+        account: event.account.clone(),
+        actor: Actor::from_record(&event.record),
+        subject: Subject::from_record(&event.record),
+        detections: vec![],
+        event: EventFacts::from_event(&event),
+    };
+    Head::open(IncidentId::derive(None, &event.id), found, "execution".to_owned(), Timestamp::UNIX_EPOCH)
+}
+
+async fn publish(place: &dyn Findings) -> Result<(), DeliveryError> {
+    place.publish(&Finding { head: &head() }).await
+}
+
+async fn to_security_hub(status: u16, body: Value) -> (Result<(), DeliveryError>, Aws) {
+    let (sdk, aws) = aws(status, body).await;
+    let hub = SecurityHub::new(&sdk, hub()).unwrap();
+    (publish(&hub).await, aws)
+}
+
+async fn to_bus(status: u16, body: Value) -> (Result<(), DeliveryError>, Aws) {
+    let (sdk, aws) = aws(status, body).await;
+    (publish(&EventBus::new(&sdk, "cordon".to_owned())).await, aws)
+}
+
+#[tokio::test]
+async fn security_hub_gets_the_finding_with_a_signature_over_what_was_sent() {
+    let (result, aws) = to_security_hub(200, json!({"FailedCount": 0, "SuccessCount": 1, "FailedFindings": []})).await;
+    assert_eq!(result, Ok(()));
+    let (path, headers, body) = aws.asked.lock().unwrap()[0].clone();
+    assert_eq!((path.as_str(), body["Findings"].as_array().unwrap().len()), ("/findings/import", 1));
+    assert_eq!(body["Findings"][0]["AwsAccountId"], ACCOUNT);
+    // Signed anew from what arrived: the same only if host, date, token, type and body are what was signed.
+    let text = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let identity = credentials().into();
+    let date = text("x-amz-date");
+    let rfc3339 = format!("{}-{}-{}T{}:{}:{}Z", &date[..4], &date[4..6], &date[6..8], &date[9..11], &date[11..13], &date[13..15]);
+    let seconds = rfc3339.parse::<Timestamp>().unwrap().as_second();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region("us-east-1")
+        .name("securityhub")
+        .time(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap()))
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let url = format!("http://{}{path}", text("host"));
+    let sent = json!({"Findings": [Finding { head: &head() }.asff(&hub())]}).to_string();
+    let signable = SignableRequest::new(
+        "POST",
+        &url,
+        [("content-type", "application/json")].into_iter(),
+        SignableBody::Bytes(sent.as_bytes()),
+    );
+    let (instructions, _) = sign(signable.unwrap(), &params).unwrap().into_parts();
+    let expected = instructions.headers().find(|(name, _)| *name == "authorization").unwrap().1.to_owned();
+    assert_eq!(text("authorization"), expected);
+    assert_eq!(text("x-amz-security-token"), "session-token");
+}
+
+#[tokio::test]
+async fn a_finding_that_security_hub_does_not_take_is_a_failure_that_says_why() {
+    let refused = json!({"FailedCount": 1, "SuccessCount": 0, "FailedFindings": [{"Id": "x", "ErrorCode": "InvalidInput", "ErrorMessage": "bad type"}]});
+    let rows = [
+        (200, refused, "InvalidInput bad type"),
+        (403, json!({"Message": "not authorized to perform securityhub:BatchImportFindings"}), "status 403, not authorized"),
+        (401, json!({"message": "Account is not subscribed"}), "not subscribed"),
+        (302, json!({}), "status 302"),
+        (200, json!({}), "does not say"),
+        (500, json!("\u{1}".repeat(9_000)), "status 500"),
+    ];
+    for (status, body, says) in rows {
+        let (result, _) = to_security_hub(status, body).await;
+        let message = result.unwrap_err().message;
+        assert!(message.contains(says) && message.len() < 400, "{says}: {message}");
+        assert!(!message.contains("secret-of-the-key") && !message.contains("session-token"), "{message}");
+    }
+    // Nobody listens there.
+    let hub = SecurityHub::new(&config("http://127.0.0.1:9"), hub()).unwrap();
+    assert!(publish(&hub).await.unwrap_err().message.contains("out of reach"));
+}
+
+#[tokio::test]
+async fn the_bus_gets_the_finding_under_cordons_own_source() {
+    let (result, aws) = to_bus(200, json!({"FailedEntryCount": 0, "Entries": [{"EventId": "1"}]})).await;
+    assert_eq!(result, Ok(()));
+    let (_, headers, body) = aws.asked.lock().unwrap()[0].clone();
+    assert_eq!(headers["x-amz-target"], "AWSEvents.PutEvents");
+    let entry = &body["Entries"][0];
+    let shown = (&entry["Source"], &entry["DetailType"], &entry["EventBusName"]);
+    assert_eq!(shown, (&json!("cordon"), &json!("Cordon Detection Finding"), &json!("cordon")));
+    let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
+    assert_eq!((&detail["class_uid"], &detail["finding_info"]["uid"]), (&json!(2004), &json!(head().id)));
+}
+
+#[tokio::test]
+async fn a_finding_that_the_bus_does_not_take_is_a_failure_that_says_why() {
+    let failed =
+        json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "no"}]});
+    let (result, _) = to_bus(200, failed).await;
+    assert!(result.unwrap_err().message.contains("NotAuthorizedForSourceException"));
+    let (result, _) =
+        to_bus(400, json!({"__type": "AccessDeniedException", "message": "not authorized to perform events:PutEvents"})).await;
+    assert!(result.unwrap_err().message.contains("not authorized"));
+}

@@ -1,0 +1,33 @@
+//! Findings: tells other tools of an incident when it opens and when it ends.
+//!
+//! INVARIANT: nothing here stops or delays what people are told and what is done: they come first, and a place that does not
+//! take a finding is a line on the timeline, never an error of the state.
+
+use cordon_core::incident::Head;
+use cordon_core::timeline::{Kind, NewEntry};
+use cordon_record::Finding;
+use serde_json::{Map, Value, json};
+
+use crate::notify::Notify;
+
+impl Notify<'_> {
+    /// Publishes the incident as it stands, everywhere.
+    pub(crate) async fn publish_finding(&self, head: &Head) {
+        let finding = Finding { head };
+        let mut failed = Map::new();
+        for place in self.findings {
+            if let Err(error) = place.publish(&finding).await {
+                tracing::warn!(place = place.name(), %error, "a finding was not published");
+                failed.insert(place.name().to_owned(), json!(error.message));
+            }
+        }
+        if failed.is_empty() {
+            return;
+        }
+        let data = json!({"findings": "failed", "reasons": Value::Object(failed)});
+        let entry = || Some(vec![NewEntry::cordon(Kind::Notified, data.clone())]);
+        if let Err(error) = self.cases.commit(&head.id, self.clock.now(), |_| entry()).await {
+            tracing::warn!(%error, "the timeline does not say that a finding was not published");
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! The record as JSON, under the schema [`SCHEMA`]: what `cordon incident verify` checks without AWS.
+//!
+//! Fields are added, never renamed. The entries of the timeline stand in it exactly as they were hashed.
+
+use cordon_core::json::{at, set};
+use serde_json::{Value, json};
+
+use crate::record::{Record, step_state};
+
+/// The version of the export's schema, which docs/operating.md describes.
+pub const SCHEMA: &str = "cordon.incident.v1";
+
+/// The whole record.
+#[must_use]
+pub fn json(record: &Record) -> Value {
+    let verdict = record.verify();
+    json!({
+        "schema": SCHEMA,
+        "generator": concat!("cordon ", env!("CARGO_PKG_VERSION")),
+        "exported_at": record.exported_at,
+        "incident": incident(record),
+        "steps": steps(record),
+        "questions": record.questions.iter().map(|question| json!({
+            "vote": question.vote, "by": question.by, "deadline": question.deadline,
+        })).collect::<Vec<_>>(),
+        "timeline": record.timeline,
+        "chain": {
+            "verdict": if verdict.is_ok() { "intact" } else { "broken" },
+            "entries": record.timeline.len(),
+            "last_hash": record.head.last_hash,
+            "broken_at": verdict.as_ref().err().map(|broken| broken.seq),
+            "reason": verdict.as_ref().err().map(|broken| broken.reason),
+        },
+    })
+}
+
+fn incident(record: &Record) -> Value {
+    let head = &record.head;
+    let mut subject = json!(head.subject);
+    set(&mut subject, "text", json!(head.subject.to_string()));
+    json!({
+        "id": head.id,
+        "state": head.state,
+        "outcome": head.outcome,
+        "severity": head.severity,
+        "account": head.account,
+        "needs_person": head.unreadable,
+        "actor": head.actor,
+        "subject": subject,
+        "event": head.event,
+        "rules": head.detections,
+        "decision": head.decision,
+        "exceptions_checked": head.exceptions_checked,
+        "plan": head.plan,
+        "execution": head.execution,
+        "merged": head.merged,
+        "slack": head.slack,
+        "times": {
+            "event": head.event.time,
+            "detected": head.opened_at,
+            "asked": head.asked_at,
+            "decided": head.decided_at,
+            "contained": head.contained_at,
+            "updated": head.updated_at,
+        },
+    })
+}
+
+fn steps(record: &Record) -> Vec<Value> {
+    let planned = record.head.plan.steps.iter().enumerate();
+    planned
+        .map(|(n, step)| {
+            let stored = record.steps.get(n).and_then(Option::as_ref);
+            let stored_json = json!(stored);
+            let (_, detail) = step_state(stored);
+            json!({
+                "n": n + 1,
+                "remedy": step.remedy,
+                "target": step.target.arn(),
+                "state": at(&stored_json, "/state/name"),
+                "detail": detail,
+                "reapplied": stored.is_some_and(|stored| stored.reapplied),
+                "snapshot": at(&stored_json, "/snapshot"),
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,53 @@
+//! Texts of others, made harmless for whatever shows plain text, and cut to what a format takes.
+
+/// Shows what would steer a terminal or turn the direction of writing, in place of doing it.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+}
+
+/// Control characters, and the invisible ones that reorder or hide what stands beside them.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// One visible line of at most so many UTF-16 units, which is how AWS and browsers count characters. Never empty: a format
+/// that asks for a text refuses an empty one.
+#[must_use]
+pub fn line(text: &str, max_units: usize) -> String {
+    let text = visible(text.trim());
+    if text.is_empty() {
+        return "-".to_owned();
+    }
+    if text.encode_utf16().count() <= max_units {
+        return text;
+    }
+    let mut units = 0;
+    let mut cut: String = text
+        .chars()
+        .take_while(|c| {
+            units += c.len_utf16();
+            units < max_units
+        })
+        .collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_steers_and_a_line_is_never_empty_or_too_long() {
+        assert_eq!(visible("a\u{1b}[31m\u{202e}b\nc\u{200b}"), "a\u{fffd}[31m\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(line(" \u{0}x\n", 10), "\u{fffd}x");
+        assert_eq!(line("  ", 10), "-");
+        assert_eq!(line("abcdef", 6), "abcdef");
+        assert_eq!(line("abcdefg", 6), "abcde…");
+        for max in 1..8 {
+            assert!(line("\u{1f600}\u{1f600}\u{1f600}\u{1f600}", max).encode_utf16().count() <= max, "{max}");
+        }
+    }
+}

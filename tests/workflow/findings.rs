@@ -1,0 +1,46 @@
+//! What other tools hear of an incident, taken off the deployed bus by a rule such as they would make.
+
+use aws_sdk_eventbridge::types::Target;
+use cordon_record::verify::check;
+use serde_json::Value;
+
+use super::Test;
+use super::deployment::{APPROVER, Deployment, ENFORCE};
+
+#[tokio::test]
+async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_ends() -> Test {
+    const ACTOR: &str = "iam-test-finding";
+    let deployment = Deployment::get(ENFORCE);
+    let outputs = &deployment.stack.outputs;
+    let sdk = deployment.stack.operator();
+    let bus = aws_sdk_eventbridge::Client::new(&sdk);
+    let pattern = r#"{"source":["cordon"],"detail-type":["Cordon Detection Finding"]}"#;
+    bus.put_rule().name("findings").event_bus_name(&outputs.bus_name).event_pattern(pattern).send().await?;
+    let topic = Target::builder().id("topic").arn(&outputs.topic_arn).build()?;
+    bus.put_targets().rule("findings").event_bus_name(&outputs.bus_name).targets(topic).send().await?;
+
+    let attacker = deployment.user(ACTOR).await;
+    attacker.attaches_administrator_to(ACTOR).await;
+    let card = deployment.card(ACTOR, "AttachUserPolicy").await;
+    deployment.approve(&card, APPROVER).await;
+    let incident = deployment.closed(ACTOR, "AttachUserPolicy").await;
+    let finding = async |activity: &str| {
+        let wanted = |alert: &Value| {
+            let detail = &alert["detail"];
+            detail["activity_name"] == activity && detail["finding_info"]["uid"] == incident["id"]
+        };
+        deployment.alert(wanted).await.message["detail"].clone()
+    };
+    assert_eq!(finding("Create").await["class_uid"], 2004);
+    let closed = finding("Close").await;
+    assert_eq!(closed["status"], "Resolved");
+
+    // What the bus kept proves the record that the table has.
+    let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), outputs.table_name.clone());
+    let id = incident["id"].as_str().unwrap().parse()?;
+    let record = cordon_flow::Cases::new(&table).record(&id, "2026-01-02T03:04:05Z".parse()?).await?;
+    let file = cordon_record::export::json(&record).to_string();
+    let kept = closed["unmapped"]["cordon"]["last_hash"].as_str();
+    assert_eq!(check(&file, kept)?.anchored_at, closed["unmapped"]["cordon"]["log_seq"].as_u64());
+    Ok(())
+}

@@ -46,4 +46,6 @@ module "cordon" {
   alert_email              = var.alert_email
   log_retention_days       = var.log_retention_days
   tracing                  = var.tracing
+  spoke_role_name          = var.spoke_role_name
+  spoke_external_id        = var.spoke_external_id
 }

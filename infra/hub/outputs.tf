@@ -37,3 +37,7 @@ output "function_names" {
 output "role_arns" {
   value = module.cordon.role_arns
 }
+
+output "remediator_role" {
+  value = module.cordon.remediator_role
+}

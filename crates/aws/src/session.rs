@@ -22,6 +22,9 @@ use crate::SdkIam;
 const ACTION: &str = "sts:AssumeRole";
 /// The shortest that STS gives: what was stopped in our account ends in another one after this.
 const SESSION_SECONDS: i32 = 900;
+/// What a session may at most that only reads: the role may still allow less.
+const READ_ONLY: &str =
+    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*"],"Resource":"*"}]}"#;
 /// A session that ends sooner is not begun with: the longest state takes less.
 const SPARE: Duration = Duration::from_secs(120);
 /// A warm function meets few incidents within a session's life.
@@ -49,6 +52,7 @@ pub struct Sessions {
     sdk: SdkConfig,
     own_iam: Arc<SdkIam>,
     spoke: Option<SpokeRole>,
+    read_only: bool,
     /// By account and incident, for the incident is the session's name in that account's trail.
     sessions: Mutex<HashMap<(AccountId, IncidentId), Session>>,
 }
@@ -63,8 +67,15 @@ impl Sessions {
             sdk: sdk.clone(),
             own_iam: Arc::new(SdkIam::new(sdk)),
             spoke,
+            read_only: false,
             sessions: Mutex::default(),
         }
+    }
+
+    /// Sessions that cannot change anything, whatever the role may.
+    #[must_use]
+    pub fn read_only(self) -> Self {
+        Self { read_only: true, ..self }
     }
 
     /// The SDK's configuration with credentials for an account.
@@ -113,6 +124,7 @@ impl Sessions {
             .role_arn(&arn)
             .role_session_name(incident.as_str())
             .duration_seconds(SESSION_SECONDS)
+            .set_policy(self.read_only.then(|| READ_ONLY.to_owned()))
             .set_external_id(spoke.external_id.clone())
             .send()
             .await

@@ -145,6 +145,12 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_file_says_what_holds_without_it() {
+        let shipped = Config::parse("cordon.toml", include_str!("../../../cordon.toml")).unwrap();
+        assert_eq!(shipped, Config::default());
+    }
+
+    #[test]
     fn errors_name_the_file_the_line_and_the_fix() {
         assert!(error("mode = \"dry-run\"\nmood = 1").starts_with("cordon.toml:2: unknown field `mood`"));
         assert!(error("mode = \"maybe\"").contains("dry-run"));

@@ -22,7 +22,7 @@ async fn start() -> Result<App, StateError> {
     let sdk = cordon_aws::config::load().await;
     Ok(App {
         table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
+        sessions: Sessions::new(&sdk, account, &partition, settings.spoke).read_only(),
         config,
         own: settings.own_principals,
     })

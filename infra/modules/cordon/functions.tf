@@ -13,6 +13,9 @@ locals {
   # By their whole names: a prefix would make anybody's role of such a name untouchable.
   own_roles = [for role in concat(keys(local.functions), ["events", "state-machine"]) : "${local.iam}:role/${var.name}-${role}"]
 
+  # In other accounts Cordon is the role that it assumes there.
+  own_spokes = var.spoke_role_name == "" ? [] : ["arn:aws:iam::*:role/${var.spoke_role_name}"]
+
   environment = {
     CORDON_NAME              = var.name
     CORDON_TABLE             = aws_dynamodb_table.incidents.name
@@ -20,10 +23,12 @@ locals {
     CORDON_SLACK_SECRET_ARN  = aws_secretsmanager_secret.slack.arn
     CORDON_SLACK_API_URL     = var.slack_api_url
     CORDON_STATE_MACHINE_ARN = local.state_machine_arn
-    CORDON_OWN_PRINCIPALS    = join(",", local.own_roles)
+    CORDON_OWN_PRINCIPALS    = join(",", concat(local.own_roles, local.own_spokes))
     CORDON_RELAY_SOURCE      = var.relay_source
     CORDON_FINDINGS_BUS      = var.findings_on_bus ? local.bus_name : ""
     CORDON_SECURITY_HUB      = tostring(var.security_hub)
+    CORDON_SPOKE_ROLE        = var.spoke_role_name
+    CORDON_EXTERNAL_ID       = var.spoke_external_id
     CORDON_LOG               = var.log_level
   }
 }

@@ -50,3 +50,8 @@ output "role_arns" {
     { state-machine = aws_iam_role.state_machine.arn, events = aws_iam_role.events.arn },
   )
 }
+
+output "remediator_role" {
+  description = "The role that `cordon stop` takes the power from."
+  value       = aws_iam_role.function["remediate"].name
+}

@@ -8,7 +8,7 @@ data "aws_iam_policy_document" "function" {
     data.aws_iam_policy_document.table.json,
     {
       classify          = data.aws_iam_policy_document.classify.json
-      check-exceptions  = data.aws_iam_policy_document.read_principals.json
+      check-exceptions  = data.aws_iam_policy_document.check.json
       notify            = data.aws_iam_policy_document.notify.json
       wait-for-approval = data.aws_iam_policy_document.ask_and_answer.json
       slack-callback    = data.aws_iam_policy_document.slack_callback.json
@@ -120,6 +120,23 @@ data "aws_iam_policy_document" "read_principals" {
   }
 }
 
+# In another account Cordon is what the role there lets it be. check-exceptions asks for a session that can only read.
+data "aws_iam_policy_document" "spokes" {
+  dynamic "statement" {
+    for_each = var.spoke_role_name == "" ? [] : [var.spoke_role_name]
+
+    content {
+      sid       = "OpenOtherAccounts"
+      actions   = ["sts:AssumeRole"]
+      resources = ["arn:aws:iam::*:role/${statement.value}"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "check" {
+  source_policy_documents = [data.aws_iam_policy_document.read_principals.json, data.aws_iam_policy_document.spokes.json]
+}
+
 data "aws_iam_policy_document" "notify" {
   source_policy_documents = [data.aws_iam_policy_document.read_secret.json]
 
@@ -212,9 +229,12 @@ locals {
 }
 
 data "aws_iam_policy_document" "remediate" {
-  source_policy_documents = [data.aws_iam_policy_document.read_principals.json]
+  # In a dry run what follows is not there at all, so that nothing the function believes can make it change anything.
+  source_policy_documents = concat(
+    [data.aws_iam_policy_document.read_principals.json],
+    var.mode == "enforce" ? [data.aws_iam_policy_document.spokes.json] : [],
+  )
 
-  # In a dry run these statements are not there at all, so that nothing the function believes can make it change anything.
   dynamic "statement" {
     for_each = var.mode == "enforce" ? ["detach-policy"] : []
 

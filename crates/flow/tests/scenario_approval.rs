@@ -558,3 +558,45 @@ fn an_incident_that_classify_opened_before_it_died_is_closed_as_failed() {
     run(world.notify().run(failure("e", "execution-1"))).unwrap();
     assert_eq!(world.head(&incident).outcome, Some(Outcome::Failed));
 }
+
+#[test]
+fn what_people_read_of_a_containment_that_went_ahead_is_what_happened() {
+    let said = |world: &World, id: &IncidentId| {
+        let posts = world.heard.posts.lock().unwrap();
+        let updates = world.heard.updates.lock().unwrap();
+        assert_eq!(world.head(id).slack.as_ref().unwrap().ts.as_deref(), Some("1.1"));
+        (posts[0].to_value().to_string(), updates.last().map(|update| update.to_value().to_string()).unwrap_or_default())
+    };
+    for (policy, outcome, headline) in [
+        ("close", Outcome::Denied, "Denied: the containment was taken back."),
+        ("close", Outcome::Expired, "and the containment was taken back."),
+        ("hold-containment", Outcome::Expired, "The containment stays."),
+    ] {
+        let config = CONFIG.replace("mode = \"enforce\"", &format!("mode = \"enforce\"\n[approval]\non_timeout = \"{policy}\""));
+        let world = World::with(&format!("{config}\n{AHEAD}"));
+        let (incident, _) = world.checked(attach("e"));
+        apply(&world, &incident).unwrap();
+        ask(&world, &incident, "token-1", true);
+        let (card, _) = said(&world, &incident);
+        assert!(card.contains("contained for now") && !card.contains("Nothing has been changed yet"), "{card}");
+        match outcome {
+            Outcome::Denied => assert_eq!(click(&world, &incident, APPROVER, Choice::Deny), Answer::Accepted(Choice::Deny)),
+            _ => drop(expire(&world, &incident)),
+        }
+        if headline.contains("taken back") {
+            revert(&world, &incident).unwrap();
+        }
+        close(&world, &incident, outcome);
+        let (_, end) = said(&world, &incident);
+        assert!(end.contains(headline) && !end.contains("nothing was changed"), "{end}");
+        assert_eq!(end.contains("cordon_undo"), headline.contains("stays"), "the button to undo, where something stands: {end}");
+    }
+}
+
+#[test]
+fn a_rehearsals_card_says_that_it_is_one() {
+    let world = World::with(&CONFIG.replace("mode = \"enforce\"", "mode = \"dry-run\"\n[approval]\nrehearse = true"));
+    asked(&world);
+    let card = world.heard.posts.lock().unwrap()[0].to_value().to_string();
+    assert!(card.contains("Rehearsal") && card.contains("cordon_approve"), "{card}");
+}

@@ -14,7 +14,6 @@ struct App {
     config: Config,
     slack: Option<SlackChannel>,
     tasks: StepFunctions,
-    config: Config,
 }
 
 async fn start() -> Result<App, StateError> {
@@ -27,7 +26,6 @@ async fn start() -> Result<App, StateError> {
         config,
         slack,
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
-        config,
     })
 }
 

@@ -69,6 +69,18 @@ pub fn whole(head: &Head, entries: &[Entry], broken: Option<&Broken>) -> String 
     for sentence in &head.plan.by_hand {
         field("by hand", sentence);
     }
+    if let Some(deadline) = head.deadline.filter(|_| head.state == State::Asking) {
+        let approved = head.votes.iter().filter(|vote| vote.approves).count();
+        field("asking", &format!("until {deadline}; {approved} of {} have approved", head.quorum.max(1)));
+    }
+    if let Some(looking) = &head.looking {
+        field("looking", &format!("{} ({})", looking.name, looking.by));
+    }
+    for vote in &head.votes {
+        let word = if vote.approves { "approved" } else { "denied" };
+        let reason = vote.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        field(word, &format!("by {} ({}){reason}", vote.name, vote.by));
+    }
     field("execution", &head.execution);
     out.push('\n');
     for entry in entries {

@@ -4,6 +4,7 @@
 //! travel as JSON strings; the subject line is ASCII, and an attribute holds only words of ours, ids and account numbers.
 
 use cordon_core::incident::Head;
+use cordon_core::json::set;
 use serde_json::{Value, json};
 
 use super::{event_url, execution_url};
@@ -58,7 +59,7 @@ fn body(head: &Head, message: &str) -> Value {
         .iter()
         .map(|d| json!({"id": d.rule, "title": d.title, "author": d.author, "level": d.level, "tags": d.tags}))
         .collect();
-    json!({
+    let mut body = json!({
         "schema": ALERT_SCHEMA,
         "message": message,
         "incident": head.id,
@@ -98,7 +99,18 @@ fn body(head: &Head, message: &str) -> Value {
         "asked_at": head.asked_at,
         "decided_at": head.decided_at,
         "contained_at": head.contained_at,
-    })
+    });
+    // How the question stands; apart, because the macro has its limit.
+    for (key, value) in [
+        ("deadline", json!(head.deadline)),
+        ("quorum", json!(head.quorum)),
+        ("votes", json!(head.votes)),
+        ("looking", json!(head.looking)),
+        ("escalated_at", json!(head.escalated_at)),
+    ] {
+        set(&mut body, key, value);
+    }
+    body
 }
 
 /// What subscriptions filter by. An attribute whose value is not known is left out.
@@ -137,10 +149,14 @@ fn bounded(mut body: Value) -> Value {
 
 fn subject(head: &Head, message: &str) -> String {
     let state = match (head.outcome, head.decision.as_ref()) {
+        (Some(_), _) if message == "undone" => " undo".to_owned(),
         (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
         (None, _) if message == "merged" => format!(" {} further events", head.merged),
         (None, Some(decision)) if decision.dry_run => " dry run".to_owned(),
         (None, _) if message == "asked" => " approval wanted".to_owned(),
+        (None, _) if message == "escalated" => " STILL UNANSWERED".to_owned(),
+        (None, _) if message == "break_glass" => " approved by one alone".to_owned(),
+        (None, _) if message == "containing" => " contained, approval wanted".to_owned(),
         (None, _) => String::new(),
     };
     let actor = head.actor.name.clone().unwrap_or_else(|| head.actor.display());

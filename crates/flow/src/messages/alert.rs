@@ -138,7 +138,7 @@ fn bounded(mut body: Value) -> Value {
 fn subject(head: &Head, message: &str) -> String {
     let state = match (head.outcome, head.decision.as_ref()) {
         (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
-        (None, _) if message == "merged" => format!(" {} further events", head.merged),
+        (None, _) if message == "merged" => format!(" {} more", head.merged),
         (None, Some(decision)) if decision.dry_run => " dry run".to_owned(),
         (None, _) if message == "asked" => " approval wanted".to_owned(),
         (None, _) => String::new(),

@@ -86,7 +86,6 @@ data "aws_iam_policy_document" "read_principals" {
   statement {
     sid = "ReadPrincipals"
     actions = [
-      "iam:GetAccessKeyLastUsed",
       "iam:GetGroup",
       "iam:GetRole",
       "iam:GetRolePolicy",
@@ -103,6 +102,13 @@ data "aws_iam_policy_document" "read_principals" {
       "iam:ListUserTags",
     ]
     resources = ["${local.iam}:group/*", "${local.iam}:role/*", "${local.iam}:user/*"]
+  }
+
+  # The request names a key, not its user, so that the user's ARN is not always there to be judged by.
+  statement {
+    sid       = "ReadWhatAKeyWasUsedFor"
+    actions   = ["iam:GetAccessKeyLastUsed"]
+    resources = ["*"]
   }
 }
 

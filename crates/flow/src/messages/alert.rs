@@ -151,7 +151,7 @@ fn subject(head: &Head, message: &str) -> String {
     let state = match (head.outcome, head.decision.as_ref()) {
         (Some(_), _) if message == "undone" => " undo".to_owned(),
         (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
-        (None, _) if message == "merged" => format!(" {} further events", head.merged),
+        (None, _) if message == "merged" => format!(" {} more", head.merged),
         (None, Some(decision)) if decision.dry_run => " dry run".to_owned(),
         (None, _) if message == "asked" => " approval wanted".to_owned(),
         (None, _) if message == "escalated" => " STILL UNANSWERED".to_owned(),

@@ -119,7 +119,7 @@ impl Card {
         let prose = if prose.trim().is_empty() { "There is news of this incident." } else { prose };
         let blocks = [Block::Section(sentence(prose, NOTE)), Block::Context(vec![self.named()])];
         Message {
-            text: unformatted(&format!("{} {}", with_full_stop(prose), self.spoken_name()), NOTE),
+            text: unformatted(&format!("{} {}", with_full_stop(prose), self.spoken_name()).replace('`', ""), NOTE),
             blocks: blocks.iter().map(Block::to_value).collect(),
         }
     }

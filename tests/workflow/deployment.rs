@@ -1,4 +1,4 @@
-//! One emulator with three deployments of Cordon, shared by every end-to-end test of a process: the same zips, Terraform and
+//! One emulator with four deployments of Cordon, shared by every end-to-end test of a process: the same zips, Terraform and
 //! state machine as a real deployment, and IAM that enforces.
 //!
 //! It ends with the process: the emulator's guard sees its standard input close.
@@ -19,7 +19,7 @@ pub const ALL_OF_IAM: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:*","sts:*"],"Resource":"*"}]}"#;
 /// Long enough for two noisy cores; a test that waits this long has failed.
 pub const LIMIT: Duration = Duration::from_secs(60);
-const POLL: Duration = Duration::from_millis(200);
+pub const POLL: Duration = Duration::from_millis(200);
 
 /// Enforces, asks, and waits long.
 pub const ENFORCE: &str = "enforce";
@@ -27,6 +27,8 @@ pub const ENFORCE: &str = "enforce";
 pub const SHIPPED: &str = "shipped";
 /// Enforces, acts on IAM writes by itself, and gives people a few seconds for the rest.
 pub const BRIEF: &str = "brief";
+/// Wants two people for what is critical, and contains ahead of the question what is not.
+pub const APPROVAL: &str = "approval";
 /// How long [`BRIEF`] waits for an answer.
 pub const BRIEF_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -56,10 +58,12 @@ fn options() -> Options {
     let mut shipped = StackSpec::new(SHIPPED, "222222222222", root.join("cordon.toml"), rules.clone());
     shipped.mode = Mode::DryRun;
     shipped.slack = SlackMode::Webhook;
-    let mut brief = StackSpec::new(BRIEF, "333333333333", fixture("brief.toml"), rules);
+    let mut brief = StackSpec::new(BRIEF, "333333333333", fixture("brief.toml"), rules.clone());
+    let approval = StackSpec::new(APPROVAL, "444444444444", fixture("approval.toml"), rules);
     brief.approval_timeout = BRIEF_TIMEOUT;
+    brief.escalation_timeout = BRIEF_TIMEOUT;
     options.label = "tests".to_owned();
-    options.stacks = vec![enforce, shipped, brief];
+    options.stacks = vec![enforce, shipped, brief, approval];
     options.quiet = true;
     options
 }
@@ -180,8 +184,22 @@ impl Deployment {
         self.click(card, "cordon_approve", user).await
     }
 
+    /// Denies, with a reason where one is asked for.
     pub async fn deny(&self, card: &Message, user: &str) -> ClickAnswer {
-        self.click(card, "cordon_deny", user).await
+        self.with_a_reason(card, "cordon_deny", user).await
+    }
+
+    pub async fn undo(&self, card: &Message, user: &str) -> ClickAnswer {
+        self.with_a_reason(card, "cordon_undo", user).await
+    }
+
+    async fn with_a_reason(&self, card: &Message, action: &str, user: &str) -> ClickAnswer {
+        let answer = self.click(card, action, user).await;
+        let asked = self.sandbox.slack().modals(&self.stack.spec.name).into_iter().find(|modal| modal.user == user);
+        match asked {
+            Some(modal) => self.sandbox.slack().submit(&modal.id, "It was planned.").await.unwrap(),
+            None => answer,
+        }
     }
 
     async fn click(&self, card: &Message, action: &str, user: &str) -> ClickAnswer {

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cordon_core::Call;
-use cordon_core::incident::Head;
+use cordon_core::incident::{Head, State};
 use cordon_flow::exceptions::Recorded;
 use cordon_record::Record;
 use cordon_record::record::{brief, kind, status, step_state};
@@ -85,9 +85,17 @@ pub fn whole(record: &Record) -> String {
     for sentence in &head.plan.by_hand {
         field("by hand", sentence);
     }
-    for question in &record.questions {
-        let by = question.by.as_ref().map(|by| format!(" by {by}")).unwrap_or_default();
-        field("question", &format!("{}{by}, deadline {}", question.vote, question.deadline.strftime("%Y-%m-%d %H:%M:%SZ")));
+    if let Some(deadline) = head.deadline.filter(|_| head.state == State::Asking) {
+        let approved = head.votes.iter().filter(|vote| vote.approves).count();
+        field("asking", &format!("until {deadline}; {approved} of {} have approved", head.quorum.max(1)));
+    }
+    if let Some(looking) = &head.looking {
+        field("looking", &format!("{} ({})", looking.name, looking.by));
+    }
+    for vote in &head.votes {
+        let word = if vote.approves { "approved" } else { "denied" };
+        let reason = vote.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        field(word, &format!("by {} ({}){reason}", vote.name, vote.by));
     }
     field("execution", &head.execution);
     out.push('\n');

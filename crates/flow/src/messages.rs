@@ -4,16 +4,18 @@
 
 mod alert;
 
+use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::{BlastRadius, KeyUse, Level, Route};
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::card::{Decider, Failure, Report, StepLine, StepState as Shown, Times, Verdict};
-use cordon_slack::{Card, Merged, Message, Question, RuleLine, Severity};
+use cordon_slack::{Ahead, Card, Merged, Message, Question, RuleLine, Severity};
 use jiff::Timestamp;
 
 pub use alert::{ALERT_SCHEMA, Alert, structured};
 
 use crate::cases::{Approval, Vote};
+use crate::wait;
 
 /// The card with buttons.
 #[must_use]
@@ -28,6 +30,7 @@ fn question(head: &Head, approval: &Approval) -> Question {
         needed: usize::try_from(approval.quorum).unwrap_or(usize::MAX),
         approved_by: approval.ballots.iter().map(|ballot| decider(&ballot.by)).collect(),
         looking: head.looking.iter().map(|looking| decider(&looking.by)).collect(),
+        ahead: if wait::went_ahead(head) { Ahead::Stands } else { Ahead::Nothing },
     }
 }
 
@@ -60,7 +63,8 @@ pub fn needs_person(head: &Head) -> Message {
 /// The card while the approved remedies are being applied, or after a denial.
 #[must_use]
 pub fn decided(head: &Head, approved: bool, by: &str) -> Message {
-    card(head).decided(approved, &decider(by))
+    let ahead = if wait::went_ahead(head) { Ahead::Stands } else { Ahead::Nothing };
+    card(head).decided(approved, &decider(by), ahead)
 }
 
 /// A few sentences about an incident, for its thread or for another channel.
@@ -82,18 +86,47 @@ pub fn outcome(head: &Head, outcome: Outcome, steps: &[Option<StepRecord>], appr
         Outcome::Failed => Verdict::Failed,
         Outcome::NeedsPerson => Verdict::NeedsPerson,
     };
-    let decided_by = match approval {
-        Some(approval) if matches!(approval.vote, Vote::Approved | Vote::Denied) => approval.by.as_deref().map(decider),
-        Some(_) => None,
-        None => head.decision.as_ref().filter(|decision| decision.route == Route::Act).map(|_| Decider::Configuration),
-    };
-    let carried_out = matches!(outcome, Outcome::Contained | Outcome::Partial | Outcome::Failed);
+    let ahead = ahead_at_the_end(head, outcome, approval);
+    let (decided_by, note) = decision(head, outcome, approval);
+    let carried_out = matches!(outcome, Outcome::Contained | Outcome::Partial | Outcome::Failed) || ahead != Ahead::Nothing;
     let undoable =
         carried_out && head.plan.steps.iter().zip(steps).any(|(step, record)| !step.undo.is_empty() && stands(record.as_ref()));
     let steps = if carried_out { step_lines(head, steps) } else { Vec::new() };
     let times =
         Times { detected: Some(head.opened_at), asked: head.asked_at, decided: head.decided_at, contained: head.contained_at };
-    card(head).outcome(&Report { verdict, decided_by, steps, times, undoable, note: None })
+    card(head).outcome(&Report { verdict, decided_by, steps, times, undoable, ahead, note })
+}
+
+/// Who decided, and what else has to be said of it.
+fn decision(head: &Head, outcome: Outcome, approval: Option<&Approval>) -> (Option<Decider>, Option<String>) {
+    match approval {
+        Some(approval) if outcome == Outcome::Partial && approval.vote == Vote::Denied => {
+            let by = approval.by.as_deref().unwrap_or("unknown");
+            (None, Some(format!("Denied by `{by}`, and not everything that was done ahead could be taken back")))
+        }
+        Some(approval) if approval.vote == Vote::Expired && approval.on_timeout == OnTimeout::Contain => {
+            (None, Some("Nobody decided in time, so only the containment was made, as configured".to_owned()))
+        }
+        Some(approval) if matches!(approval.vote, Vote::Approved | Vote::Denied) => {
+            let alone = head.break_glass.as_ref().map(|glass| format!("Approved alone, past the quorum: {}", glass.reason));
+            (approval.by.as_deref().map(decider), alone)
+        }
+        Some(_) => (None, None),
+        None => (head.decision.as_ref().filter(|decision| decision.route == Route::Act).map(|_| Decider::Configuration), None),
+    }
+}
+
+/// What became of a containment that went ahead of its question.
+fn ahead_at_the_end(head: &Head, outcome: Outcome, approval: Option<&Approval>) -> Ahead {
+    let held = approval.is_some_and(|approval| approval.vote == Vote::Expired && approval.on_timeout != OnTimeout::Close);
+    match outcome {
+        Outcome::Denied | Outcome::Expired if !wait::went_ahead(head) => Ahead::Nothing,
+        Outcome::Expired if held => Ahead::Stands,
+        Outcome::Denied | Outcome::Expired => Ahead::TakenBack,
+        Outcome::Exempt | Outcome::Alerted | Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => {
+            Ahead::Nothing
+        }
+    }
 }
 
 /// Whether a step left something that can be taken back.
@@ -145,16 +178,19 @@ pub fn joined(head: &Head) -> Message {
 
 /// What the thread of the card gets at the end, because an edited card makes no sound.
 #[must_use]
-pub fn ended(head: &Head, outcome: Outcome) -> Message {
-    let said = match outcome {
-        Outcome::Exempt => "Over: this was allowed, and nothing was changed.",
-        Outcome::Alerted => "Over: nothing was changed.",
-        Outcome::Denied => "Denied: nothing was changed.",
-        Outcome::Expired => "Expired: nobody answered in time, and nothing was changed.",
-        Outcome::Contained => "Contained: every call of the plan was seen to hold twice.",
-        Outcome::Partial => "Partial: not contained. A person must look now.",
-        Outcome::Failed => "Failed. A person must look now.",
-        Outcome::NeedsPerson => "A person must look. Cordon changed nothing.",
+pub fn ended(head: &Head, outcome: Outcome, approval: Option<&Approval>) -> Message {
+    let said = match (outcome, ahead_at_the_end(head, outcome, approval)) {
+        (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
+        (Outcome::Expired, Ahead::TakenBack) => "Expired: nobody answered in time, and the containment was taken back.",
+        (Outcome::Expired, Ahead::Stands) => "Expired: nobody answered in time. The containment stays.",
+        (Outcome::Exempt, _) => "Over: this was allowed, and nothing was changed.",
+        (Outcome::Alerted, _) => "Over: nothing was changed.",
+        (Outcome::Denied, _) => "Denied: nothing was changed.",
+        (Outcome::Expired, _) => "Expired: nobody answered in time, and nothing was changed.",
+        (Outcome::Contained, _) => "Contained: every call of the plan was seen to hold twice.",
+        (Outcome::Partial, _) => "Partial: not contained. A person must look now.",
+        (Outcome::Failed, _) => "Failed. A person must look now.",
+        (Outcome::NeedsPerson, _) => "A person must look. Cordon changed nothing.",
     };
     note(head, said)
 }

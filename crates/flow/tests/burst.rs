@@ -76,7 +76,7 @@ fn between_two_steps_silence_is_broken_after_ten_minutes() {
 fn a_card_that_was_decided_gets_no_buttons_back_from_a_later_event() {
     let world = World::new();
     let (incident, _) = world.checked(attach("e"));
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token".to_owned(), timeout_seconds: 600, last: false };
+    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(ask)).unwrap();
     let buttons = |message: &cordon_slack::Message| message.blocks.iter().any(|block| block["type"] == "actions");
     merge(&world, 1);
@@ -147,13 +147,8 @@ fn questions_are_still_asked_while_alerts_are_summarised_and_have_a_limit_of_the
         run(world.notify().run(NotifyInput::Alert { incident: incident.clone() })).unwrap();
         let cards = world.heard.posts.lock().unwrap().len();
         let token = format!("token-{n}");
-        run(world.wait().run(WaitInput::Ask {
-            incident: incident.clone(),
-            task_token: token,
-            timeout_seconds: 600,
-            last: false,
-        }))
-        .unwrap();
+        run(world.wait().run(WaitInput::Ask { incident: incident.clone(), task_token: token, timeout_seconds: 600, last: true }))
+            .unwrap();
         (incident, cards)
     };
     // The first alert is the card of its incident, so its question adds none.

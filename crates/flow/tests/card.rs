@@ -14,7 +14,7 @@ use support::{World, attach, event};
 
 fn card(world: &World, given: serde_json::Value) -> String {
     let (incident, _) = world.checked(given);
-    let ask = WaitInput::Ask { incident, task_token: "token".to_owned(), timeout_seconds: 600, last: false };
+    let ask = WaitInput::Ask { incident, task_token: "token".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(ask)).unwrap();
     world.heard.posts.lock().unwrap()[0].to_value().to_string()
 }

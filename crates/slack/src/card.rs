@@ -153,6 +153,17 @@ pub struct Question {
     pub approved_by: Vec<Decider>,
     /// Who said that they are looking.
     pub looking: Vec<Decider>,
+    pub ahead: Ahead,
+}
+
+/// What became of a containment that went ahead of the question.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ahead {
+    /// None did.
+    #[default]
+    Nothing,
+    Stands,
+    TakenBack,
 }
 
 /// A message as `chat.postMessage`, `chat.update` and a webhook take it.

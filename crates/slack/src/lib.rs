@@ -18,7 +18,7 @@ pub mod text;
 
 pub use blocks::{LimitError, validate, validate_message};
 pub use card::{
-    Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
+    Ahead, Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
 };
 pub use client::{Posted, Reply, SlackClient, SlackError};
 pub use interaction::{Action, Click, Interaction, InteractionError, Sender, Submission};

@@ -86,7 +86,6 @@ data "aws_iam_policy_document" "read_principals" {
   statement {
     sid = "ReadPrincipals"
     actions = [
-      "iam:GetAccessKeyLastUsed",
       "iam:GetGroup",
       "iam:GetGroupPolicy",
       "iam:GetLoginProfile",
@@ -111,6 +110,13 @@ data "aws_iam_policy_document" "read_principals" {
     sid       = "ReadPolicies"
     actions   = ["iam:GetPolicy", "iam:GetPolicyVersion", "iam:ListPolicyVersions"]
     resources = ["${local.iam}:policy/*"]
+  }
+
+  # The request names a key, not its user, so that the user's ARN is not always there to be judged by.
+  statement {
+    sid       = "ReadWhatAKeyWasUsedFor"
+    actions   = ["iam:GetAccessKeyLastUsed"]
+    resources = ["*"]
   }
 
   statement {

@@ -101,6 +101,16 @@ fn body(head: &Head, message: &str) -> Value {
         "decided_at": head.decided_at,
         "contained_at": head.contained_at,
     });
+    // How the question stands; apart, because the macro has its limit.
+    for (key, value) in [
+        ("deadline", json!(head.deadline)),
+        ("quorum", json!(head.quorum)),
+        ("votes", json!(head.votes)),
+        ("looking", json!(head.looking)),
+        ("escalated_at", json!(head.escalated_at)),
+    ] {
+        set(&mut body, key, value);
+    }
     // How far the record has come, so that whoever archives alerts keeps a hash of it elsewhere.
     set(&mut body, "log_seq", json!(head.log_seq));
     set(&mut body, "last_hash", json!(head.last_hash));
@@ -143,10 +153,14 @@ fn bounded(mut body: Value) -> Value {
 
 fn subject(head: &Head, message: &str) -> String {
     let state = match (head.outcome, head.decision.as_ref()) {
+        (Some(_), _) if message == "undone" => " undo".to_owned(),
         (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
-        (None, _) if message == "merged" => format!(" {} further events", head.merged),
+        (None, _) if message == "merged" => format!(" {} more", head.merged),
         (None, Some(decision)) if decision.dry_run => " dry run".to_owned(),
         (None, _) if message == "asked" => " approval wanted".to_owned(),
+        (None, _) if message == "escalated" => " STILL UNANSWERED".to_owned(),
+        (None, _) if message == "break_glass" => " approved by one alone".to_owned(),
+        (None, _) if message == "containing" => " contained, approval wanted".to_owned(),
         (None, _) => String::new(),
     };
     let actor = head.actor.name.clone().unwrap_or_else(|| head.actor.display());

@@ -77,7 +77,7 @@ impl Notify<'_> {
         Ok(match channel.update(at, &card).await {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
-                if let Err(error) = channel.reply(at, &messages::ended(head, outcome)).await {
+                if let Err(error) = channel.reply(at, &messages::ended(head, outcome, approval.as_ref())).await {
                     tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
                 }
                 Posted::Card(at.clone())

@@ -5,6 +5,8 @@
 mod accounts;
 mod deliveries;
 
+pub mod asking;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 

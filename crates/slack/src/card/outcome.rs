@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use super::layout::{CALLS, counted, lead, took, utc, with_full_stop};
-use super::{Card, Message};
+use super::{Ahead, Card, Message};
 use crate::blocks::Block;
 use crate::text::{code, link, mention, plain, sentence, unformatted};
 
@@ -73,6 +73,7 @@ pub struct Report {
     pub times: Times,
     /// Whether something stands that the Undo button takes back.
     pub undoable: bool,
+    pub ahead: Ahead,
     /// What else the reader must know. Sentences.
     pub note: Option<String>,
 }
@@ -119,8 +120,11 @@ impl StepLine {
 }
 
 impl Verdict {
-    fn headline(self, dry_run: bool) -> &'static str {
+    fn headline(self, dry_run: bool, ahead: Ahead) -> &'static str {
         match self {
+            Self::Denied if ahead == Ahead::TakenBack => "Denied: the containment was taken back.",
+            Self::Expired if ahead == Ahead::TakenBack => "Expired: nobody answered in time, and the containment was taken back.",
+            Self::Expired if ahead == Ahead::Stands => "Expired: nobody answered in time. The containment stays.",
             Self::Exempt => "Exempt: nothing was changed.",
             Self::Alerted if dry_run => "Dry run: nothing was changed.",
             Self::Alerted => "Alert only: nothing was changed.",
@@ -162,7 +166,7 @@ impl Verdict {
 impl Card {
     /// The same card, the buttons gone, with what became of the incident.
     pub fn outcome(&self, report: &Report) -> Message {
-        let headline = report.verdict.headline(self.dry_run);
+        let headline = report.verdict.headline(self.dry_run, report.ahead);
         let note = report.note.as_deref().map(with_full_stop).unwrap_or_default();
         let reason = if report.verdict.is_policys() {
             with_full_stop(&format!("Decision: {}", self.decision_reason.trim()))
@@ -182,7 +186,7 @@ impl Card {
         } else {
             blocks.extend(self.section("Calls", report.steps.iter().map(StepLine::line).collect(), CALLS));
         }
-        if report.verdict.changed_something() {
+        if report.verdict.changed_something() || report.ahead == Ahead::Stands {
             blocks.extend(self.undo_section(&format!("To undo: {}", self.command("undo"))));
             blocks.extend(report.undoable.then(|| self.undo_button()));
         }

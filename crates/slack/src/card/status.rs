@@ -1,17 +1,15 @@
 //! The card while the incident is open, and where nobody is asked: asking, decided, acting, alert, exempt, needs a person.
 
 use super::layout::{counted, lead, local, utc, with_full_stop};
-use super::{Card, Decider, Message, Question};
+use super::{Ahead, Card, Decider, Message, Question};
 use crate::blocks::Block;
 use crate::text::{sentence, unformatted};
 
 impl Card {
     /// Puts the incident to a person: the plan, how it is undone, and the buttons.
     pub fn asking(&self, question: &Question) -> Message {
-        let mut first = lead(
-            "Decide: contain this, or leave it?",
-            "Nothing has been changed yet. Approve makes the calls below. Deny changes nothing and closes the incident.",
-        );
+        let (bold, prose, news) = self.what_is_asked(question.ahead);
+        let mut first = lead(bold, prose);
         if let Some(deadline) = question.deadline {
             first.push_str(&format!(" Answer before {}.", local(deadline)));
         }
@@ -31,16 +29,39 @@ impl Card {
         blocks.extend([self.buttons(), self.footer()]);
         let by = question.deadline.map(|deadline| format!(" before {}", utc(deadline))).unwrap_or_default();
         let standing = question.standing(Decider::spoken).map(|said| format!(" {said}")).unwrap_or_default();
-        self.message(&format!("Approve or deny{by}. Nothing has been changed yet.{standing}"), blocks)
+        self.message(&format!("Approve or deny{by}. {news}{standing}"), blocks)
+    }
+
+    /// In bold, in prose, and in a notification.
+    fn what_is_asked(&self, ahead: Ahead) -> (&'static str, &'static str, &'static str) {
+        match ahead {
+            _ if self.dry_run => (
+                "Rehearsal: decide this as if it were real.",
+                "Nothing is changed, whatever you press. In earnest, Approve would make the calls below.",
+                "This is a rehearsal: nothing is changed, whatever you press.",
+            ),
+            Ahead::Stands => (
+                "Decide: the actor is contained for now.",
+                "What can be taken back has been done. Approve makes the rest of the calls below. Deny takes it back and closes the incident.",
+                "The actor is contained for now; a denial takes that back.",
+            ),
+            Ahead::Nothing | Ahead::TakenBack => (
+                "Decide: contain this, or leave it?",
+                "Nothing has been changed yet. Approve makes the calls below. Deny changes nothing and closes the incident.",
+                "Nothing has been changed yet.",
+            ),
+        }
     }
 
     /// The asking card after the click that counted, while its calls are being made: the buttons are gone.
-    pub fn decided(&self, approved: bool, by: &Decider) -> Message {
+    pub fn decided(&self, approved: bool, by: &Decider, ahead: Ahead) -> Message {
         let calls = counted(self.calls.len(), "call", "calls");
-        let (word, what) = if approved {
-            ("Approved", format!("{calls} to make; the outcome follows here."))
-        } else {
-            ("Denied", "Nothing is changed.".to_owned())
+        let (word, what) = match (approved, ahead) {
+            (true, _) if self.dry_run => ("Approved", "It is a rehearsal, so nothing is changed.".to_owned()),
+            (true, Ahead::Stands) => ("Approved", format!("The rest of {calls} to make; the outcome follows here.")),
+            (true, Ahead::Nothing | Ahead::TakenBack) => ("Approved", format!("{calls} to make; the outcome follows here.")),
+            (false, Ahead::Stands) => ("Denied", "The containment is being taken back; the outcome follows here.".to_owned()),
+            (false, Ahead::Nothing | Ahead::TakenBack) => ("Denied", "Nothing is changed.".to_owned()),
         };
         let mut blocks = self.opening(format!("*{word}* by {}. {what}", by.marked_up()));
         blocks.extend(self.calls_section(if approved { "Calls being made" } else { "Calls that are not made" }));
@@ -102,7 +123,7 @@ impl Card {
         let prose = if prose.trim().is_empty() { "There is news of this incident." } else { prose };
         let blocks = [Block::Section(sentence(prose, NOTE)), Block::Context(vec![self.named()])];
         Message {
-            text: unformatted(&format!("{} {}", with_full_stop(prose), self.spoken_name()), NOTE),
+            text: unformatted(&format!("{} {}", with_full_stop(prose), self.spoken_name()).replace('`', ""), NOTE),
             blocks: blocks.iter().map(Block::to_value).collect(),
         }
     }

@@ -80,7 +80,15 @@ fn report(verdict: Verdict, states: [StepState; 2]) -> Report {
         decided: at("2026-01-02T03:05:14Z"),
         contained: at("2026-01-02T03:05:18Z").filter(|_| verdict == Verdict::Contained),
     };
-    Report { verdict, decided_by: Some(approver()), steps, times, undoable: verdict == Verdict::Contained, note: None }
+    Report {
+        verdict,
+        decided_by: Some(approver()),
+        steps,
+        times,
+        undoable: verdict == Verdict::Contained,
+        ahead: Ahead::Nothing,
+        note: None,
+    }
 }
 
 const VERDICTS: [Verdict; 8] = [
@@ -109,8 +117,11 @@ fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
         card.alert(),
         card.exempt(),
         card.needs_person(),
-        card.decided(true, decider),
-        card.decided(false, decider),
+        card.decided(true, decider, Ahead::Nothing),
+        card.decided(true, decider, Ahead::Stands),
+        card.decided(false, decider, Ahead::Nothing),
+        card.decided(false, decider, Ahead::Stands),
+        card.asking(&Question { ahead: Ahead::Stands, ..question() }),
     ];
     for verdict in VERDICTS {
         all.push(card.outcome(&Report { verdict, ..report.clone() }));
@@ -127,7 +138,9 @@ pub(crate) fn messages_of(card: &Card, text: &str) -> Vec<Message> {
         Report { steps, note: Some(text.to_owned()), undoable: true, ..report(Verdict::Partial, [StepState::Failed; 2]) };
     let named = Decider::Slack { user_id: text.to_owned(), name: Some(text.to_owned()) };
     let mut all = every(card, &report, &named);
-    all.extend([Decider::Principal(text.to_owned()), Decider::Configuration].map(|decider| card.decided(true, &decider)));
+    all.extend(
+        [Decider::Principal(text.to_owned()), Decider::Configuration].map(|decider| card.decided(true, &decider, Ahead::Nothing)),
+    );
     all
 }
 
@@ -363,6 +376,7 @@ proptest! {
             steps: vec![StepLine { state: StepState::Failed, call: text.clone(), detail: Some(text.clone()) }; 12],
             times: Times { detected: at("2026-01-02T03:04:07Z"), ..Times::default() },
             undoable: true,
+            ahead: Ahead::Stands,
             note: Some(text.clone()),
         };
         let by = Decider::Principal(text.clone());

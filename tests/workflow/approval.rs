@@ -1,0 +1,134 @@
+//! Approval on the real functions and state machine: several people, containment ahead of the question, escalation, the command
+//! line's identity, and the button that undoes.
+
+use cordon_flow::Cases;
+use cordon_flow::approver::Voter;
+use cordon_flow::decide::{Answer, Choice, Decide};
+use serde_json::Value;
+
+use super::deployment::{ADMINISTRATOR, APPROVAL, APPROVER, BRIEF, Deployment, ENFORCE, LIMIT, POLL, STRANGER};
+use super::{Test, kinds};
+
+/// In the deployment of these tests, an approver like the other.
+const SECOND: &str = STRANGER;
+
+#[tokio::test]
+async fn two_people_have_to_approve_what_is_critical() -> Test {
+    let deployment = Deployment::get(APPROVAL);
+    let attacker = deployment.user("iam-test-quorum").await;
+    attacker.attaches_administrator_to("iam-test-quorum").await;
+    let card = deployment.card("iam-test-quorum", "AttachUserPolicy").await;
+    for _ in 0..2 {
+        let first = deployment.approve(&card, APPROVER).await;
+        assert!(first.body.contains("1 of 2"), "{}", first.body);
+    }
+    assert_eq!(deployment.attached("iam-test-quorum").await, [ADMINISTRATOR]);
+    assert!(deployment.message_now(&card.ts).everything().contains("1 of 2 approvals"));
+    deployment.approve(&card, SECOND).await;
+    attacker.is_refused("iam-test-quorum-after").await;
+    let incident = deployment.closed("iam-test-quorum", "AttachUserPolicy").await;
+    assert_eq!(incident["head"]["outcome"], "contained");
+    let said = kinds(&incident);
+    assert_eq!((count(&said, "voted"), count(&said, "approved")), (1, 1), "{said:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_containment_that_went_ahead_is_taken_back_by_a_denial() -> Test {
+    let deployment = Deployment::get(APPROVAL);
+    let somebody = deployment.user("iam-test-ahead").await;
+    somebody.creates_user("iam-test-ahead-made").await?;
+    let card = deployment.card("iam-test-ahead", "CreateUser").await;
+    // Before anybody has answered.
+    assert_eq!(somebody.creates_user("iam-test-ahead-refused").await, Err("AccessDenied".to_owned()));
+    assert!(card.everything().contains("contained for now"), "{}", card.everything());
+    deployment.deny(&card, APPROVER).await;
+    let incident = deployment.closed("iam-test-ahead", "CreateUser").await;
+    assert_eq!(incident["head"]["outcome"], "denied");
+    assert_eq!(deployment.inline_policies("iam-test-ahead").await, ["sandbox"]);
+    somebody.creates_user("iam-test-ahead-again").await?;
+    assert!(deployment.message_now(&card.ts).everything().contains("the containment was taken back"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_nobody_answers_more_people_are_called_before_it_expires() -> Test {
+    let deployment = Deployment::get(BRIEF);
+    let attacker = deployment.user("iam-test-escalated").await;
+    attacker.attaches_administrator_to("iam-test-escalated").await;
+    let incident = deployment.closed("iam-test-escalated", "AttachUserPolicy").await;
+    assert_eq!(incident["head"]["outcome"], "expired");
+    let said = kinds(&incident);
+    assert_eq!((count(&said, "asked"), count(&said, "escalated"), count(&said, "expired")), (2, 1, 1), "{said:?}");
+    let alert = deployment
+        .alert(|alert| alert["message"] == "escalated" && alert["actor_arn"].to_string().contains("iam-test-escalated"))
+        .await;
+    assert_eq!(alert.message["route"], "ask");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_command_line_decides_by_the_same_rules_without_slack() -> Test {
+    let deployment = Deployment::get(APPROVAL);
+    let alice = deployment.user("alice").await;
+    let stranger = deployment.user("somebody").await;
+    let somebody = deployment.user("iam-test-no-click").await;
+    somebody.creates_user("iam-test-no-click-made").await?;
+    let asking = deployment
+        .incident_where("question", |incident| {
+            incident["head"]["actor"]["name"] == "iam-test-no-click" && incident["head"]["state"] == "asking"
+        })
+        .await;
+    let id = asking["id"].as_str().unwrap().parse()?;
+    let sdk = deployment.stack.operator();
+    let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.stack.outputs.table_name.clone());
+    let tasks = cordon_aws::StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/approval.toml"))?;
+    let config = cordon_core::Config::parse("approval.toml", &text)?;
+    let clock = cordon_aws::SystemClock;
+    let decide = Decide { cases: Cases::new(&table), config: &config, channel: None, tasks: &tasks, clock: &clock };
+    for (person, counts) in [(&stranger, false), (&somebody, false), (&alice, true)] {
+        let caller = aws_sdk_sts::Client::new(&person.config).get_caller_identity().send().await?;
+        let arn = caller.arn().unwrap().to_owned();
+        let answer = decide.run(&id, Voter::Principal(&arn), Choice::Approve, Some("seen on the wire")).await;
+        let answer = answer.map_err(|error| error.message)?;
+        assert_eq!(matches!(answer, Answer::Accepted(Choice::Approve)), counts, "{arn}: {answer:?}");
+    }
+    let incident = deployment.closed("iam-test-no-click", "CreateUser").await;
+    assert_eq!(incident["head"]["outcome"], "contained");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_undo_button_restores_what_was_there_and_says_so() -> Test {
+    let deployment = Deployment::get(ENFORCE);
+    let attacker = deployment.user("iam-test-undo-button").await;
+    attacker.attaches_administrator_to("iam-test-undo-button").await;
+    let card = deployment.card("iam-test-undo-button", "AttachUserPolicy").await;
+    deployment.approve(&card, APPROVER).await;
+    deployment.closed("iam-test-undo-button", "AttachUserPolicy").await;
+    let began = std::time::Instant::now();
+    while !deployment.message_now(&card.ts).buttons().iter().any(|(action, _)| action == "cordon_undo") {
+        assert!(began.elapsed() < LIMIT, "{}", deployment.message_now(&card.ts).everything());
+        tokio::time::sleep(POLL).await;
+    }
+    let refused = deployment.undo(&card, STRANGER).await;
+    assert!(refused.body.contains("not on the list"), "{}", refused.body);
+    deployment.undo(&card, APPROVER).await;
+    let undone = deployment
+        .incident_where("undone incident", |incident| {
+            incident["head"]["actor"]["name"] == "iam-test-undo-button" && kinds(incident).contains(&"undone")
+        })
+        .await;
+    assert_eq!(count(&kinds(&undone), "undo_requested"), 1);
+    assert_eq!(deployment.attached("iam-test-undo-button").await, [ADMINISTRATOR]);
+    assert_eq!(deployment.inline_policies("iam-test-undo-button").await, ["sandbox"]);
+    attacker.creates_user("iam-test-undo-button-again").await?;
+    let told = deployment.alert(|alert: &Value| alert["message"] == "undone").await;
+    assert_eq!(told.message["undo_result"]["complete"], true);
+    Ok(())
+}
+
+fn count(kinds: &[&str], kind: &str) -> usize {
+    kinds.iter().filter(|other| **other == kind).count()
+}

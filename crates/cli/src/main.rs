@@ -31,6 +31,8 @@ enum Command {
     /// Look at incidents, and undo what was done in one.
     #[command(subcommand)]
     Incident(commands::incident::Command),
+    /// Run the detection over logs that are already there.
+    Replay(commands::replay::Arguments),
     /// Make the function zips and their manifest for Terraform.
     Package(commands::package::Arguments),
 }
@@ -42,6 +44,7 @@ async fn main() -> ExitCode {
         Command::Check(arguments) => commands::check::run(&arguments),
         Command::Rule(command) => commands::rule::run(&command),
         Command::Incident(command) => commands::incident::run(command).await,
+        Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Package(arguments) => commands::package::run(&arguments),
     };
     match done {

@@ -125,7 +125,7 @@ fn brief(data: &Value) -> String {
 }
 
 /// A terminal must not be steered by what an attacker wrote.
-fn visible(text: &str) -> String {
+pub fn visible(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') { '\u{fffd}' } else { c })
         .collect()

@@ -35,7 +35,7 @@ pub use unreadable::{Fault, Place, Unreadable};
 
 use judge::Read;
 use scan::{Found, Scanner};
-use sieve::Sieve;
+use sieve::{Familiar, Sieve};
 use source::Reader;
 use split::{Flow, Splitter, Take};
 use turn::{Part, Turns};
@@ -137,11 +137,13 @@ impl<'b> Replay<'b> {
     ) {
         let mut reader = Reader::new(share);
         let mut splitter = Splitter::new(Scanner::new(self.sieve.keys()));
+        let mut familiar = Familiar::new();
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
             let part = Part { file: source.name(), ..Part::default() };
-            let mut judge = Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false };
+            let familiar = &mut familiar;
+            let mut judge = Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false, familiar };
             // Why it broke off is known: `stop` says so, or the turns, where nothing more can be written.
             let _ = reader.read(source, &mut splitter, &mut judge, progress);
             let Judge { part, mut tally, stop, .. } = judge;
@@ -160,6 +162,7 @@ struct Judge<'r, 'o> {
     part: Part,
     tally: Tally,
     stop: bool,
+    familiar: &'r mut Familiar,
 }
 
 impl Judge<'_, '_> {
@@ -206,7 +209,7 @@ impl Take for Judge<'_, '_> {
     fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow {
         if let Some(found) = wanted
             && !self.replay.parse_all
-            && self.replay.sieve.passes_over(value, found)
+            && self.replay.sieve.passes_over(value, found, self.familiar)
         {
             self.tally.events += 1;
             self.tally.passed_over += 1;

@@ -12,6 +12,7 @@ mod block;
 mod grammar;
 mod keys;
 mod nest;
+mod notes;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +20,8 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use self::grammar::Walk;
 use self::keys::Finds;
+use self::notes::Notes;
 pub(crate) use self::keys::{KeyId, Keys};
-
-/// A longer number is left uncertain: it may be too large for any type.
-const MAX_NUMBER_LEN: usize = 40;
 
 /// Where a wanted key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,18 +48,19 @@ pub(crate) struct Scanner<'k> {
     level: Level,
     keys: &'k Keys,
     found: Vec<Found>,
+    notes: Notes,
 }
 
 impl<'k> Scanner<'k> {
     pub(crate) fn new(keys: &'k Keys) -> Self {
-        Self { level: Level::new(), keys, found: Vec::new() }
+        Self { level: Level::new(), keys, found: Vec::new(), notes: Notes::new() }
     }
 
     /// Measures the object or list that the bytes begin with; they have to begin with its bracket.
     pub(crate) fn measure(&mut self, bytes: &[u8]) -> Extent {
         self.found.clear();
         let mut finds = Finds { keys: self.keys, found: &mut self.found };
-        dispatch!(self.level, simd => measure(simd, bytes, &mut finds))
+        dispatch!(self.level, simd => measure(simd, bytes, &mut self.notes, &mut finds))
     }
 
     /// The wanted keys of the value that was measured last, in their order. Only of a certain one are they all there.
@@ -70,51 +70,19 @@ impl<'k> Scanner<'k> {
 }
 
 #[inline(always)]
-fn measure<S: Simd>(simd: S, bytes: &[u8], finds: &mut Finds<'_>) -> Extent {
+fn measure<S: Simd>(simd: S, bytes: &[u8], notes: &mut Notes, finds: &mut Finds<'_>) -> Extent {
+    notes.clear();
     let mut walk = Walk::new();
     let (blocks, rest) = bytes.as_chunks::<64>();
-    let mut end = walk.over(simd, blocks, bytes, finds);
+    let mut end = walk.over(simd, blocks, bytes, notes, finds);
     if end.is_none() {
         let mut last = [b' '; 64];
         for (to, from) in last.iter_mut().zip(rest) {
             *to = *from;
         }
-        end = walk.over(simd, &[last], bytes, finds);
+        end = walk.over(simd, &[last], bytes, notes, finds);
     }
     let Some(len) = end else { return Extent::Unfinished };
-    while finds.found.last().is_some_and(|found| found.value > len) {
-        finds.found.pop();
-    }
-    Extent::Whole { len, certain: walk.is_certain() }
-}
-
-/// True where the bytes begin with `true`, `false`, `null` or a plain number, and no more of the kind follows.
-#[inline(always)]
-fn is_bare_value(bytes: &[u8]) -> bool {
-    let rest = match bytes {
-        [b't', b'r', b'u', b'e', rest @ ..] | [b'n', b'u', b'l', b'l', rest @ ..] => rest,
-        [b'f', b'a', b'l', b's', b'e', rest @ ..] => rest,
-        _ => match after_number(bytes) {
-            Some(rest) if bytes.len() - rest.len() <= MAX_NUMBER_LEN => rest,
-            Some(_) | None => return false,
-        },
-    };
-    rest.first().is_none_or(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
-}
-
-fn after_number(bytes: &[u8]) -> Option<&[u8]> {
-    let whole = match bytes.strip_prefix(b"-").unwrap_or(bytes) {
-        [b'0', rest @ ..] => rest,
-        [b'1'..=b'9', rest @ ..] => after_digits(rest),
-        _ => return None,
-    };
-    match whole {
-        [b'.', b'0'..=b'9', rest @ ..] => Some(after_digits(rest)),
-        _ => Some(whole),
-    }
-}
-
-fn after_digits(bytes: &[u8]) -> &[u8] {
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    bytes.get(digits..).unwrap_or_default()
+    let certain = notes.settle(bytes, len, finds) && walk.is_certain();
+    Extent::Whole { len, certain }
 }

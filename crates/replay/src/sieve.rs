@@ -9,6 +9,7 @@
 //! Sigma looks for it. Whatever is not a plain text below such a key counts as passing.
 
 mod choice;
+mod familiar;
 mod texts;
 
 use std::collections::BTreeSet;
@@ -17,6 +18,7 @@ use cordon_core::RuleId;
 use cordon_detect::{Need, Rule, RuleBook};
 
 use self::choice::{Choice, cover, keys_of};
+pub(crate) use self::familiar::Familiar;
 use self::texts::Texts;
 use crate::scan::{Found, KeyId, Keys};
 
@@ -123,7 +125,7 @@ impl Sieve {
     }
 
     /// True where the record, which is JSON and in which these are the wanted keys, need not be parsed.
-    pub(crate) fn passes_over(&self, record: &[u8], found: &[Found]) -> bool {
+    pub(crate) fn passes_over(&self, record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
         let (mut names, mut sources, mut versions, mut identities) = (0, 0, 0, 0);
         for key in found {
             let Some(wanted) = self.wanted.get(usize::from(key.key)) else { return false };
@@ -143,7 +145,7 @@ impl Sieve {
                 Role::Identity => value.starts_with(b"{"),
                 Role::Parse | Role::None => true,
             };
-            if own && !fits || !self.is_harmless(wanted, value, record, found) {
+            if own && !fits || !self.is_harmless(key.key, value, record, found, familiar) {
                 return false;
             }
         }
@@ -151,15 +153,26 @@ impl Sieve {
     }
 
     /// True where the value passes no chosen test, or only such whose rule cannot match the record for another reason.
-    fn is_harmless(&self, wanted: &Wanted, value: &[u8], record: &[u8], found: &[Found]) -> bool {
-        if wanted.texts.is_empty() {
+    fn is_harmless(&self, key: KeyId, value: &[u8], record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
+        let Some(texts) = self.wanted.get(usize::from(key)).map(|wanted| &wanted.texts) else { return false };
+        if texts.is_empty() {
             return true;
         }
         let Some(text) = text(value) else { return false };
-        wanted.texts.all_passed(text, |probe| {
+        let slow = texts.has_patterns();
+        if slow && familiar.knows(key, text) {
+            return true;
+        }
+        let mut passed = false;
+        let harmless = texts.all_passed(text, |probe| {
+            passed = true;
             let condition = self.needs.get(probe as usize).and_then(|rule| self.conditions.get(*rule));
             condition.is_some_and(|condition| !condition.may_be_met(record, found))
-        })
+        });
+        if slow && harmless && !passed {
+            familiar.learn(key, text);
+        }
+        harmless
     }
 }
 

@@ -9,9 +9,9 @@
 use fearless_simd::Simd;
 
 use super::block::{Block, below, positions, running_parity};
-use super::nest::{MAX_DEPTH, Nest, Stretch};
-use super::is_bare_value;
 use super::keys::{Endings, Finds};
+use super::nest::{MAX_DEPTH, Nest, Stretch};
+use super::notes::Notes;
 
 const EVEN: u64 = 0x5555_5555_5555_5555;
 
@@ -41,6 +41,7 @@ struct Carry {
 pub(super) struct Items {
     /// Beginnings of texts and of bare values.
     plain: u64,
+    /// Of these, the bare values.
     pub(super) bare: u64,
     pub(super) open: u64,
     pub(super) close: u64,
@@ -116,7 +117,14 @@ impl Walk {
 
     /// Takes the next blocks of `value`; gives the offset behind the value where it ends in them.
     #[inline(always)]
-    pub(super) fn over<S: Simd>(&mut self, simd: S, blocks: &[[u8; 64]], value: &[u8], finds: &mut Finds<'_>) -> Option<usize> {
+    pub(super) fn over<S: Simd>(
+        &mut self,
+        simd: S,
+        blocks: &[[u8; 64]],
+        value: &[u8],
+        notes: &mut Notes,
+        finds: &mut Finds<'_>,
+    ) -> Option<usize> {
         let mut carry = self.carry;
         let endings = Endings::new(simd, finds.keys);
         for bytes in blocks {
@@ -131,15 +139,9 @@ impl Walk {
                 doubt = unusual(bytes, block.beyond, block.control, text, escaped);
             }
             doubt |= items.stray;
-            for position in positions(items.colon & endings.before(simd, value, at)) {
-                let left = below(1 << position);
-                let opened = depth + (items.open & left).count_ones();
-                finds.look(value, at + position, opened.wrapping_sub((items.close & left).count_ones()));
-            }
-            for position in positions(items.bare) {
-                if !value.get(at + position..).is_some_and(is_bare_value) {
-                    doubt |= 1 << position;
-                }
+            notes.add(at, depth, &items, endings.before(simd, value, at));
+            if notes.is_full() {
+                carry.doubt |= u64::from(!notes.settle(value, usize::MAX, finds));
             }
             carry.at += 64;
             let (due, due_next) = items.due(carry.due);

@@ -1,5 +1,5 @@
-//! The keys that are looked for: few and known beforehand, so that nearly every other key is told apart by its last two letters,
-//! for a block of bytes at once.
+//! The keys that are looked for: few and known beforehand, so that nearly every other key is told apart by three of its last
+//! letters, for a block of bytes at once.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,16 @@ use super::Found;
 /// A wanted key, by its place in the order of the names.
 pub(crate) type KeyId = u16;
 
+/// How far before the colon the letters stand by which keys are told apart: the last one, and such that `userName`, `eventType`
+/// and `eventName` differ in one of them.
+const LOOKS: [usize; 3] = [2, 4, 6];
+
 /// The names of keys that are wanted, wherever in a record they stand.
 #[derive(Debug, Clone)]
 pub(crate) struct Keys {
     names: Vec<Name>,
-    /// By the lower six bits of the last letter and of the one before it: the groups of names that have it there, as bits.
-    last: [u8; 64],
-    before: [u8; 64],
+    /// For each of [`LOOKS`], by the lower six bits of the character there: the groups of names that have it there, as bits.
+    looks: [[u8; 64]; LOOKS.len()],
     /// By what the last two letters come to: the first name that ends so.
     first: [Option<KeyId>; 64],
 }
@@ -34,17 +37,18 @@ struct Name {
 impl Keys {
     /// The names in order, each once. A name is letters, digits, `.`, `_` and `-`.
     pub(crate) fn new(names: &BTreeSet<&str>) -> Self {
-        let mut keys = Self { names: Vec::new(), last: [0; 64], before: [0; 64], first: [None; 64] };
+        let mut keys = Self { names: Vec::new(), looks: [[0; 64]; LOOKS.len()], first: [None; 64] };
         for (id, name) in (0..KeyId::MAX).zip(names) {
             let quoted = format!("\"{name}\"").into_bytes();
             let unused = 16u32.saturating_sub(u32::try_from(quoted.len()).unwrap_or(16));
             let mask = u128::MAX << (8 * unused);
-            if let [.., before, last, b'"'] = quoted.as_slice()
-                && let Some(in_last) = keys.last.get_mut(usize::from(last & 63))
-                && let Some(in_before) = keys.before.get_mut(usize::from(before & 63))
-            {
-                *in_last |= 1 << (id % 8);
-                *in_before |= 1 << (id % 8);
+            for (back, groups) in LOOKS.into_iter().zip(&mut keys.looks) {
+                let group = 1 << (id % 8);
+                match quoted.len().checked_sub(back).and_then(|at| quoted.get(at)) {
+                    Some(letter) => groups.get_mut(usize::from(letter & 63)).into_iter().for_each(|there| *there |= group),
+                    // Anything may stand before the key.
+                    None => groups.iter_mut().for_each(|there| *there |= group),
+                }
             }
             let tail = tail(&quoted);
             let next = keys.first.get_mut(letters(tail)).and_then(|first| first.replace(id));
@@ -94,27 +98,29 @@ impl Finds<'_> {
     }
 }
 
-/// Tells by its last two letters whether a key may be a wanted one.
+/// Tells by three of its last letters whether a key may be a wanted one.
 pub(super) struct Endings<S: Simd> {
-    last: u8x64<S>,
-    before: u8x64<S>,
+    looks: [u8x64<S>; LOOKS.len()],
 }
 
 impl<S: Simd> Endings<S> {
     #[inline(always)]
     pub(super) fn new(simd: S, keys: &Keys) -> Self {
-        Self { last: u8x64::from_slice(simd, &keys.last), before: u8x64::from_slice(simd, &keys.before) }
+        let [a, b, c] = &keys.looks;
+        Self { looks: [u8x64::from_slice(simd, a), u8x64::from_slice(simd, b), u8x64::from_slice(simd, c)] }
     }
 
     /// The positions in the block at `at` before which, but for a quote, such an ending stands. Near the ends of the value, all.
     #[inline(always)]
     pub(super) fn before(&self, simd: S, value: &[u8], at: usize) -> u64 {
         let back = |bytes: usize| value.get(at.wrapping_sub(bytes)..)?.first_chunk::<64>();
-        let (Some(last), Some(before)) = (back(2), back(3)) else { return !0 };
-        let six_bits = u8x64::splat(simd, 63);
-        let last = self.last.swizzle_dyn(u8x64::from_slice(simd, last) & six_bits);
-        let before = self.before.swizzle_dyn(u8x64::from_slice(simd, before) & six_bits);
-        !(last & before).simd_eq(u8x64::splat(simd, 0)).to_bitmask()
+        let [a, b, c] = LOOKS;
+        let (Some(a), Some(b), Some(c)) = (back(a), back(b), back(c)) else { return !0 };
+        let groups = |look: &u8x64<S>, bytes: &[u8; 64]| {
+            look.swizzle_dyn(u8x64::from_slice(simd, bytes) & u8x64::splat(simd, 63))
+        };
+        let [by_a, by_b, by_c] = &self.looks;
+        !(groups(by_a, a) & groups(by_b, b) & groups(by_c, c)).simd_eq(u8x64::splat(simd, 0)).to_bitmask()
     }
 }
 

@@ -115,6 +115,23 @@ fn wanted_keys_are_found_with_their_depth() {
     assert_eq!(found, [(1, 1, "\"x"), (2, 2, "\"n"), (0, 2, "{\""), (1, 3, " 1"), (2, 3, "2}")]);
 }
 
+#[test]
+fn wanted_keys_are_found_wherever_they_stand_in_a_long_value() {
+    let keys = Keys::new(&BTreeSet::from(["a.b", "eventName", "n", "name", "type"]));
+    let mut scanner = Scanner::new(&keys);
+    for before in 0..200 {
+        let text = format!(
+            r#"{{"{}":[1,true,{{"type":"x"}}],"eventName":1,"userName":2,"n":null,"rename":"name","o":{{"name":"z","a.b":""}},"{}":0}}"#,
+            "y".repeat(before),
+            "z".repeat(150)
+        );
+        assert_eq!(scanner.measure(text.as_bytes()), Extent::Whole { len: text.len(), certain: true });
+        let found: Vec<(KeyId, u32, &str)> =
+            scanner.found().iter().map(|found| (found.key, found.depth, &text[found.value..found.value + 2])).collect();
+        assert_eq!(found, [(4, 3, "\"x"), (1, 1, "1,"), (2, 1, "nu"), (3, 2, "\"z"), (0, 2, "\"\"")], "{before}");
+    }
+}
+
 /// JSON values and their text in any spelling: spaces, escapes and keys that are there twice.
 fn json_text() -> impl Strategy<Value = String> {
     let word = prop_oneof![

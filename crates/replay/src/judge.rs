@@ -1,8 +1,8 @@
 //! One parsed record: what it is, which rules match it, and what would have been done about it.
 //!
 //! The production detection decides ([`RuleBook::evaluate`]), and the production decision ([`decide`]) says what follows. What
-//! only IAM could tell is not guessed: exceptions, and whether the principals still exist. A route is that of an incident that
-//! nothing exempts.
+//! only IAM could tell is not guessed: exceptions, what a policy grants that is only named, and whether the principals still
+//! exist. A route is that of an incident that nothing exempts; how many there are of which that is not known is counted.
 
 use cordon_core::config::Mode;
 use cordon_core::decision::{Facts, Judged, Verdict, decide};
@@ -10,6 +10,7 @@ use cordon_core::event::{Event, Origin, Unreadable};
 use cordon_core::principal::recipient;
 use cordon_core::{AccountId, Actor, Config, Detection, Level, Principal, Route, Subject};
 use cordon_detect::RuleBook;
+use cordon_detect::enrich::policy_to_read;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -50,6 +51,8 @@ pub(crate) enum Read {
         finding: Option<Box<Finding>>,
         /// Why the deployed function could not have judged it and would have asked a person.
         unjudged: Option<String>,
+        /// What the call grants stands in a policy that the record only names.
+        policy_unknown: bool,
     },
     /// `{"Records": […]}`.
     Records(Vec<Value>),
@@ -81,7 +84,7 @@ fn read_record(envelope: &Value, book: &RuleBook, config: &Config) -> Read {
     };
     let detections = book.evaluate(record);
     let finding = (!detections.is_empty()).then(|| Box::new(finding(envelope, detections, config)));
-    Read::Record { finding, unjudged }
+    Read::Record { finding, unjudged, policy_unknown: policy_to_read(record).is_some() }
 }
 
 /// True for a record that certainly can be judged: a quick look, because nearly every record is one.

@@ -46,7 +46,7 @@ pub const MAX_RECORD_BYTES: usize = 4 << 20;
 pub const MAX_MEMORY_BYTES: usize = 56 << 20;
 /// More threads than this would each have too little of it.
 pub const MAX_THREADS: usize = 8;
-/// So many faults of a file are told one by one.
+/// So many faults of a file are told one by one, beside those that end it.
 const MAX_TOLD: u64 = 20;
 /// So much of a file's output is gathered before it is offered, and before it has to be taken.
 const OFFER_BYTES: usize = 64 << 10;
@@ -175,8 +175,9 @@ impl Judge<'_, '_> {
                 }
                 Flow::Continue(())
             }
-            Read::Record { finding, unjudged } => {
+            Read::Record { finding, unjudged, policy_unknown } => {
                 self.tally.events += 1;
+                self.tally.policies_unknown += u64::from(policy_unknown);
                 if let Some(reason) = unjudged {
                     *self.tally.unjudged.entry(reason).or_default() += 1;
                 }
@@ -223,7 +224,7 @@ impl Take for Judge<'_, '_> {
 
     fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow {
         self.tally.fault(&fault);
-        if self.tally.faults() <= MAX_TOLD {
+        if self.tally.faults() <= MAX_TOLD || fault.ends_file() {
             self.part.unreadable.push(Unreadable { file: self.part.file.clone(), place, fault });
         } else {
             self.part.untold += 1;

@@ -212,6 +212,3 @@ fn text(value: &[u8]) -> Option<&[u8]> {
     let end = memchr::memchr2(b'"', b'\\', text)?;
     text.split_at_checked(end).filter(|(_, behind)| behind.starts_with(b"\"")).map(|(text, _)| text)
 }
-
-#[cfg(test)]
-mod tests;

@@ -6,7 +6,10 @@
 //!
 //! It never holds more than a window, and never passes on a record of which it has not seen the end.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+
+use serde::de::IgnoredAny;
 
 use crate::MAX_RECORD_BYTES;
 use crate::scan::{Extent, Found, Scanner};
@@ -45,12 +48,22 @@ enum State {
     List { inside_object: bool, comma: bool },
     /// Behind a record of a list.
     Listed { inside_object: bool },
-    /// Behind a list, inside of the object that has it: how deep, and whether inside of a text and behind a backslash.
-    Tail { depth: u32, in_text: bool, escaped: bool },
+    /// Behind a list, inside of the object that has it.
+    Tail,
+    /// In a record of a list that is too long.
+    Skip { inside_object: bool, brackets: Brackets },
     /// In a line that is too long.
     Overlong,
     /// Nothing tells any more where a record begins.
     Lost,
+}
+
+/// How far a walk from bracket to bracket came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Brackets {
+    depth: u32,
+    in_text: bool,
+    escaped: bool,
 }
 
 /// What became of the beginning of a window.
@@ -96,7 +109,8 @@ impl<'k> Splitter<'k> {
                 State::Between => self.between(rest, done, last, to),
                 State::List { inside_object, comma } => self.list(rest, done, last, inside_object, comma, to),
                 State::Listed { inside_object } => self.listed(rest, done, inside_object, to),
-                State::Tail { .. } => go_on(self.tail(rest)),
+                State::Tail => self.tail(rest, done, last, to),
+                State::Skip { inside_object, brackets } => go_on(self.skip(rest, inside_object, brackets)),
                 State::Overlong => go_on(self.overlong(rest)),
                 State::Lost => go_on(rest.len()),
             };
@@ -118,7 +132,7 @@ impl<'k> Splitter<'k> {
 
     fn end(&mut self, to: &mut impl Take) -> Flow {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::List { .. } | State::Listed { .. } | State::Tail { .. } => to.unreadable(Some(self.place(0)), Fault::Unfinished),
+            State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => to.unreadable(Some(self.place(0)), Fault::Unfinished),
             State::Between | State::Overlong | State::Lost => Flow::Continue(()),
         }
     }
@@ -225,6 +239,10 @@ impl<'k> Splitter<'k> {
             Some(_) => other_extent(value),
         };
         let Some(len) = len else {
+            if value.len() > MAX_RECORD_BYTES && matches!(value, [b'{' | b'[', ..]) {
+                self.state = State::Skip { inside_object, brackets: Brackets::default() };
+                return Step::Done(gap, self.fault(at, Fault::TooLong, to));
+            }
             if !last && value.len() <= MAX_RECORD_BYTES {
                 return Step::More;
             }
@@ -256,28 +274,52 @@ impl<'k> Splitter<'k> {
     }
 
     fn close(&mut self, inside_object: bool) {
-        self.state = if inside_object { State::Tail { depth: 1, in_text: false, escaped: false } } else { State::Between };
+        self.state = if inside_object { State::Tail } else { State::Between };
     }
 
-    /// Whatever else the object of a list has.
-    fn tail(&mut self, rest: &[u8]) -> usize {
-        let State::Tail { mut depth, mut in_text, mut escaped } = self.state else { return 0 };
-        for (at, byte) in rest.iter().enumerate() {
-            match byte {
-                _ if escaped => escaped = false,
-                b'\\' if in_text => escaped = true,
-                b'"' => in_text = !in_text,
-                b'{' | b'[' if !in_text => depth += 1,
-                b'}' | b']' if !in_text => depth -= 1,
-                _ => {}
+    /// Whatever else the object of a list has. It must not be another list of records: the parser would take that one instead.
+    fn tail(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+        let gap = self.gap(rest);
+        let tail = rest.get(gap..).unwrap_or_default();
+        let end = Brackets { depth: 1, ..Brackets::default() }.over(tail);
+        let fault = match (tail.first(), end) {
+            (None, _) => return go_on(gap),
+            (Some(b'}'), _) => None,
+            (Some(b','), Some(end)) => {
+                let object = [b"{", tail.get(1..end).unwrap_or_default()].concat();
+                match serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&object) {
+                    Ok(fields) if !fields.contains_key("Records") => None,
+                    Ok(_) => Some(Fault::NoRecord("has a second list of records behind the one that was read")),
+                    Err(error) => Some(Fault::NotJson(format!("{error}, counted from the end of the list of records"))),
+                }
             }
-            if depth == 0 {
-                self.state = State::Between;
-                return at + 1;
+            (Some(b','), None) if tail.len() > MAX_RECORD_BYTES => {
+                self.state = State::Lost;
+                return Step::Done(rest.len(), self.fault(done + gap, Fault::TooLong, to));
             }
+            (Some(b','), None) if !last => return Step::More,
+            (Some(_), _) => {
+                self.state = State::Lost;
+                let fault = if last && tail.starts_with(b",") { Fault::Unfinished } else { Fault::NoSeparator };
+                return Step::Done(rest.len(), self.fault(done + gap, fault, to));
+            }
+        };
+        self.state = State::Between;
+        let taken = gap + end.unwrap_or(tail.len());
+        match fault {
+            None => go_on(taken),
+            Some(fault) => Step::Done(taken, self.fault(done + gap, fault, to)),
         }
-        self.state = State::Tail { depth, in_text, escaped };
-        rest.len()
+    }
+
+    /// The rest of a record that is too long.
+    fn skip(&mut self, rest: &[u8], inside_object: bool, mut brackets: Brackets) -> usize {
+        let end = brackets.over(rest);
+        self.state = match end {
+            Some(_) => State::Listed { inside_object },
+            None => State::Skip { inside_object, brackets },
+        };
+        end.unwrap_or(rest.len())
     }
 
     fn overlong(&mut self, rest: &[u8]) -> usize {
@@ -315,6 +357,28 @@ impl<'k> Splitter<'k> {
         if let Some(line) = &mut self.line {
             *line += memchr::memchr_iter(b'\n', bytes).count() as u64;
         }
+    }
+}
+
+impl Brackets {
+    /// Goes on until as many brackets are closed as were opened; gives the offset behind the last one.
+    fn over(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_text => self.escaped = true,
+                b'"' => self.in_text = !self.in_text,
+                b'{' | b'[' if !self.in_text => self.depth += 1,
+                b'}' | b']' if !self.in_text => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
     }
 }
 
@@ -360,6 +424,3 @@ fn other_extent(bytes: &[u8]) -> Option<usize> {
     }
     bytes.iter().position(|byte| matches!(byte, b',' | b']' | b'}' | b'\n'))
 }
-
-#[cfg(test)]
-mod tests;

@@ -28,6 +28,8 @@ pub struct Tally {
     pub routes: Routes,
     /// Events that the deployed function could not have judged and would have put to a person, by the reason.
     pub unjudged: BTreeMap<String, u64>,
+    /// Parsed events that name a managed policy whose document only IAM has, so that what they grant is not known.
+    pub policies_unknown: u64,
     /// What could not be read, by the kind of fault.
     pub unreadable: BTreeMap<&'static str, u64>,
     principals: HashMap<String, u64>,
@@ -100,6 +102,7 @@ impl Tally {
             self.rules.entry(rule).or_insert(Detected { events: 0, ..detected }).events += events;
         }
         self.routes.add(other.routes);
+        self.policies_unknown += other.policies_unknown;
         for (reason, events) in other.unjudged {
             *self.unjudged.entry(reason).or_default() += events;
         }

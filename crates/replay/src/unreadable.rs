@@ -45,6 +45,15 @@ pub struct Unreadable {
 }
 
 impl Fault {
+    /// True where nothing of the file was read behind it.
+    pub(crate) fn ends_file(&self) -> bool {
+        match self {
+            Self::NotFound | Self::CannotOpen(_) | Self::CannotRead(_) | Self::Truncated | Self::Damaged(_) => true,
+            Self::Unfinished | Self::NoSeparator => true,
+            Self::NotJson(_) | Self::NoRecord(_) | Self::TooLong => false,
+        }
+    }
+
     /// The kind of fault, as the summary counts it.
     #[must_use]
     pub fn kind(&self) -> &'static str {

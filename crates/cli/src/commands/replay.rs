@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -51,12 +52,19 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     })?;
     let replay = Replay::new(&book, &config);
     let inputs = Inputs::find(&arguments.paths);
+    if inputs.sources.is_empty() {
+        return Err(Failure::Input(nothing_to_read(&inputs)));
+    }
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
     let options = Options { threads, lines: arguments.json, strict: arguments.strict };
     let bar = bar(&inputs);
     let mut terminal = Terminal { out: io::stdout(), bar: bar.clone() };
     let started = Instant::now();
-    let tally = replay.run(&inputs, options, &mut terminal, &|bytes| bar.inc(bytes));
+    let read_bytes = AtomicU64::new(0);
+    let tally = replay.run(&inputs, options, &mut terminal, &|bytes| {
+        read_bytes.fetch_add(bytes, Ordering::Relaxed);
+        bar.inc(bytes);
+    });
     bar.finish_and_clear();
     let tally = match tally.and_then(|tally| terminal.out.flush().map(|()| tally)) {
         Ok(tally) => tally,
@@ -64,7 +72,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(Failure::Work(format!("the results cannot be written: {error}"))),
     };
-    let summary = Summary { replay: &replay, inputs: &inputs, tally: &tally, config: &config, took: started.elapsed() };
+    let summary = Summary { replay: &replay, inputs: &inputs, tally: &tally, config: &config, read_bytes: &read_bytes, took: started.elapsed() };
     let text = summary.text();
     let written = if arguments.json { io::stderr().write_all(text.as_bytes()) } else { terminal.out.write_all(text.as_bytes()) };
     match written {
@@ -73,6 +81,15 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(error) => return Err(Failure::Work(format!("the summary cannot be written: {error}"))),
     }
     Ok(if tally.faults() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Why there is nothing to read: a replay of nothing must not look like one that found nothing.
+fn nothing_to_read(inputs: &Inputs) -> String {
+    match inputs.missing.first() {
+        Some(missing) => visible(&missing.to_string()),
+        None if inputs.digests > 0 => "only digests are there, which hold no events; name the folder beside them, `CloudTrail`".to_owned(),
+        None => "no logs are there: in folders, files are read whose names end in `.json`, `.jsonl` or `.ndjson`, also with `.gz`; others have to be named".to_owned(),
+    }
 }
 
 fn config(named: Option<&Path>) -> Result<Config, Failure> {
@@ -126,13 +143,14 @@ struct Summary<'a> {
     inputs: &'a Inputs,
     tally: &'a Tally,
     config: &'a Config,
+    read_bytes: &'a AtomicU64,
     took: Duration,
 }
 
 impl Summary<'_> {
     fn text(&self) -> String {
         let mut parts = vec![self.read(), self.unreadable(), self.rules()];
-        if self.tally.findings > 0 {
+        if self.tally.findings + self.tally.policies_unknown > 0 {
             parts.extend([self.routes(), self.principals()]);
         }
         parts.retain(|part| !part.is_empty());
@@ -141,15 +159,12 @@ impl Summary<'_> {
 
     fn read(&self) -> String {
         let tally = self.tally;
-        let mut text = format!(
-            "{} events read from {} files ({:.1} MB) in {:.1} s.\n",
-            grouped(tally.events),
-            grouped(tally.files),
-            self.inputs.bytes as f64 / 1e6,
-            self.took.as_secs_f64()
-        );
+        let files = if tally.files == 1 { "1 file".to_owned() } else { format!("{} files", grouped(tally.files)) };
+        let read = self.read_bytes.load(Ordering::Relaxed) as f64 / 1e6;
+        let (events, seconds) = (grouped(tally.events), self.took.as_secs_f64());
+        let mut text = format!("{events} events read from {files} ({read:.1} MB) in {seconds:.1} s.\n");
         match self.replay.unserved() {
-            [] => text += &format!("{} of them were passed over: no rule can match them.\n", grouped(tally.passed_over)),
+            [] => text += &format!("{} of them need no parsing: no rule can match them.\n", grouped(tally.passed_over)),
             rules => {
                 let names: Vec<&str> = rules.iter().map(cordon_core::RuleId::as_str).collect();
                 text += &format!("Every event was parsed, because these rules can match any: {}.\n", names.join(", "));
@@ -195,12 +210,11 @@ impl Summary<'_> {
             let enforced = [(routes.would_ask, "asked a person"), (routes.would_act, "acted at once")];
             text += &table("In mode enforce", enforced.into_iter());
         }
-        if routes.exceptions_unknown > 0 {
-            text += &format!(
-                "Whether an exception would have let them pass is not known: tags and groups are in IAM, which a replay does not read ({} events).\n",
-                grouped(routes.exceptions_unknown)
-            );
-        }
+        let unknown = [
+            (routes.exceptions_unknown, "whether an exception would have let them pass (tags and groups)"),
+            (self.tally.policies_unknown, "what a policy grants that they only name (its document)"),
+        ];
+        text += &table("Not known, because it stands in IAM, which a replay does not read", unknown.into_iter());
         text
     }
 

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 const FOUND: &str = r#"{"eventVersion":"1.08","eventName":"StopLogging","eventSource":"cloudtrail.amazonaws.com","userIdentity":{"type":"IAMUser","userName":"eve","accountId":"111111111111","arn":"arn:aws:iam::111111111111:user/eve"},"requestParameters":{"name":"main"},"eventID":"e-1","eventTime":"2026-01-01T00:00:00Z","recipientAccountId":"111111111111"}"#;
-const QUIET: &str = r#"{"eventVersion":"1.08","eventName":"GetObject","eventSource":"s3.amazonaws.com","userIdentity":{"type":"AWSService"}}"#;
+const QUIET: &str =
+    r#"{"eventVersion":"1.08","eventName":"GetObject","eventSource":"s3.amazonaws.com","userIdentity":{"type":"AWSService"}}"#;
 
 struct Folder(tempfile::TempDir);
 
@@ -50,7 +51,10 @@ fn the_summary_goes_to_standard_output_and_with_json_to_standard_error() {
     let (code, out, err) = run(&[&path]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert!(out.starts_with("2 events read from 1 file (0.0 MB) in "), "{out}");
-    assert!(out.contains("1  high           cloudtrail-disrupted  ") || out.contains("  arn:aws:iam::111111111111:user/eve\n"), "{out}");
+    assert!(
+        out.contains("1  high           cloudtrail-disrupted  ") || out.contains("  arn:aws:iam::111111111111:user/eve\n"),
+        "{out}"
+    );
 
     let (code, out, err) = run(&["--json", &path]);
     assert_eq!(code, Some(0));
@@ -101,7 +105,8 @@ fn standard_input_is_read_whether_it_is_compressed_or_not() {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     for bytes in [text.as_bytes(), &encoder.finish().unwrap()] {
-        let mut child = command(&["--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            command(&["--json", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(bytes).unwrap();
         let (code, out, _) = of(child.wait_with_output().unwrap());
         let line: serde_json::Value = serde_json::from_str(out.trim_end()).unwrap();

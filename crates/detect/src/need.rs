@@ -109,8 +109,10 @@ fn test(value: &SigmaValue, modifiers: &[Modifier]) -> Option<Test> {
         modifiers.iter().copied().filter(|modifier| !matches!(modifier, Modifier::Cased | Modifier::All)).collect();
     match modifiers.as_slice() {
         [] => text_test(string),
-        [Modifier::StartsWith] => text_test(&with_wildcards(string, false, true)),
-        [Modifier::EndsWith] => text_test(&with_wildcards(string, true, false)),
+        [Modifier::StartsWith] if string.is_plain() => text_test(&with_wildcards(string, false, true)),
+        [Modifier::EndsWith] if string.is_plain() => text_test(&with_wildcards(string, true, false)),
+        // With a wildcard beside these modifiers, the engine lets the text begin and end anywhere.
+        [Modifier::StartsWith | Modifier::EndsWith] => text_test(&with_wildcards(string, true, true)),
         [Modifier::Contains] => text_test(&with_wildcards(string, true, true)),
         [Modifier::Re, flags @ ..] => regex_test(string, flags),
         _ => None,
@@ -183,7 +185,8 @@ mod tests {
         check_item("f: '*User'", Some(Test::EndsWith("user".into())));
         check_item("f: '*a*longer*'", Some(Test::Contains("longer".into())));
         check_item("f|startswith: Create", Some(Test::StartsWith("create".into())));
-        check_item("f|endswith: 'a*User'", Some(Test::EndsWith("user".into())));
+        check_item("f|endswith: 'a*User'", Some(Test::Contains("user".into())));
+        check_item("f|startswith: 'Create*'", Some(Test::Contains("create".into())));
         check_item("f|contains: S3 Browser", Some(Test::Contains("s3 browser".into())));
         check_item("f|re: '^a+B'", Some(Test::Regex("^a+B".into())));
         check_item("f|re|i: '^a+B'", Some(Test::Regex("(?i)^a+B".into())));

@@ -33,7 +33,8 @@ fn write_all(folder: &Path, bytes: usize) -> std::io::Result<()> {
     let mut traffic = Traffic::new(7);
     let (mut written, mut file) = (0, 0);
     while written < bytes {
-        let name = format!("111111111111_CloudTrail_eu-central-1_20261121T{:02}{:02}Z_{file:016x}.json.gz", file / 60 % 24, file % 60);
+        let name =
+            format!("111111111111_CloudTrail_eu-central-1_20261121T{:02}{:02}Z_{file:016x}.json.gz", file / 60 % 24, file % 60);
         let mut archive = GzEncoder::new(BufWriter::new(File::create(logs.join(name))?), Compression::default());
         archive.write_all(b"{\"Records\":[")?;
         for n in 0..RECORDS_PER_FILE {
@@ -163,7 +164,10 @@ fn object(dice: &mut Dice) -> String {
 
 fn role(dice: &mut Dice) -> String {
     let role = dice.pick(&["eks-node", "data-pipeline", "ci-deploy", "lambda-orders", "config-recorder"]);
-    format!(r#"{{"roleArn":"arn:aws:iam::111111111111:role/{role}","roleSessionName":"{role}-{}","durationSeconds":3600}}"#, dice.hex(8))
+    format!(
+        r#"{{"roleArn":"arn:aws:iam::111111111111:role/{role}","roleSessionName":"{role}-{}","durationSeconds":3600}}"#,
+        dice.hex(8)
+    )
 }
 
 fn key(dice: &mut Dice) -> String {
@@ -274,8 +278,12 @@ impl Traffic {
             _ => String::new(),
         };
         let resources = match service {
-            "s3" => r#""resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::corp-data-lake/events/"},{"accountId":"111111111111","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::corp-data-lake"}],"#,
-            "kms" => r#""resources":[{"accountId":"111111111111","type":"AWS::KMS::Key","ARN":"arn:aws:kms:eu-central-1:111111111111:key/5fbe0c5e-1f5a-4f4e-9c5b-3a1d2a7c9e10"}],"#,
+            "s3" => {
+                r#""resources":[{"type":"AWS::S3::Object","ARN":"arn:aws:s3:::corp-data-lake/events/"},{"accountId":"111111111111","type":"AWS::S3::Bucket","ARN":"arn:aws:s3:::corp-data-lake"}],"#
+            }
+            "kms" => {
+                r#""resources":[{"accountId":"111111111111","type":"AWS::KMS::Key","ARN":"arn:aws:kms:eu-central-1:111111111111:key/5fbe0c5e-1f5a-4f4e-9c5b-3a1d2a7c9e10"}],"#
+            }
             _ => "",
         };
         format!(

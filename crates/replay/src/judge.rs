@@ -77,11 +77,8 @@ pub(crate) fn read(value: Value, book: &RuleBook, config: &Config) -> Read {
 
 fn read_record(envelope: &Value, book: &RuleBook, config: &Config) -> Read {
     let record = &envelope["detail"];
-    let unjudged = if is_plain(record) {
-        None
-    } else {
-        Event::from_envelope(envelope, None).err().map(|Unreadable { reason, .. }| reason)
-    };
+    let unjudged =
+        if is_plain(record) { None } else { Event::from_envelope(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
     let detections = book.evaluate(record);
     let finding = (!detections.is_empty()).then(|| Box::new(finding(envelope, detections, config)));
     Read::Record { finding, unjudged, policy_unknown: policy_to_read(record).is_some() }

@@ -20,8 +20,8 @@ use fearless_simd::{Level, Simd, dispatch};
 
 use self::grammar::Walk;
 use self::keys::Finds;
-use self::notes::Notes;
 pub(crate) use self::keys::{KeyId, Keys};
+use self::notes::Notes;
 
 /// Where a wanted key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

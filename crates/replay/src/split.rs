@@ -79,7 +79,10 @@ enum Opening {
     /// The bytes do not suffice to tell.
     Unknown,
     /// A list of records, whose first one may begin behind so many bytes.
-    List { len: usize, inside_object: bool },
+    List {
+        len: usize,
+        inside_object: bool,
+    },
     Other,
 }
 
@@ -132,7 +135,9 @@ impl<'k> Splitter<'k> {
 
     fn end(&mut self, to: &mut impl Take) -> Flow {
         match std::mem::replace(&mut self.state, State::Between) {
-            State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => to.unreadable(Some(self.place(0)), Fault::Unfinished),
+            State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => {
+                to.unreadable(Some(self.place(0)), Fault::Unfinished)
+            }
             State::Between | State::Overlong | State::Lost => Flow::Continue(()),
         }
     }
@@ -206,15 +211,7 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    fn list(
-        &mut self,
-        rest: &[u8],
-        done: usize,
-        last: bool,
-        inside_object: bool,
-        comma: bool,
-        to: &mut impl Take,
-    ) -> Step {
+    fn list(&mut self, rest: &[u8], done: usize, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
         let gap = self.gap(rest);
         let value = rest.get(gap..).unwrap_or_default();
         let at = done + gap;

@@ -120,7 +120,8 @@ impl Tally {
     /// The principals with the most findings, the noisiest first.
     #[must_use]
     pub fn noisiest(&self) -> Vec<(&str, u64)> {
-        let mut principals: Vec<(&str, u64)> = self.principals.iter().map(|(name, findings)| (name.as_str(), *findings)).collect();
+        let mut principals: Vec<(&str, u64)> =
+            self.principals.iter().map(|(name, findings)| (name.as_str(), *findings)).collect();
         principals.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         principals.truncate(NOISIEST);
         principals

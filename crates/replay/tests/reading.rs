@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::replayed::{Said, gzip};
 
 const FOUND: &str = r#"{"eventVersion":"1.08","eventName":"CreateUser","eventSource":"iam.amazonaws.com","userIdentity":{"type":"IAMUser","userName":"eve","accountId":"111111111111","arn":"arn:aws:iam::111111111111:user/eve"},"requestParameters":{"userName":"bob"},"eventID":"e-1","eventTime":"2026-01-01T00:00:00Z","recipientAccountId":"111111111111"}"#;
-const PASSED: &str = r#"{"eventVersion":"1.08","eventName":"GetObject","eventSource":"s3.amazonaws.com","userIdentity":{"type":"IAMUser"}}"#;
+const PASSED: &str =
+    r#"{"eventVersion":"1.08","eventName":"GetObject","eventSource":"s3.amazonaws.com","userIdentity":{"type":"IAMUser"}}"#;
 
 fn book() -> RuleBook {
     replayed::rule("user-created", "  a: {eventName: CreateUser}\n  condition: a").unwrap()
@@ -74,7 +75,9 @@ fn records_are_found_in_every_shape_a_log_has() {
 
 #[test]
 fn an_event_of_eventbridge_says_the_same_as_its_record() {
-    let envelope = format!(r#"{{"version":"0","id":"x","source":"aws.iam","account":"111111111111","detail-type":"AWS API Call via CloudTrail","detail":{FOUND}}}"#);
+    let envelope = format!(
+        r#"{{"version":"0","id":"x","source":"aws.iam","account":"111111111111","detail-type":"AWS API Call via CloudTrail","detail":{FOUND}}}"#
+    );
     let folder = tempfile::tempdir().unwrap();
     let line = |text: &str| {
         let path = folder.path().join("log.jsonl");
@@ -110,7 +113,10 @@ fn what_is_not_json_costs_its_line_and_is_told_with_its_place() {
         &[
             &format!("log.json: line 2 (byte {}): is not JSON: expected ident at line 1 column 2", FOUND.len() + 1),
             &format!("log.json: line 5 (byte {}): is not JSON: expected value at line 1 column 14", 2 * FOUND.len() + 12),
-            &format!("log.json: line 6 (byte {}): is JSON, but neither a CloudTrail record nor an event of EventBridge", 2 * FOUND.len() + 27),
+            &format!(
+                "log.json: line 6 (byte {}): is JSON, but neither a CloudTrail record nor an event of EventBridge",
+                2 * FOUND.len() + 27
+            ),
             &format!("log.json: line 7 (byte {}): is JSON, but no CloudTrail record", 2 * FOUND.len() + 35),
             &format!("log.json: line 8 (byte {}): is not JSON: expected value at line 1 column 1", 2 * FOUND.len() + 39),
         ],
@@ -134,7 +140,10 @@ fn a_fault_inside_a_list_is_told_by_record_and_the_list_goes_on() {
         broken.as_bytes(),
         1,
         &[0],
-        &[&format!("log.json: record 1 (byte {}): is not JSON: a comma or `]` was expected; the rest of the file was not read", at(1) - 1)],
+        &[&format!(
+            "log.json: record 1 (byte {}): is not JSON: a comma or `]` was expected; the rest of the file was not read",
+            at(1) - 1
+        )],
     );
 }
 
@@ -144,8 +153,18 @@ fn what_stands_behind_a_list_is_read_too() {
     let byte = 12 + PASSED.len() + 1;
     let told = |what: &str| format!("log.json: record 1 (byte {byte}): {what}");
     check(&behind(",\"n\":1}"), 1, &[], &[]);
-    check(&behind(&format!(",\"Records\":[{FOUND}]}}")), 1, &[], &[&told("has a second list of records behind the one that was read")]);
-    check(&behind(",nonsense}"), 1, &[], &[&told("is not JSON: key must be a string at line 1 column 2, counted from the end of the list of records")]);
+    check(
+        &behind(&format!(",\"Records\":[{FOUND}]}}")),
+        1,
+        &[],
+        &[&told("has a second list of records behind the one that was read")],
+    );
+    check(
+        &behind(",nonsense}"),
+        1,
+        &[],
+        &[&told("is not JSON: key must be a string at line 1 column 2, counted from the end of the list of records")],
+    );
     check(&behind("x"), 1, &[], &[&told("is not JSON: a comma or `]` was expected; the rest of the file was not read")]);
     check(&behind(",\"a\":"), 1, &[], &[&told("the list of records breaks off")]);
     check(&behind(""), 1, &[], &[&told("the list of records breaks off")]);
@@ -175,7 +194,10 @@ fn compressed_data_that_breaks_off_or_is_damaged_gives_what_came_before() {
     assert_eq!(records, [0]);
     assert!(tally.events > 2_000 && tally.events < 3_001, "{}", tally.events);
     let place = format!("log.json: line {} (byte ", tally.events + 1);
-    assert!(told[0].starts_with(&place) && told[0].ends_with("the compressed data breaks off; what came before was read"), "{told:?}");
+    assert!(
+        told[0].starts_with(&place) && told[0].ends_with("the compressed data breaks off; what came before was read"),
+        "{told:?}"
+    );
     assert_eq!(told.len(), 1);
 
     let mut damaged = whole.clone();
@@ -215,7 +237,9 @@ fn only_the_first_faults_of_a_file_are_told_and_all_are_counted() {
 #[test]
 fn a_strict_replay_ends_with_the_first_fault_in_the_order_of_the_files() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, text) in [("a.jsonl", lines(&[FOUND])), ("b.jsonl", lines(&[FOUND, "x", FOUND])), ("c.jsonl", lines(&["y", FOUND]))] {
+    for (name, text) in
+        [("a.jsonl", lines(&[FOUND])), ("b.jsonl", lines(&[FOUND, "x", FOUND])), ("c.jsonl", lines(&["y", FOUND]))]
+    {
         std::fs::write(folder.path().join(name), text).unwrap();
     }
     for threads in [1, 4] {
@@ -255,7 +279,8 @@ fn the_number_of_threads_changes_nothing() {
 fn a_line_has_exactly_the_documented_fields() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.jsonl");
-    std::fs::write(&path, lines(&[PASSED, FOUND, r#"{"eventName":"CreateUser","eventSource":null,"userIdentity":null}"#])).unwrap();
+    std::fs::write(&path, lines(&[PASSED, FOUND, r#"{"eventName":"CreateUser","eventSource":null,"userIdentity":null}"#]))
+        .unwrap();
     let (_, said) = run(std::slice::from_ref(&path), 1, false);
     let file = path.display().to_string();
     let rules = json!([{"id": "user-created", "title": "user-created", "level": "high"}]);
@@ -275,7 +300,8 @@ fn a_line_has_exactly_the_documented_fields() {
     );
     let text = String::from_utf8(said.lines).unwrap();
     let line = text.lines().next().unwrap();
-    let keys = ["file", "record", "event_id", "event_name", "event_time", "account", "actor", "subject", "rules", "severity", "route"];
+    let keys =
+        ["file", "record", "event_id", "event_name", "event_time", "account", "actor", "subject", "rules", "severity", "route"];
     let places: Vec<usize> = keys.iter().map(|key| line.find(&format!("\"{key}\":")).unwrap()).collect();
     assert!(places.is_sorted(), "{line}");
 }

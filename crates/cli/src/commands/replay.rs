@@ -48,7 +48,10 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let book = rule::load(&arguments.rules)?.without(&config.rules.disabled).map_err(|unknown| {
         let ids: Vec<&str> = unknown.iter().map(cordon_core::RuleId::as_str).collect();
         let ids = ids.join("`, `");
-        Failure::Input(format!("rules.disabled names no rule of `{}`: `{ids}`; name another file with --config", arguments.rules.display()))
+        Failure::Input(format!(
+            "rules.disabled names no rule of `{}`: `{ids}`; name another file with --config",
+            arguments.rules.display()
+        ))
     })?;
     let replay = Replay::new(&book, &config);
     let inputs = Inputs::find(&arguments.paths);
@@ -72,7 +75,14 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(Failure::Work(format!("the results cannot be written: {error}"))),
     };
-    let summary = Summary { replay: &replay, inputs: &inputs, tally: &tally, config: &config, read_bytes: &read_bytes, took: started.elapsed() };
+    let summary = Summary {
+        replay: &replay,
+        inputs: &inputs,
+        tally: &tally,
+        config: &config,
+        read_bytes: &read_bytes,
+        took: started.elapsed(),
+    };
     let text = summary.text();
     let written = if arguments.json { io::stderr().write_all(text.as_bytes()) } else { terminal.out.write_all(text.as_bytes()) };
     match written {
@@ -225,7 +235,8 @@ impl Summary<'_> {
 
 /// A heading and numbers below it, without those that are 0; nothing where there are none.
 fn table<'a>(heading: &str, rows: impl Iterator<Item = (u64, &'a str)>) -> String {
-    let rows: Vec<String> = rows.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{:>12}  {}\n", grouped(n), visible(what))).collect();
+    let rows: Vec<String> =
+        rows.filter(|(n, _)| *n > 0).map(|(n, what)| format!("{:>12}  {}\n", grouped(n), visible(what))).collect();
     if rows.is_empty() { String::new() } else { format!("{heading}:\n{}", rows.concat()) }
 }
 

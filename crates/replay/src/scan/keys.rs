@@ -116,9 +116,8 @@ impl<S: Simd> Endings<S> {
         let back = |bytes: usize| value.get(at.wrapping_sub(bytes)..)?.first_chunk::<64>();
         let [a, b, c] = LOOKS;
         let (Some(a), Some(b), Some(c)) = (back(a), back(b), back(c)) else { return !0 };
-        let groups = |look: &u8x64<S>, bytes: &[u8; 64]| {
-            look.swizzle_dyn(u8x64::from_slice(simd, bytes) & u8x64::splat(simd, 63))
-        };
+        let groups =
+            |look: &u8x64<S>, bytes: &[u8; 64]| look.swizzle_dyn(u8x64::from_slice(simd, bytes) & u8x64::splat(simd, 63));
         let [by_a, by_b, by_c] = &self.looks;
         !(groups(by_a, a) & groups(by_b, b) & groups(by_c, c)).simd_eq(u8x64::splat(simd, 0)).to_bitmask()
     }

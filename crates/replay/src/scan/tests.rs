@@ -156,8 +156,7 @@ fn json_text() -> impl Strategy<Value = String> {
             (proptest::collection::vec(inner.clone(), 0..6), gap.clone())
                 .prop_map(|(items, gap)| format!("[{gap}{}{gap}]", items.join(&format!("{gap},{gap}")))),
             (proptest::collection::vec((key, inner), 0..6), gap).prop_map(|(members, gap)| {
-                let members: Vec<String> =
-                    members.into_iter().map(|(key, value)| format!("\"{key}\":{gap}{value}")).collect();
+                let members: Vec<String> = members.into_iter().map(|(key, value)| format!("\"{key}\":{gap}{value}")).collect();
                 format!("{{{gap}{}{gap}}}", members.join(&format!("{gap},{gap}")))
             }),
         ]

@@ -65,9 +65,8 @@ impl Texts {
         }
         let Some(patterns) = &self.patterns else { return true };
         let Ok(text) = str::from_utf8(text) else { return false };
-        let mut all = |text: &str| {
-            patterns.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
-        };
+        let mut all =
+            |text: &str| patterns.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)));
         // Sigma compares some patterns with the text as it is and some with the text in lower case.
         all(text) && (!text.bytes().any(|byte| byte.is_ascii_uppercase()) || all(&text.to_ascii_lowercase()))
     }

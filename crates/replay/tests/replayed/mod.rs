@@ -78,7 +78,9 @@ pub fn catalogue() -> RuleBook {
 /// A book of one rule with this detection.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub fn rule(name: &str, detection: &str) -> Result<RuleBook, String> {
-    let text = format!("title: {name}\nname: {name}\nlevel: high\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n");
+    let text = format!(
+        "title: {name}\nname: {name}\nlevel: high\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n"
+    );
     RuleBook::load(vec![RuleSource::new(format!("{name}.yml"), text)]).map_err(|errors| format!("{errors:?}"))
 }
 

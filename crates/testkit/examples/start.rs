@@ -1,6 +1,6 @@
 //! Measures how long a function takes from being started to its first poll for work, against a Runtime API that only waits.
 //!
-//! `cargo run --release -p cordon-lambda --example start -- target/release/classify` in the repository's root, whose
+//! `cargo run --release -p cordon-testkit --example start -- target/release/classify` in the repository's root, whose
 //! `cordon.toml` and `rules/` the function loads. Nothing else is reached: the poll is never answered.
 
 use std::io::{self, Read, Write as _};

@@ -7,6 +7,7 @@
 use cordon_core::config::Mode;
 use cordon_core::decision::{Facts, Judged, Verdict, decide};
 use cordon_core::event::{Event, Origin, Unreadable};
+use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::{AccountId, Actor, Config, Detection, Level, Principal, Route, Subject};
 use cordon_detect::RuleBook;
@@ -91,7 +92,7 @@ fn is_plain(record: &Value) -> bool {
         && record["eventSource"].is_string()
         && record["userIdentity"].is_object()
         && version.is_some_and(|version| version.starts_with("1."))
-        && record["requestParameters"]["omitted"].is_null()
+        && at(record, "/requestParameters/omitted").is_null()
 }
 
 fn finding(envelope: &Value, detections: Vec<Detection>, config: &Config) -> Finding {

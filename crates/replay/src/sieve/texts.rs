@@ -10,11 +10,14 @@ use super::Probe;
 /// How many bytes the automaton of one key's patterns may take.
 const MAX_PATTERNS_BYTES: usize = 4 << 20;
 
+/// A text in lower case with the probes that it is of.
+type Whole = (Box<[u8]>, Vec<Probe>);
+
 /// The tests of the texts of one key.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
-    /// Whole texts in lower case with the probes that they are of, by [`place`].
-    whole: Vec<Vec<(Box<[u8]>, Vec<Probe>)>>,
+    /// By [`place`].
+    whole: Vec<Vec<Whole>>,
     patterns: Option<RegexSet>,
     /// By pattern.
     probes: Vec<Probe>,

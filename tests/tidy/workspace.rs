@@ -18,6 +18,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cordon-detect", with(&["cordon-respond", "cordon-contract"]), pure),
         ("cordon-respond", with(&["cordon-detect", "cordon-contract"]), pure),
         ("cordon-record", with(&["cordon-detect", "cordon-contract"]), pure),
+        ("cordon-replay", with(&["cordon-respond", "cordon-contract"]), "it reads logs and nothing else, without AWS"),
         (
             "cordon-contract",
             with(&["cordon-detect", "cordon-respond"]),

@@ -221,7 +221,7 @@ impl Deployment {
     }
 
     /// Undoes a whole incident, as the command line does.
-    pub async fn undo(&self, incident: &Value) {
+    pub async fn undoes(&self, incident: &Value) {
         let sdk = self.stack.operator();
         let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
         let account = self.stack.spec.account.parse().unwrap();

@@ -264,7 +264,7 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
     assert_eq!(incident["head"]["outcome"], "contained");
     assert_eq!(attacker.creates_user("iam-test-undone-refused").await, Err("AccessDenied".to_owned()));
 
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     assert_eq!(deployment.attached("iam-test-undone").await, [ADMINISTRATOR]);
     assert_eq!(deployment.inline_policies("iam-test-undone").await, ["sandbox"]);
     attacker.creates_user("iam-test-undone-again").await?;

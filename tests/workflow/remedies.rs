@@ -31,7 +31,7 @@ async fn an_inline_policy_that_allows_everything_is_taken_off_and_comes_back_wit
     let incident = contained(&deployment, &attacker, "PutUserPolicy").await;
     attacker.is_refused("iam-test-inline-after").await;
     assert!(!deployment.inline_policies("iam-test-inline").await.contains(&"extra".to_owned()));
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     let mut inline = deployment.inline_policies("iam-test-inline").await;
     inline.sort();
     assert_eq!(inline, ["extra", "sandbox"]);
@@ -59,7 +59,7 @@ async fn a_session_that_opens_a_role_to_outsiders_is_stopped_and_the_outsiders_a
     session.is_refused("iam-test-trust-after").await;
     let closed = trust().await;
     assert!(!closed.contains("999999999999") && closed.contains("iam-test-trust-user"), "{closed}");
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     assert_eq!(trust().await, opened_as_read);
     session.creates_user("iam-test-trust-again").await?;
     Ok(())
@@ -79,7 +79,7 @@ async fn a_member_of_a_group_of_administrators_is_out_again() -> Test {
     let incident = contained(&deployment, &attacker, "AddUserToGroup").await;
     attacker.is_refused("iam-test-joiner-after").await;
     assert_eq!(groups().await, 0);
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     assert_eq!(groups().await, 1);
     attacker.creates_user("iam-test-joiner-again").await?;
     Ok(())
@@ -99,7 +99,7 @@ async fn a_key_for_somebody_else_is_turned_off_and_not_deleted() -> Test {
     let incident = contained(&deployment, &attacker, "CreateAccessKey").await;
     attacker.is_refused("iam-test-keymaker-after").await;
     assert_eq!(statuses().await, ["Inactive"]);
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     assert_eq!(statuses().await, ["Active"]);
     Ok(())
 }
@@ -117,7 +117,7 @@ async fn an_exception_tag_that_somebody_gave_themself_is_taken_off() -> Test {
     let incident = contained(&deployment, &attacker, "TagUser").await;
     attacker.is_refused("iam-test-tagger-after").await;
     assert_eq!(tags().await, 0);
-    deployment.undo(&incident).await;
+    deployment.undoes(&incident).await;
     assert_eq!(tags().await, 1);
     Ok(())
 }

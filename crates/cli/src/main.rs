@@ -39,6 +39,8 @@ enum Command {
     Stop(commands::switch::Arguments),
     /// Let changes be made again after `cordon stop`.
     Resume(commands::switch::Arguments),
+    /// Run the detection over logs that are already there.
+    Replay(commands::replay::Arguments),
     /// Make the function zips and their manifest for Terraform.
     Package(commands::package::Arguments),
 }
@@ -53,6 +55,7 @@ async fn main() -> ExitCode {
         Command::Exception(command) => commands::exception::run(command).await,
         Command::Stop(arguments) => commands::switch::stop(&arguments).await,
         Command::Resume(arguments) => commands::switch::resume(&arguments).await,
+        Command::Replay(arguments) => commands::replay::run(&arguments),
         Command::Package(arguments) => commands::package::run(&arguments),
     };
     match done {

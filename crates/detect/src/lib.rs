@@ -9,6 +9,7 @@ pub mod counts;
 mod engine;
 pub mod enrich;
 mod managed;
+pub mod need;
 pub mod pattern;
 pub mod policy;
 pub mod rules;
@@ -17,6 +18,7 @@ pub use cases::{CaseFailure, check_cases};
 pub use counts::{Count, Counts, MemoryCounts, Tally, Window};
 pub use engine::Matcher;
 pub use enrich::{Enriched, Facts};
+pub use need::{Need, Test};
 pub use pattern::event_patterns;
 pub use rules::{
     About, Case, Correlation, Expected, Judgement, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series, Step,

@@ -1,0 +1,81 @@
+//! Measures what the rules take of a warm event, and what loading them takes.
+//!
+//! `cargo run --release -p cordon-detect --example evaluate` in the repository's root. Each figure is the best of several rounds.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::time::Instant;
+
+use cordon_detect::{RuleBook, RuleSource};
+use serde_json::{Value, json};
+
+const ROUNDS: usize = 40;
+const EVENTS: usize = 200;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut sources = Vec::new();
+    collect(Path::new("rules"), &mut sources)?;
+    let load = |sources: &[RuleSource]| RuleBook::load(sources.to_vec()).map_err(|errors| format!("{errors:?}"));
+    let without_cases: Vec<RuleSource> = sources.iter().map(RuleSource::without_cases).collect();
+    let mut best = [f64::MAX; 2];
+    for _ in 0..ROUNDS {
+        for (best, sources) in best.iter_mut().zip([&sources, &without_cases]) {
+            let started = Instant::now();
+            black_box(load(sources)?);
+            *best = best.min(started.elapsed().as_secs_f64() * 1e3);
+        }
+    }
+    let [whole, without] = best;
+    println!("{} rules loaded in {whole:.1} ms, without their cases in {without:.1} ms", sources.len());
+    let book = load(&sources)?;
+    for (name, record) in records() {
+        let mut best = f64::MAX;
+        for _ in 0..ROUNDS {
+            let started = Instant::now();
+            for _ in 0..EVENTS {
+                black_box(book.evaluate(black_box(&record)));
+            }
+            best = best.min(started.elapsed().as_secs_f64() / EVENTS as f64);
+        }
+        println!("{:7.1} µs  {name}, {} matching", best * 1e6, book.evaluate(&record).len());
+    }
+    Ok(())
+}
+
+fn records() -> Vec<(&'static str, Value)> {
+    let record = |name: &str, parameters: Value| {
+        json!({
+            "eventVersion": "1.11", "eventSource": "iam.amazonaws.com", "eventName": name, "awsRegion": "us-east-1",
+            "userIdentity": {
+                "type": "IAMUser", "arn": "arn:aws:iam::111111111111:user/eve", "userName": "eve", "accountId": "111111111111",
+                "principalId": "AIDA", "accessKeyId": "AKIA",
+            },
+            "userAgent": "aws-cli/2.31.4", "sourceIPAddress": "198.51.100.7", "requestParameters": parameters,
+            "responseElements": null, "eventID": "e", "eventTime": "2026-01-01T00:00:00Z", "recipientAccountId": "111111111111",
+        })
+    };
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    vec![
+        ("a call that only reads", record("ListUsers", json!(null))),
+        (
+            "a policy of AWS attached",
+            record("AttachUserPolicy", json!({"userName": "eve", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"})),
+        ),
+        (
+            "an inline policy that allows everything",
+            record("PutUserPolicy", json!({"userName": "eve", "policyName": "p", "policyDocument": document})),
+        ),
+    ]
+}
+
+fn collect(folder: &Path, sources: &mut Vec<RuleSource>) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, sources)?;
+        } else if path.extension().is_some_and(|extension| extension == "yml") {
+            sources.push(RuleSource::new(path.display().to_string(), std::fs::read_to_string(&path)?));
+        }
+    }
+    Ok(())
+}

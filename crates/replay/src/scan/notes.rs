@@ -1,0 +1,139 @@
+//! What is looked at one by one: the keys that may be wanted ones, and bare values.
+//!
+//! They are noted while blocks are gone over, and looked at some blocks later, all in a row. How many there are in a block
+//! cannot be foreseen, and to go a different number of rounds in every block costs a processor more than the rounds.
+
+use super::block::{below, positions};
+use super::grammar::Items;
+use super::keys::Finds;
+
+/// So many blocks are gone over before what was noted is looked at.
+const BLOCKS: usize = 64;
+const SPOTS: usize = 512;
+/// A longer number is left uncertain: it may be too large for any type.
+const MAX_NUMBER_LEN: usize = 40;
+
+#[derive(Debug)]
+pub(super) struct Notes {
+    /// Colons behind what may be a wanted key.
+    keys: Spots,
+    /// Where bare values begin.
+    bare: Spots,
+    /// By block: its opening and closing brackets, and how many were open before it.
+    brackets: [(u64, u64, u32); BLOCKS],
+    blocks: usize,
+    /// Where the first of these blocks begins.
+    start: usize,
+}
+
+/// Offsets, of which the first `len` count.
+#[derive(Debug)]
+struct Spots {
+    at: [u32; SPOTS],
+    len: usize,
+}
+
+impl Spots {
+    #[inline(always)]
+    fn add(&mut self, start: usize, bits: u64) {
+        let count = bits.count_ones() as usize;
+        let start = start as u32;
+        // The first two are written without asking whether they are there.
+        if let Some([first, second]) = self.at.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut::<2>()) {
+            let more = bits & bits.wrapping_sub(1);
+            *first = start + bits.trailing_zeros();
+            *second = start + more.trailing_zeros();
+        }
+        if count > 2 {
+            for (to, position) in self.at.iter_mut().skip(self.len).zip(positions(bits)) {
+                *to = start + position as u32;
+            }
+        }
+        self.len += count;
+    }
+
+    #[inline(always)]
+    fn all(&self) -> &[u32] {
+        self.at.get(..self.len).unwrap_or_default()
+    }
+}
+
+impl Notes {
+    pub(super) fn new() -> Self {
+        let spots = || Spots { at: [0; SPOTS], len: 0 };
+        Self { keys: spots(), bare: spots(), brackets: [(0, 0, 0); BLOCKS], blocks: 0, start: 0 }
+    }
+
+    #[inline(always)]
+    pub(super) fn clear(&mut self) {
+        (self.keys.len, self.bare.len, self.blocks, self.start) = (0, 0, 0, 0);
+    }
+
+    /// Notes what is in the block at `at`. `endings`: the positions before which a wanted key may end.
+    #[inline(always)]
+    pub(super) fn add(&mut self, at: usize, depth: u32, items: &Items, endings: u64) {
+        if let Some(brackets) = self.brackets.get_mut(self.blocks) {
+            *brackets = (items.open, items.close, depth);
+        }
+        self.blocks += 1;
+        self.keys.add(at, items.colon & endings);
+        self.bare.add(at, items.bare);
+    }
+
+    /// True where another block might not find room.
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.blocks == BLOCKS || self.keys.len.max(self.bare.len) > SPOTS - 64
+    }
+
+    /// Looks at everything that was noted, as far as it stands before `end`; false where a bare value is none.
+    pub(super) fn settle(&mut self, value: &[u8], end: usize, finds: &mut Finds<'_>) -> bool {
+        for spot in self.keys.all() {
+            let colon = *spot as usize;
+            if colon >= end {
+                break;
+            }
+            let (open, close, depth) = self.brackets.get((colon - self.start) / 64).copied().unwrap_or_default();
+            let left = below(1 << (colon % 64));
+            let depth = (depth + (open & left).count_ones()).wrapping_sub((close & left).count_ones());
+            finds.look(value, colon, depth);
+        }
+        let bare = self.bare.all().iter().take_while(|spot| (**spot as usize) < end);
+        let fine = bare.fold(true, |fine, spot| fine & value.get(*spot as usize..).is_some_and(is_bare_value));
+        let start = self.start + 64 * self.blocks;
+        self.clear();
+        self.start = start;
+        fine
+    }
+}
+
+/// True where the bytes begin with `true`, `false`, `null` or a plain number, and no more of the kind follows.
+#[inline(always)]
+fn is_bare_value(bytes: &[u8]) -> bool {
+    let rest = match bytes.split_first_chunk::<4>() {
+        Some((b"true" | b"null", rest)) => rest,
+        Some((b"fals", [b'e', rest @ ..])) => rest,
+        Some(_) | None => match after_number(bytes) {
+            Some(rest) if bytes.len() - rest.len() <= MAX_NUMBER_LEN => rest,
+            Some(_) | None => return false,
+        },
+    };
+    rest.first().is_none_or(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
+}
+
+fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let whole = match bytes.strip_prefix(b"-").unwrap_or(bytes) {
+        [b'0', rest @ ..] => rest,
+        [b'1'..=b'9', rest @ ..] => after_digits(rest),
+        _ => return None,
+    };
+    match whole {
+        [b'.', b'0'..=b'9', rest @ ..] => Some(after_digits(rest)),
+        _ => Some(whole),
+    }
+}
+
+fn after_digits(bytes: &[u8]) -> &[u8] {
+    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    bytes.get(digits..).unwrap_or_default()
+}

@@ -1,0 +1,200 @@
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+
+fn keys() -> Keys {
+    Keys::new(&BTreeSet::from(["name", "type", "a.b"]))
+}
+
+fn measure(text: &str) -> Extent {
+    Scanner::new(&keys()).measure(text.as_bytes())
+}
+
+#[track_caller]
+fn check(text: &str, certain: bool) {
+    // At every distance from the border of a block.
+    for spaces in 0..70 {
+        let padded = format!("{{\"{}\":{text}}}", "x".repeat(spaces));
+        assert_eq!(measure(&padded), Extent::Whole { len: padded.len(), certain }, "{padded}");
+        assert_eq!(serde_json::from_str::<Value>(&padded).is_ok(), certain, "{padded}");
+    }
+}
+
+#[test]
+fn json_is_certain_at_every_offset() {
+    for text in [
+        r#"{"a":1,"b":[1,2.5,-0,0.10],"c":{}}"#,
+        r#"{"a":true,"b":false,"c":null}"#,
+        r#"[[],[[]],{},{"a":[]},"",[""]]"#,
+        r#"{ "a": 1, "b": [ 1 , 2 ], "c": { }, "d": [ ] }"#,
+        "{\n\t\"a\": [\r\n  1\n  ]\n}",
+        r#"{"a":"\"b\"\\","c":"\\\\\"","d":"\n\/"}"#,
+        r#"{"{\"a\":[":"}]","b":"a:b,c"}"#,
+        r#""text, {with} [brackets]: and more""#,
+        "-12.5",
+    ] {
+        check(text, true);
+    }
+}
+
+#[test]
+fn what_is_not_json_is_never_certain() {
+    for text in [
+        r#"{"a":1,}"#,
+        r#"{"a"}"#,
+        r#"{"a":}"#,
+        r#"{"a":1 "b":2}"#,
+        r#"{"a":1,"b"}"#,
+        r#"{"a":"b":1}"#,
+        r#"{"a","b":1}"#,
+        r#"{"a":1:2}"#,
+        r#"{1:2}"#,
+        r#"{true:1}"#,
+        r#"{[]:1}"#,
+        r#"{"a":[1,]}"#,
+        r#"{"a":[,1]}"#,
+        r#"{"a":[1 2]}"#,
+        r#"["a":1]"#,
+        r#"["a" "b"]"#,
+        r#"[1}"#,
+        r#"{"a":1]"#,
+        r#"{"a":[]{}}"#,
+        r#"{"a":{}[]}"#,
+        r#"{,"a":1}"#,
+        r#"{"a":{"b"},"c":1}"#,
+        r#"nope"#,
+        r#"truth"#,
+        r#"01"#,
+        r#"1."#,
+        r#".5"#,
+        r#"+1"#,
+        r#"- 1"#,
+        r#"1x"#,
+        r#""a"b"#,
+        r#""a\x""#,
+        "\"a\tb\"",
+        "\"a\nb\"",
+        "[1,\u{b}2]",
+        r#""a"  "b""#,
+        r#"tru e"#,
+    ] {
+        check(text, false);
+    }
+}
+
+#[test]
+fn good_json_may_be_left_uncertain() {
+    for text in ["{\"a\":\"\\u0041\"}", "{\"a\":\"ä\"}", "{\"a\":1e5}", "{\"a\" :1}"] {
+        assert_eq!(measure(text), Extent::Whole { len: text.len(), certain: false }, "{text}");
+    }
+    let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
+    assert_eq!(measure(&deep), Extent::Whole { len: 200, certain: false });
+}
+
+#[test]
+fn a_value_that_is_cut_off_is_unfinished() {
+    let text = r#"{"a":[1,{"b":"c\"d"}],"e":"a long text that goes over the border of a block, for sure"}"#;
+    for cut in 1..text.len() {
+        assert_eq!(measure(&text[..cut]), Extent::Unfinished, "{}", &text[..cut]);
+    }
+    assert_eq!(measure(&format!("{text},{{")), Extent::Whole { len: text.len(), certain: true });
+    assert_eq!(measure(&format!("{text}]}}junk\u{1}")), Extent::Whole { len: text.len(), certain: true });
+}
+
+#[test]
+fn wanted_keys_are_found_with_their_depth() {
+    let keys = keys();
+    let mut scanner = Scanner::new(&keys);
+    let text = r#"{"name":"x","o":{"type":"name\":","a.b":{"name": 1}},"l":[{"type":2}],"names":3,"z":"\"name\":"}"#;
+    assert_eq!(scanner.measure(text.as_bytes()), Extent::Whole { len: text.len(), certain: true });
+    let found: Vec<(KeyId, u32, &str)> =
+        scanner.found().iter().map(|found| (found.key, found.depth, &text[found.value..found.value + 2])).collect();
+    assert_eq!(found, [(1, 1, "\"x"), (2, 2, "\"n"), (0, 2, "{\""), (1, 3, " 1"), (2, 3, "2}")]);
+}
+
+#[test]
+fn wanted_keys_are_found_wherever_they_stand_in_a_long_value() {
+    let keys = Keys::new(&BTreeSet::from(["a.b", "eventName", "n", "name", "type"]));
+    let mut scanner = Scanner::new(&keys);
+    for before in 0..200 {
+        let text = format!(
+            r#"{{"{}":[1,true,{{"type":"x"}}],"eventName":1,"userName":2,"n":null,"rename":"name","o":{{"name":"z","a.b":""}},"{}":0}}"#,
+            "y".repeat(before),
+            "z".repeat(150)
+        );
+        assert_eq!(scanner.measure(text.as_bytes()), Extent::Whole { len: text.len(), certain: true });
+        let found: Vec<(KeyId, u32, &str)> =
+            scanner.found().iter().map(|found| (found.key, found.depth, &text[found.value..found.value + 2])).collect();
+        assert_eq!(found, [(4, 3, "\"x"), (1, 1, "1,"), (2, 1, "nu"), (3, 2, "\"z"), (0, 2, "\"\"")], "{before}");
+    }
+}
+
+/// JSON values and their text in any spelling: spaces, escapes and keys that are there twice.
+fn json_text() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        4 => "[a-z ,:{}\\[\\]]{0,12}",
+        1 => Just(r#"\"\\"#.to_owned()),
+        1 => Just(r"\u0041".to_owned()),
+        1 => Just("name".to_owned()),
+        1 => "[äλ]{1,3}",
+        1 => "[x]{40,80}",
+    ];
+    let gap = prop_oneof![5 => Just(""), 1 => Just(" "), 1 => Just("\n\t "), 1 => Just("                      ")];
+    let leaf = prop_oneof![
+        word.clone().prop_map(|text| format!("\"{text}\"")),
+        "-?(0|[1-9][0-9]{0,4})(\\.[0-9]{1,3})?(e-?[0-9])?",
+        Just("true".to_owned()),
+        Just("null".to_owned()),
+    ];
+    leaf.prop_recursive(5, 60, 6, move |inner| {
+        let gap = gap.clone();
+        let key = word.clone();
+        prop_oneof![
+            (proptest::collection::vec(inner.clone(), 0..6), gap.clone())
+                .prop_map(|(items, gap)| format!("[{gap}{}{gap}]", items.join(&format!("{gap},{gap}")))),
+            (proptest::collection::vec((key, inner), 0..6), gap).prop_map(|(members, gap)| {
+                let members: Vec<String> = members.into_iter().map(|(key, value)| format!("\"{key}\":{gap}{value}")).collect();
+                format!("{{{gap}{}{gap}}}", members.join(&format!("{gap},{gap}")))
+            }),
+        ]
+    })
+}
+
+fn object_text() -> impl Strategy<Value = String> {
+    json_text().prop_map(|text| format!("{{\"k\":{text}}}"))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn good_json_is_measured_and_plain_json_is_certain(text in object_text(), tail in "[ ,\\]}\na\"]{0,70}") {
+        let plain = text.is_ascii() && !text.contains("\\u") && !text.contains('e');
+        match measure(&format!("{text}{tail}")) {
+            Extent::Whole { len, certain } => {
+                prop_assert_eq!(len, text.len());
+                prop_assert!(certain || !plain || text.contains("name"), "{}", text);
+            }
+            Extent::Unfinished => prop_assert!(false, "{}", text),
+        }
+    }
+
+    /// The invariant of the whole crate: what is passed over unparsed is JSON.
+    #[test]
+    fn what_is_certain_is_json(text in object_text(), changes in proptest::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}\",: 1a\\\\\n]?"), 0..4)) {
+        let mut bytes = text.into_bytes();
+        for (at, with) in changes {
+            if bytes.len() > 1 {
+                let at = 1 + at.index(bytes.len() - 1);
+                bytes.splice(at..=at, with.into_bytes());
+            }
+        }
+        if let Extent::Whole { len, certain: true } = Scanner::new(&keys()).measure(&bytes) {
+            let parsed: Result<Value, _> = serde_json::from_slice(&bytes[..len]);
+            prop_assert!(parsed.is_ok(), "{}: {:?}", String::from_utf8_lossy(&bytes[..len]), parsed);
+        }
+    }
+}

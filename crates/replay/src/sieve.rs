@@ -1,0 +1,214 @@
+//! Which records no rule can match, told from a few of their keys and texts without a parse.
+//!
+//! INVARIANT: a record that is passed over is one that a full parse would find readable and no rule would match. For every rule
+//! a few tests are chosen of which at least one holds in every record that the rule matches. A record in which none of the
+//! chosen tests holds is passed over; one in which some hold is held against the whole need of their rules. Where a rule has
+//! no such tests, every record is parsed, and the rule is named.
+//!
+//! Keys are looked for wherever they stand, by the last name of a field's path and by the whole path as one key, which is where
+//! Sigma looks for it. Whatever is not a plain text below such a key counts as passing.
+
+mod choice;
+mod familiar;
+mod texts;
+
+use std::collections::BTreeSet;
+
+use cordon_core::RuleId;
+use cordon_detect::{Need, Rule, RuleBook};
+
+use self::choice::{Choice, cover, keys_of};
+pub(crate) use self::familiar::Familiar;
+use self::texts::Texts;
+use crate::scan::{Found, KeyId, Keys};
+
+/// A chosen test, in the order of their choice.
+type Probe = u32;
+
+/// What a rule book lets through.
+#[derive(Debug)]
+pub(crate) struct Sieve {
+    keys: Keys,
+    /// By key.
+    wanted: Vec<Wanted>,
+    /// By probe: what has to be met beside it.
+    needs: Vec<usize>,
+    /// By rule.
+    conditions: Vec<Condition>,
+    unserved: Vec<RuleId>,
+}
+
+#[derive(Debug)]
+struct Wanted {
+    role: Role,
+    texts: Texts,
+}
+
+/// What a key says about whether a record can be judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Name,
+    Source,
+    Version,
+    Identity,
+    /// A record with this key is always parsed.
+    Parse,
+    None,
+}
+
+const ROLES: [(&str, Role); 6] = [
+    ("eventName", Role::Name),
+    ("eventSource", Role::Source),
+    ("eventVersion", Role::Version),
+    ("userIdentity", Role::Identity),
+    // What stands for parameters that CloudTrail left out, and an envelope's record.
+    ("omitted", Role::Parse),
+    ("detail", Role::Parse),
+];
+
+/// A need in terms of keys.
+#[derive(Debug)]
+enum Condition {
+    Anything,
+    /// One of these keys has a text that passes.
+    Field(Vec<KeyId>, Texts),
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+}
+
+impl Sieve {
+    pub(crate) fn new(book: &RuleBook) -> Self {
+        let needs: Vec<Need> = book.rules().iter().map(Rule::need).collect();
+        let covers: Vec<Option<Vec<Choice<'_>>>> = needs.iter().map(cover).collect();
+        let mut names: BTreeSet<&str> = ROLES.iter().map(|(name, _)| *name).collect();
+        names.extend(covers.iter().flatten().flatten().flat_map(|choice| keys_of(choice.path)));
+        let id = |name: &str| names.iter().position(|known| *known == name).and_then(|at| KeyId::try_from(at).ok());
+
+        let mut tests: Vec<Vec<_>> = names.iter().map(|_| Vec::new()).collect();
+        let mut rules = Vec::new();
+        for (rule, cover) in covers.iter().enumerate() {
+            for choice in cover.iter().flatten() {
+                let probe = Probe::try_from(rules.len()).unwrap_or(Probe::MAX);
+                for key in keys_of(choice.path).filter_map(id) {
+                    if let Some(tests) = tests.get_mut(usize::from(key)) {
+                        tests.push((choice.test, probe));
+                    }
+                }
+                rules.push(rule);
+            }
+        }
+        let unserved = |(rule, cover): (&Rule, &Option<_>)| cover.is_none().then(|| rule.id.clone());
+        let mut unserved: Vec<RuleId> = book.rules().iter().zip(&covers).filter_map(unserved).collect();
+        let mut wanted = Vec::new();
+        for (name, tests) in names.iter().zip(&tests) {
+            let role = ROLES.iter().find(|(known, _)| known == name).map_or(Role::None, |(_, role)| *role);
+            let texts = Texts::new(tests).unwrap_or_else(|| {
+                let rules = tests.iter().filter_map(|(_, probe)| rules.get(*probe as usize));
+                unserved.extend(rules.filter_map(|rule| book.rules().get(*rule)).map(|rule| rule.id.clone()));
+                Texts::default()
+            });
+            wanted.push(Wanted { role, texts });
+        }
+        unserved.sort();
+        unserved.dedup();
+        let conditions = needs.iter().map(|need| Condition::new(need, &id)).collect();
+        Self { keys: Keys::new(&names), wanted, needs: rules, conditions, unserved }
+    }
+
+    pub(crate) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// The rules of which only a parse can tell what they match. Where there are any, no record may be passed over.
+    pub(crate) fn unserved(&self) -> &[RuleId] {
+        &self.unserved
+    }
+
+    /// True where the record, which is JSON and in which these are the wanted keys, need not be parsed.
+    pub(crate) fn passes_over(&self, record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
+        let (mut names, mut sources, mut versions, mut identities) = (0, 0, 0, 0);
+        for key in found {
+            let Some(wanted) = self.wanted.get(usize::from(key.key)) else { return false };
+            let own = key.depth == 1;
+            match wanted.role {
+                Role::None => {}
+                Role::Parse => return false,
+                Role::Name => names += u32::from(own),
+                Role::Source => sources += u32::from(own),
+                Role::Version => versions += u32::from(own),
+                Role::Identity => identities += u32::from(own),
+            }
+            let value = record.get(key.value..).unwrap_or_default().trim_ascii_start();
+            let fits = match wanted.role {
+                Role::Name | Role::Source => value.starts_with(b"\""),
+                Role::Version => value.starts_with(b"\"1."),
+                Role::Identity => value.starts_with(b"{"),
+                Role::Parse | Role::None => true,
+            };
+            if own && !fits || !self.is_harmless(key.key, value, record, found, familiar) {
+                return false;
+            }
+        }
+        names == 1 && sources == 1 && versions <= 1 && identities == 1
+    }
+
+    /// True where the value passes no chosen test, or only such whose rule cannot match the record for another reason.
+    fn is_harmless(&self, key: KeyId, value: &[u8], record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
+        let Some(texts) = self.wanted.get(usize::from(key)).map(|wanted| &wanted.texts) else { return false };
+        if texts.is_empty() {
+            return true;
+        }
+        let Some(text) = text(value) else { return false };
+        let slow = texts.has_patterns();
+        if slow && familiar.knows(key, text) {
+            return true;
+        }
+        let mut passed = false;
+        let harmless = texts.all_passed(text, |probe| {
+            passed = true;
+            let condition = self.needs.get(probe as usize).and_then(|rule| self.conditions.get(*rule));
+            condition.is_some_and(|condition| !condition.may_be_met(record, found))
+        });
+        if slow && harmless && !passed {
+            familiar.learn(key, text);
+        }
+        harmless
+    }
+}
+
+impl Condition {
+    fn new(need: &Need, id: &impl Fn(&str) -> Option<KeyId>) -> Self {
+        match need {
+            Need::Anything => Self::Anything,
+            Need::Field { path, test } => {
+                let keys: Option<Vec<KeyId>> = keys_of(path).map(id).collect();
+                // A key that is not looked for tells nothing.
+                match (keys, Texts::new(&[(test, 0)])) {
+                    (Some(keys), Some(texts)) => Self::Field(keys, texts),
+                    (None, _) | (_, None) => Self::Anything,
+                }
+            }
+            Need::All(parts) => Self::All(parts.iter().map(|part| Self::new(part, id)).collect()),
+            Need::Any(parts) => Self::Any(parts.iter().map(|part| Self::new(part, id)).collect()),
+        }
+    }
+
+    fn may_be_met(&self, record: &[u8], found: &[Found]) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Field(keys, texts) => found.iter().filter(|key| keys.contains(&key.key)).any(|key| {
+                let value = record.get(key.value..).unwrap_or_default().trim_ascii_start();
+                text(value).is_none_or(|text| !texts.all_passed(text, |_| false))
+            }),
+            Self::All(parts) => parts.iter().all(|part| part.may_be_met(record, found)),
+            Self::Any(parts) => parts.iter().any(|part| part.may_be_met(record, found)),
+        }
+    }
+}
+
+/// The text that a value is, if it is one that is spelled as it reads.
+fn text(value: &[u8]) -> Option<&[u8]> {
+    let text = value.strip_prefix(b"\"")?;
+    let end = memchr::memchr2(b'"', b'\\', text)?;
+    text.split_at_checked(end).filter(|(_, behind)| behind.starts_with(b"\"")).map(|(text, _)| text)
+}

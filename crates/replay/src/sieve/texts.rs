@@ -1,0 +1,139 @@
+//! Tests of a key's text, so arranged that a text which passes none of them is known quickly.
+
+use std::str;
+
+use cordon_detect::Test;
+use regex::{RegexSet, RegexSetBuilder};
+
+use super::Probe;
+
+/// How many bytes the automaton of one key's patterns may take.
+const MAX_PATTERNS_BYTES: usize = 4 << 20;
+
+/// A text in lower case with the probes that it is of.
+type Whole = (Box<[u8]>, Vec<Probe>);
+
+/// The tests of the texts of one key.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    /// By [`place`].
+    whole: Vec<Vec<Whole>>,
+    patterns: Option<RegexSet>,
+    /// By pattern.
+    probes: Vec<Probe>,
+}
+
+impl Texts {
+    /// `None` where a pattern cannot be compiled in reasonable size.
+    pub(super) fn new(tests: &[(&Test, Probe)]) -> Option<Self> {
+        let mut texts = Self::default();
+        let mut patterns = Vec::new();
+        for (test, probe) in tests {
+            if let Test::Equals(text) = test {
+                texts.add_whole(text, *probe);
+            } else {
+                patterns.push(pattern(test));
+                texts.probes.push(*probe);
+            }
+        }
+        if !patterns.is_empty() {
+            texts.patterns = Some(RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build().ok()?);
+        }
+        Some(texts)
+    }
+
+    fn add_whole(&mut self, text: &str, probe: Probe) {
+        self.whole.resize_with(256, Vec::new);
+        let Some(there) = self.whole.get_mut(place(text.as_bytes())) else { return };
+        match there.iter_mut().find(|(known, _)| **known == *text.as_bytes()) {
+            Some((_, probes)) => probes.push(probe),
+            None => there.push((text.as_bytes().into(), vec![probe])),
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.probes.is_empty()
+    }
+
+    /// True where a text is not told by one look.
+    pub(super) fn has_patterns(&self) -> bool {
+        self.patterns.is_some()
+    }
+
+    /// True where the probe of every test that the text passes is answered with true.
+    pub(super) fn all_passed(&self, text: &[u8], mut answer: impl FnMut(Probe) -> bool) -> bool {
+        let equal = self.whole.get(place(text)).into_iter().flatten().find(|(whole, _)| whole.eq_ignore_ascii_case(text));
+        if !equal.is_none_or(|(_, probes)| probes.iter().all(|probe| answer(*probe))) {
+            return false;
+        }
+        let Some(patterns) = &self.patterns else { return true };
+        let Ok(text) = str::from_utf8(text) else { return false };
+        let mut all =
+            |text: &str| patterns.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)));
+        // Sigma compares some patterns with the text as it is and some with the text in lower case.
+        all(text) && (!text.bytes().any(|byte| byte.is_ascii_uppercase()) || all(&text.to_ascii_lowercase()))
+    }
+}
+
+/// A small number of a text, whatever its case.
+fn place(text: &[u8]) -> usize {
+    let letter = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
+    (text.len() * 7 + letter(text.first()) * 3 + letter(text.last()) * 5 + letter(text.get(text.len() / 2)) * 11) & 255
+}
+
+/// The regular expression of a test.
+fn pattern(test: &Test) -> String {
+    match test {
+        Test::Equals(text) => format!(r"(?i)\A{}\z", regex::escape(text)),
+        Test::StartsWith(text) => format!(r"(?i)\A{}", regex::escape(text)),
+        Test::EndsWith(text) => format!(r"(?i){}\z", regex::escape(text)),
+        Test::Contains(text) => format!("(?i){}", regex::escape(text)),
+        Test::Regex(pattern) => pattern.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_passes_what_sigma_would_let_it_pass() {
+        let tests = [
+            Test::Equals("createuser".into()),
+            Test::Equals("createuser".into()),
+            Test::StartsWith("cre".into()),
+            Test::EndsWith("r.".into()),
+            Test::Contains("s3 b".into()),
+            Test::Regex("^a+B".into()),
+            Test::Regex("^x[a-z]$".into()),
+        ];
+        let numbered: Vec<(&Test, Probe)> = tests.iter().zip(0..).collect();
+        let texts = Texts::new(&numbered).unwrap();
+        let check = |text: &str, expected: &[Probe]| {
+            let mut passed = Vec::new();
+            assert!(texts.all_passed(text.as_bytes(), |probe| {
+                passed.push(probe);
+                true
+            }));
+            passed.sort_unstable();
+            passed.dedup();
+            assert_eq!(passed, expected, "{text}");
+            assert_eq!(texts.all_passed(text.as_bytes(), |_| false), expected.is_empty(), "{text}");
+        };
+        check("CREATEuser", &[0, 1, 2]);
+        check("CreateUsers", &[2]);
+        check("xcreateUser", &[]);
+        check("xR.", &[3]);
+        check("rx", &[]);
+        check("an S3 Browser", &[4]);
+        check("aaB", &[5]);
+        check("aab", &[]);
+        check("XY", &[6]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn a_pattern_that_grows_too_large_is_refused() {
+        assert!(Texts::new(&[(&Test::Regex(r"(\w{1000}){1000}".into()), 0)]).is_none());
+    }
+}

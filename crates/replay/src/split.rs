@@ -1,0 +1,423 @@
+//! The records of a file, one after the other, out of windows of its text.
+//!
+//! A file holds CloudTrail's `{"Records": […]}`, one or several behind each other, or a list of records, or lines of records or
+//! envelopes, which may also stand behind each other in a line or go over several lines. A line that is not JSON costs that line;
+//! a list that is not JSON costs what follows in the file, because nothing tells where its next record begins.
+//!
+//! It never holds more than a window, and never passes on a record of which it has not seen the end.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use serde::de::IgnoredAny;
+
+use crate::MAX_RECORD_BYTES;
+use crate::scan::{Extent, Found, Scanner};
+use crate::unreadable::{Fault, Place};
+
+/// Whether to go on.
+pub(crate) type Flow = ControlFlow<()>;
+
+/// Takes what is found.
+pub(crate) trait Take {
+    /// A value. Where the wanted keys are given, it is a JSON object beyond doubt.
+    fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow;
+    /// Without a place it is the whole file.
+    fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow;
+}
+
+#[derive(Debug)]
+pub(crate) struct Splitter<'k> {
+    scanner: Scanner<'k>,
+    state: State,
+    /// The next record's number in the file, from 0.
+    record: u64,
+    /// The line of the window's beginning, from 1; `None` once lines were no longer counted.
+    line: Option<u64>,
+    /// The window's beginning in the file's text.
+    base: u64,
+    /// An object over several lines was one too many.
+    lines_only: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Before a value.
+    Between,
+    /// Before a record of a list, or before its end.
+    List { inside_object: bool, comma: bool },
+    /// Behind a record of a list.
+    Listed { inside_object: bool },
+    /// Behind a list, inside of the object that has it.
+    Tail,
+    /// In a record of a list that is too long.
+    Skip { inside_object: bool, brackets: Brackets },
+    /// In a line that is too long.
+    Overlong,
+    /// Nothing tells any more where a record begins.
+    Lost,
+}
+
+/// How far a walk from bracket to bracket came.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Brackets {
+    depth: u32,
+    in_text: bool,
+    escaped: bool,
+}
+
+/// What became of the beginning of a window.
+enum Step {
+    /// It does not suffice.
+    More,
+    /// So many bytes are done with.
+    Done(usize, Flow),
+}
+
+/// How a value begins.
+enum Opening {
+    /// The bytes do not suffice to tell.
+    Unknown,
+    /// A list of records, whose first one may begin behind so many bytes.
+    List {
+        len: usize,
+        inside_object: bool,
+    },
+    Other,
+}
+
+impl<'k> Splitter<'k> {
+    pub(crate) fn new(scanner: Scanner<'k>) -> Self {
+        Self { scanner, state: State::Between, record: 0, line: Some(1), base: 0, lines_only: false }
+    }
+
+    /// Starts a new file.
+    pub(crate) fn restart(&mut self) {
+        (self.state, self.record, self.line, self.base, self.lines_only) = (State::Between, 0, Some(1), 0, false);
+    }
+
+    /// Where the next record would be, behind so many bytes of the window.
+    pub(crate) fn place(&self, offset: usize) -> Place {
+        Place { record: self.record, line: self.line, byte: self.base + offset as u64 }
+    }
+
+    /// Takes the records out of a window of the file's text and gives how much of it is done with; the rest has to be at the
+    /// beginning of the next window, which has to be longer if nothing is done with. `last`: the file ends with this window.
+    pub(crate) fn feed(&mut self, window: &[u8], last: bool, to: &mut impl Take) -> (usize, Flow) {
+        let mut done = 0;
+        loop {
+            let rest = window.get(done..).unwrap_or_default();
+            let step = match self.state {
+                _ if rest.is_empty() => Step::More,
+                State::Between => self.between(rest, done, last, to),
+                State::List { inside_object, comma } => self.list(rest, done, last, inside_object, comma, to),
+                State::Listed { inside_object } => self.listed(rest, done, inside_object, to),
+                State::Tail => self.tail(rest, done, last, to),
+                State::Skip { inside_object, brackets } => go_on(self.skip(rest, inside_object, brackets)),
+                State::Overlong => go_on(self.overlong(rest)),
+                State::Lost => go_on(rest.len()),
+            };
+            let flow = match step {
+                Step::Done(taken, flow) => {
+                    done += taken;
+                    flow
+                }
+                Step::More => {
+                    self.base += done as u64;
+                    return (done, if last { self.end(to) } else { Flow::Continue(()) });
+                }
+            };
+            if flow.is_break() {
+                return (done, flow);
+            }
+        }
+    }
+
+    fn end(&mut self, to: &mut impl Take) -> Flow {
+        match std::mem::replace(&mut self.state, State::Between) {
+            State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => {
+                to.unreadable(Some(self.place(0)), Fault::Unfinished)
+            }
+            State::Between | State::Overlong | State::Lost => Flow::Continue(()),
+        }
+    }
+
+    fn between(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+        let mark = if self.base + done as u64 == 0 && rest.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let gap = self.gap(rest) + mark;
+        if gap > 0 {
+            return go_on(gap);
+        }
+        match opening(rest, self.record == 0) {
+            Opening::Unknown if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
+            Opening::List { len, inside_object } => {
+                self.line = None;
+                self.state = State::List { inside_object, comma: false };
+                go_on(len)
+            }
+            Opening::Unknown | Opening::Other => self.line(rest, done, last, to),
+        }
+    }
+
+    /// A line, or the first value of one that has several.
+    fn line(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+        let end = match memchr::memchr(b'\n', rest) {
+            Some(end) => end,
+            None if last => rest.len(),
+            None if rest.len() <= MAX_RECORD_BYTES => return Step::More,
+            None => {
+                self.state = State::Overlong;
+                return Step::Done(rest.len(), self.fault(done, Fault::TooLong, to));
+            }
+        };
+        let line = rest.get(..end).unwrap_or_default().trim_ascii_end();
+        if line.len() > MAX_RECORD_BYTES {
+            return Step::Done(end, self.fault(done, Fault::TooLong, to));
+        }
+        if line == b"{" && !self.lines_only {
+            return self.over_lines(rest, done, last, to);
+        }
+        if !line.starts_with(b"{") {
+            return Step::Done(end, self.value(line, None, done, to));
+        }
+        match self.scanner.measure(line) {
+            Extent::Whole { len, certain } => {
+                let (value, behind) = line.split_at_checked(len).unwrap_or((line, &[]));
+                let behind = behind.trim_ascii_start();
+                if behind.is_empty() || behind.starts_with(b"{") {
+                    Step::Done(len, self.value(value, Some(certain), done, to))
+                } else {
+                    Step::Done(end, self.value(line, None, done, to))
+                }
+            }
+            Extent::Unfinished => Step::Done(end, self.value(line, None, done, to)),
+        }
+    }
+
+    /// An object of which only the bracket stands in its first line.
+    fn over_lines(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+        match self.scanner.measure(rest) {
+            Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
+                let value = rest.get(..len).unwrap_or_default();
+                let flow = self.value(value, Some(certain), done, to);
+                self.count_lines(value);
+                Step::Done(len, flow)
+            }
+            Extent::Unfinished if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
+            Extent::Whole { .. } | Extent::Unfinished => {
+                self.lines_only = true;
+                self.line(rest, done, last, to)
+            }
+        }
+    }
+
+    fn list(&mut self, rest: &[u8], done: usize, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
+        let gap = self.gap(rest);
+        let value = rest.get(gap..).unwrap_or_default();
+        let at = done + gap;
+        let len = match value.first() {
+            None => return go_on(gap),
+            Some(b']') if !comma => {
+                self.close(inside_object);
+                return go_on(gap + 1);
+            }
+            Some(b'{' | b'[') => match self.scanner.measure(value) {
+                Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
+                    self.state = State::Listed { inside_object };
+                    let bytes = value.get(..len).unwrap_or_default();
+                    return Step::Done(gap + len, self.value(bytes, Some(certain && bytes.starts_with(b"{")), at, to));
+                }
+                Extent::Whole { len, .. } => {
+                    self.state = State::Listed { inside_object };
+                    return Step::Done(gap + len, self.fault(at, Fault::TooLong, to));
+                }
+                Extent::Unfinished => None,
+            },
+            Some(_) => other_extent(value),
+        };
+        let Some(len) = len else {
+            if value.len() > MAX_RECORD_BYTES && matches!(value, [b'{' | b'[', ..]) {
+                self.state = State::Skip { inside_object, brackets: Brackets::default() };
+                return Step::Done(gap, self.fault(at, Fault::TooLong, to));
+            }
+            if !last && value.len() <= MAX_RECORD_BYTES {
+                return Step::More;
+            }
+            self.state = State::Lost;
+            let fault = if last { Fault::Unfinished } else { Fault::TooLong };
+            return Step::Done(rest.len(), self.fault(at, fault, to));
+        };
+        self.state = State::Listed { inside_object };
+        Step::Done(gap + len, self.value(value.get(..len).unwrap_or_default(), None, at, to))
+    }
+
+    fn listed(&mut self, rest: &[u8], done: usize, inside_object: bool, to: &mut impl Take) -> Step {
+        let gap = self.gap(rest);
+        match rest.get(gap) {
+            None => go_on(gap),
+            Some(b',') => {
+                self.state = State::List { inside_object, comma: true };
+                go_on(gap + 1)
+            }
+            Some(b']') => {
+                self.close(inside_object);
+                go_on(gap + 1)
+            }
+            Some(_) => {
+                self.state = State::Lost;
+                Step::Done(rest.len(), self.fault(done + gap, Fault::NoSeparator, to))
+            }
+        }
+    }
+
+    fn close(&mut self, inside_object: bool) {
+        self.state = if inside_object { State::Tail } else { State::Between };
+    }
+
+    /// Whatever else the object of a list has. It must not be another list of records: the parser would take that one instead.
+    fn tail(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+        let gap = self.gap(rest);
+        let tail = rest.get(gap..).unwrap_or_default();
+        let end = Brackets { depth: 1, ..Brackets::default() }.over(tail);
+        let fault = match (tail.first(), end) {
+            (None, _) => return go_on(gap),
+            (Some(b'}'), _) => None,
+            (Some(b','), Some(end)) => {
+                let object = [b"{", tail.get(1..end).unwrap_or_default()].concat();
+                match serde_json::from_slice::<BTreeMap<String, IgnoredAny>>(&object) {
+                    Ok(fields) if !fields.contains_key("Records") => None,
+                    Ok(_) => Some(Fault::NoRecord("has a second list of records behind the one that was read")),
+                    Err(error) => Some(Fault::NotJson(format!("{error}, counted from the end of the list of records"))),
+                }
+            }
+            (Some(b','), None) if tail.len() > MAX_RECORD_BYTES => {
+                self.state = State::Lost;
+                return Step::Done(rest.len(), self.fault(done + gap, Fault::TooLong, to));
+            }
+            (Some(b','), None) if !last => return Step::More,
+            (Some(_), _) => {
+                self.state = State::Lost;
+                let fault = if last && tail.starts_with(b",") { Fault::Unfinished } else { Fault::NoSeparator };
+                return Step::Done(rest.len(), self.fault(done + gap, fault, to));
+            }
+        };
+        self.state = State::Between;
+        let taken = gap + end.unwrap_or(tail.len());
+        match fault {
+            None => go_on(taken),
+            Some(fault) => Step::Done(taken, self.fault(done + gap, fault, to)),
+        }
+    }
+
+    /// The rest of a record that is too long.
+    fn skip(&mut self, rest: &[u8], inside_object: bool, mut brackets: Brackets) -> usize {
+        let end = brackets.over(rest);
+        self.state = match end {
+            Some(_) => State::Listed { inside_object },
+            None => State::Skip { inside_object, brackets },
+        };
+        end.unwrap_or(rest.len())
+    }
+
+    fn overlong(&mut self, rest: &[u8]) -> usize {
+        match memchr::memchr(b'\n', rest) {
+            Some(end) => {
+                self.state = State::Between;
+                end
+            }
+            None => rest.len(),
+        }
+    }
+
+    /// `certain`: what the scanner says about this very value; `None` where it was not asked.
+    fn value(&mut self, value: &[u8], certain: Option<bool>, offset: usize, to: &mut impl Take) -> Flow {
+        let place = self.place(offset);
+        self.record += 1;
+        let wanted = if certain == Some(true) { Some(self.scanner.found()) } else { None };
+        to.value(value, wanted, place)
+    }
+
+    fn fault(&mut self, offset: usize, fault: Fault, to: &mut impl Take) -> Flow {
+        let place = self.place(offset);
+        self.record += 1;
+        to.unreadable(Some(place), fault)
+    }
+
+    /// How much white space the bytes begin with.
+    fn gap(&mut self, bytes: &[u8]) -> usize {
+        let gap = bytes.len() - bytes.trim_ascii_start().len();
+        self.count_lines(bytes.get(..gap).unwrap_or_default());
+        gap
+    }
+
+    fn count_lines(&mut self, bytes: &[u8]) {
+        if let Some(line) = &mut self.line {
+            *line += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        }
+    }
+}
+
+impl Brackets {
+    /// Goes on until as many brackets are closed as were opened; gives the offset behind the last one.
+    fn over(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' if self.in_text => self.escaped = true,
+                b'"' => self.in_text = !self.in_text,
+                b'{' | b'[' if !self.in_text => self.depth += 1,
+                b'}' | b']' if !self.in_text => {
+                    self.depth = self.depth.saturating_sub(1);
+                    if self.depth == 0 {
+                        return Some(at + 1);
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+}
+
+fn go_on(taken: usize) -> Step {
+    Step::Done(taken, Flow::Continue(()))
+}
+
+/// How the value begins that these bytes begin with. A bare list holds records only where it is the first value of a file.
+fn opening(bytes: &[u8], first: bool) -> Opening {
+    let mut rest = bytes;
+    let mut parts: &[&[u8]] = if rest.starts_with(b"[") { &[b"["] } else { &[b"{", b"\"Records\"", b":", b"["] };
+    let inside_object = parts.len() > 1;
+    while let Some((part, more)) = parts.split_first() {
+        rest = rest.trim_ascii_start();
+        match rest.strip_prefix(*part) {
+            Some(behind) => rest = behind,
+            None if part.starts_with(rest) => return Opening::Unknown,
+            None => return Opening::Other,
+        }
+        parts = more;
+    }
+    let len = bytes.len() - rest.len();
+    match (inside_object, rest.trim_ascii_start().first()) {
+        (true, _) => Opening::List { len, inside_object },
+        (false, None) => Opening::Unknown,
+        (false, Some(b'{' | b']')) if first => Opening::List { len, inside_object },
+        (false, Some(_)) => Opening::Other,
+    }
+}
+
+/// How long something in a list is that is neither an object nor a list; `None` where its end is not there.
+fn other_extent(bytes: &[u8]) -> Option<usize> {
+    if let Some(text) = bytes.strip_prefix(b"\"") {
+        let mut escaped = false;
+        return text
+            .iter()
+            .position(|byte| {
+                let ends = *byte == b'"' && !escaped;
+                escaped = *byte == b'\\' && !escaped;
+                ends
+            })
+            .map(|end| end + 2);
+    }
+    bytes.iter().position(|byte| matches!(byte, b',' | b']' | b'}' | b'\n'))
+}

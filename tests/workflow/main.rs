@@ -39,7 +39,8 @@ async fn an_approved_incident_ends_contained_and_iam_refuses_the_attacker() -> T
         ["detected", "decided", "notified", "asked", "notified", "approved", "applied", "verified", "closed"]
     );
     let shown = deployment.message_now(&card.ts);
-    assert!(shown.buttons().is_empty() && shown.edits > 0, "{}", shown.everything());
+    let left = shown.buttons();
+    assert!(left.iter().all(|(action, _)| action == "cordon_undo") && shown.edits > 0, "{}", shown.everything());
     Ok(())
 }
 

@@ -34,6 +34,7 @@ impl Notify<'_> {
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
         let is_known = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
         if is_known || head.outcome_told {
+            self.publish_finding(&head).await;
             return Ok(NOTHING);
         }
         let sns = self.publish(&head, messages::structured(&head, "outcome")).await;

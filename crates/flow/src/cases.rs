@@ -13,10 +13,12 @@ mod records;
 mod steps;
 mod switch;
 
+use std::collections::BTreeSet;
+
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Entry, NewEntry};
-use cordon_core::{EventId, Former, IncidentId, Principal};
+use cordon_core::{Call, Event, EventId, Former, IncidentId, Principal};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
@@ -28,6 +30,7 @@ use keys::{event_key, head_key, incident_pk, log_key, open_key, shared_key, stat
 pub use steps::Steps;
 
 use crate::known::{Known, Seen};
+use crate::own_calls::{self, Announced};
 use crate::ports::{Condition, Key, Store, StoreError, Write};
 use crate::provenance::{self, Grant, Provenance};
 
@@ -291,6 +294,22 @@ impl<'a> Cases<'a> {
             }
         }
         Ok(former)
+    }
+
+    /// Says that an undo is about to make these calls, so that their events open no incident.
+    pub async fn announce(&self, calls: impl Iterator<Item = &Call> + Send, now: Timestamp) -> Result<(), CaseError> {
+        let announced = Announced::now(now);
+        let keys: BTreeSet<Key> = calls.map(own_calls::key_of_call).collect();
+        let writes: Vec<Write> = keys.into_iter().map(|key| put(key, &announced, Condition::Always)).collect::<Result<_, _>>()?;
+        // DynamoDB takes 100 writes in a transaction; a plan has far fewer calls.
+        if writes.is_empty() { Ok(()) } else { Ok(self.store.write(writes).await?) }
+    }
+
+    /// Whether an undo had said that it would make this call.
+    pub async fn is_announced(&self, event: &Event) -> Result<bool, CaseError> {
+        let Some(made_at) = event.time else { return Ok(false) };
+        let announced: Option<Announced> = self.get(&own_calls::key_of_event(event)).await?;
+        Ok(announced.is_some_and(|announced| announced.covers(made_at)))
     }
 
     async fn write_head(

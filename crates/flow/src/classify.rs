@@ -18,13 +18,12 @@ use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject};
 use cordon_detect::enrich::{self, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, Tally};
-use cordon_respond::deny;
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::cases::{CaseError, Cases, Claim, Opening};
 use crate::ports::{Clock, Policies, StoreError};
-use crate::{known, provenance};
+use crate::{known, own_calls, provenance};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -69,7 +68,7 @@ impl Classify<'_> {
             self.cases.remember(provenance::observed(event, self.config)).await?;
             former = self.cases.observe(known::observed(event, self.config)).await?;
         }
-        if self.is_own_change(event) {
+        if self.is_own_change(event).await? {
             return Ok(ClassifyOutput::Ignored);
         }
         let facts = self.facts(event).await?;
@@ -162,11 +161,14 @@ impl Classify<'_> {
     }
 
     /// The very calls that the remediator makes, made by one of Cordon's own roles: no incident about our own answer to one.
-    fn is_own_change(&self, event: &Event) -> bool {
+    async fn is_own_change(&self, event: &Event) -> Result<bool, StateError> {
         let own = Actor::from_record(&event.record)
             .principal()
             .is_some_and(|actor| self.own.iter().any(|pattern| pattern.matches(&actor.arn())));
-        own && is_remedys_call(event)
+        if !own {
+            return Ok(false);
+        }
+        Ok(own_calls::is_remedys(event) || self.cases.is_announced(event).await?)
     }
 
     async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, StateError> {
@@ -270,42 +272,6 @@ impl Classify<'_> {
             Err(CaseError::NotFound(_)) => Err(StateError::new(ErrorName::Transient, "the incident to join is not open yet")),
             Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// A call that a remedy makes, with the parameters that it makes it with. Undo is the command line's, with its caller's rights,
-/// so what takes a remedy back is none of ours.
-fn is_remedys_call(event: &Event) -> bool {
-    let asked = |key: &str| at(&event.record, "/requestParameters")[key].as_str().unwrap_or_default();
-    match (event.service.as_str(), event.name.as_str()) {
-        // Our denies, and a former document that comes back over the attacker's: that one has no name of ours, and is judged.
-        ("iam.amazonaws.com", "PutUserPolicy" | "PutRolePolicy") => deny::is_own_policy(asked("policyName")),
-        ("iam.amazonaws.com", "AttachUserPolicy" | "AttachRolePolicy") => asked("policyArn") == deny::AWS_DENY_ALL,
-        ("iam.amazonaws.com", "UpdateAccessKey") => asked("status") == "Inactive",
-        (
-            "iam.amazonaws.com",
-            "DetachUserPolicy"
-            | "DetachRolePolicy"
-            | "DetachGroupPolicy"
-            | "DeleteUserPolicy"
-            | "DeleteRolePolicy"
-            | "DeleteGroupPolicy"
-            | "SetDefaultPolicyVersion"
-            | "DeletePolicyVersion"
-            | "UpdateAssumeRolePolicy"
-            | "RemoveUserFromGroup"
-            | "DeleteLoginProfile"
-            | "PutUserPermissionsBoundary"
-            | "PutRolePermissionsBoundary"
-            | "DeleteUserPermissionsBoundary"
-            | "DeleteRolePermissionsBoundary"
-            | "TagUser"
-            | "TagRole"
-            | "UntagUser"
-            | "UntagRole",
-        )
-        | ("cloudtrail.amazonaws.com", "StartLogging" | "PutEventSelectors") => true,
-        _ => false,
     }
 }
 

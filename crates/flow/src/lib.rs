@@ -15,6 +15,7 @@ mod findings;
 pub mod known;
 pub mod messages;
 pub mod notify;
+mod own_calls;
 pub mod pace;
 mod part;
 pub mod ports;

@@ -36,6 +36,9 @@ impl Undo<'_> {
         let head = self.cases.head(id).await?;
         let iam = accounts::open(self.accounts, &head).await?;
         let iam = iam.map_err(|reason| StateError::new(ErrorName::Refused, format!("nothing was undone: {reason}")))?;
+        if !dry_run {
+            self.cases.announce(head.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
+        }
         let result = runner::revert_plan(&*iam, &head.plan, &self.cases.steps(id), only, dry_run).await.map_err(run_error)?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,

@@ -142,3 +142,21 @@ fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of
         assert!(!is_ignored("cordon-remediate", service, name, parameters), "{name}");
     }
 }
+
+#[test]
+fn what_an_undo_of_ours_had_announced_opens_no_incident_and_the_same_call_unannounced_does() {
+    let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
+    let attach = |world: &World, id: &str, user: &str| {
+        let mut event = support::event(id, "AttachUserPolicy", json!({"userName": user, "policyArn": support::ADMIN_POLICY}));
+        event["detail"]["userIdentity"] = json!({"type": "AssumedRole", "accountId": ACCOUNT, "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/cordon-remediate/s"),
+            "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"), "userName": "cordon-remediate"}}});
+        let classify = cordon_flow::classify::Classify { own: &own, ..world.classify() };
+        run(classify.run(cordon_contract::ClassifyInput { event, execution: id.to_owned() })).unwrap()
+    };
+    let world = World::new();
+    let call = cordon_core::Call::new("iam:AttachUserPolicy", [("UserName", "alice"), ("PolicyArn", support::ADMIN_POLICY)]);
+    let now = cordon_flow::ports::Clock::now(&world.clock);
+    run(world.cases().announce(std::iter::once(&call), now)).unwrap();
+    assert_eq!(attach(&world, "e1", "alice"), ClassifyOutput::Ignored);
+    assert!(matches!(attach(&world, "e2", "mallory"), ClassifyOutput::Opened { .. }), "nobody announced this one");
+}

@@ -12,9 +12,11 @@ use thirtyfour::ChromiumLikeCapabilities;
 use thirtyfour::prelude::*;
 
 use crate::Test;
-use crate::deployment::{Deployment, ENFORCE, LIMIT};
+use crate::deployment::{Deployment, ENFORCE};
 
 const POLL: Duration = Duration::from_millis(150);
+/// A browser beside two dozen other tests on two cores takes its time.
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// ChromeDriver, stopped with the browsers that it started when this is dropped.
 struct Browser {

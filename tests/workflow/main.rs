@@ -170,9 +170,11 @@ async fn the_same_event_many_times_is_one_incident_with_one_card() -> Test {
     let deployment = Deployment::get(ENFORCE);
     deployment.user("iam-test-twice").await;
     let arn = "arn:aws:iam::111111111111:user/iam-test-twice";
+    // A made-up event of long ago would only be told of.
+    let now = jiff::Timestamp::now();
     let record = json!({
         "eventVersion": "1.11", "eventID": "twice-0001", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com",
-        "eventTime": "2026-01-02T03:04:05Z", "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli/2", "readOnly": false,
+        "eventTime": now, "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli/2", "readOnly": false,
         "eventType": "AwsApiCall", "recipientAccountId": "111111111111",
         "userIdentity": {"type": "IAMUser", "userName": "iam-test-twice", "accountId": "111111111111", "arn": arn},
         "requestParameters": {"userName": "iam-test-twice", "policyArn": ADMINISTRATOR}});

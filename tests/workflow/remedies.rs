@@ -27,7 +27,6 @@ async fn an_inline_policy_that_allows_everything_is_taken_off_and_comes_back_wit
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-inline").await;
     attacker.iam.put_user_policy().user_name("iam-test-inline").policy_name("extra").policy_document(ADMIN).send().await?;
-    attacker.creates_user("iam-test-inline-before").await?;
     let incident = contained(&deployment, &attacker, "PutUserPolicy").await;
     attacker.is_refused("iam-test-inline-after").await;
     assert!(!deployment.inline_policies("iam-test-inline").await.contains(&"extra".to_owned()));

@@ -132,3 +132,33 @@ async fn the_undo_button_restores_what_was_there_and_says_so() -> Test {
 fn count(kinds: &[&str], kind: &str) -> usize {
     kinds.iter().filter(|other| **other == kind).count()
 }
+
+/// Ends the processes of a deployment's callback function, as AWS does with one that was idle: the next click starts it anew.
+fn ends_the_callbacks_processes(deployment: &Deployment) {
+    let machine = format!("CORDON_STATE_MACHINE_ARN={}", deployment.stack.outputs.state_machine_arn);
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let environment = std::fs::read(process.path().join("environ")).unwrap_or_default();
+        let is = |wanted: &dyn Fn(&str) -> bool| {
+            environment.split(|byte| *byte == 0).any(|pair| wanted(&String::from_utf8_lossy(pair)))
+        };
+        let of_callback = |pair: &str| pair.starts_with("AWS_LAMBDA_FUNCTION_NAME=") && pair.ends_with("-slack-callback");
+        if is(&of_callback) && is(&|pair| pair == machine) {
+            let pid = process.file_name().to_string_lossy().into_owned();
+            assert!(std::process::Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+        }
+    }
+}
+
+#[tokio::test]
+async fn scenario_15_a_click_that_starts_the_callback_cold_is_answered_in_slacks_three_seconds() -> Test {
+    let deployment = Deployment::get(BRIEF);
+    let attacker = deployment.user("iam-test-cold").await;
+    attacker.attaches_administrator_to("iam-test-cold").await;
+    let card = deployment.card("iam-test-cold", "AttachUserPolicy").await;
+    ends_the_callbacks_processes(&deployment);
+    let answer = deployment.approve(&card, STRANGER).await;
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    assert!(answer.took < std::time::Duration::from_secs(3), "{:?}", answer.took);
+    eprintln!("a cold callback answered in {:?}", answer.took);
+    Ok(())
+}

@@ -8,8 +8,10 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use thirtyfour::ChromiumLikeCapabilities;
-use thirtyfour::prelude::*;
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
 
 use crate::Test;
 use crate::deployment::{Deployment, ENFORCE};
@@ -21,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// ChromeDriver, stopped with the browsers that it started when this is dropped.
 struct Browser {
     process: Child,
-    driver: Option<WebDriver>,
+    driver: Option<Client>,
 }
 
 impl Drop for Browser {
@@ -62,9 +64,7 @@ impl Browser {
             .spawn()
             .unwrap();
         let mut browser = Self { process, driver: None };
-        let mut capabilities = DesiredCapabilities::chrome();
-        capabilities.set_binary(&chromium.display().to_string()).unwrap();
-        for argument in [
+        let arguments = [
             "--headless=new",
             "--no-sandbox",
             "--disable-gpu",
@@ -74,39 +74,39 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--force-prefers-reduced-motion",
-        ] {
-            capabilities.add_arg(argument).unwrap();
-        }
-        // The client speaks plain HTTP to this machine, and wants a provider of TLS all the same; another test may have set it.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        ];
+        let options = json!({"args": arguments, "binary": chromium.display().to_string()});
+        let capabilities = serde_json::Map::from_iter([("goog:chromeOptions".to_owned(), options)]);
         let began = Instant::now();
         let driver = loop {
-            match WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities.clone()).await {
+            let mut client = ClientBuilder::new(HttpConnector::new());
+            match client.capabilities(capabilities.clone()).connect(&format!("http://127.0.0.1:{port}")).await {
                 Ok(driver) => break driver,
                 Err(error) => assert!(began.elapsed() < LIMIT, "the browser does not start: {error}"),
             }
             tokio::time::sleep(POLL).await;
         };
-        driver.set_window_rect(0, 0, 1500, 1300).await.unwrap();
+        driver.set_window_size(1500, 1300).await.unwrap();
         browser.driver = Some(driver);
         Some(browser)
     }
 
-    fn driver(&self) -> &WebDriver {
+    fn driver(&self) -> &Client {
         self.driver.as_ref().unwrap()
     }
 
     /// The page with a deployment chosen.
-    async fn opens(&self, deployment: &Deployment) -> WebDriverResult<()> {
+    async fn opens(&self, deployment: &Deployment) -> Test {
         self.driver().goto(deployment.page_url()).await?;
         let choice = format!("#stack-select option[value='{}']", deployment.stack.spec.name);
-        self.find(&choice).await.click().await
+        self.find(&choice).await.click().await?;
+        Ok(())
     }
 
-    async fn find(&self, selector: &str) -> WebElement {
+    async fn find(&self, selector: &str) -> Element {
         let began = Instant::now();
         loop {
-            match self.driver().find(By::Css(selector)).await {
+            match self.driver().find(Locator::Css(selector)).await {
                 Ok(element) => return element,
                 Err(error) => assert!(began.elapsed() < LIMIT, "`{selector}` never appears: {error}"),
             }
@@ -120,7 +120,7 @@ impl Browser {
         let began = Instant::now();
         let mut last = "nothing".to_owned();
         loop {
-            if let Ok(element) = self.driver().find(By::XPath(xpath)).await
+            if let Ok(element) = self.driver().find(Locator::XPath(xpath)).await
                 && let Ok(text) = element.text().await
             {
                 if wanted(&text) {
@@ -137,7 +137,7 @@ impl Browser {
     async fn presses(&self, xpath: &str) {
         let began = Instant::now();
         loop {
-            let pressed = match self.driver().find(By::XPath(xpath)).await {
+            let pressed = match self.driver().find(Locator::XPath(xpath)).await {
                 Ok(button) => button.click().await,
                 Err(error) => Err(error),
             };
@@ -150,7 +150,7 @@ impl Browser {
     }
 
     async fn has(&self, xpath: &str) -> bool {
-        self.driver().find(By::XPath(xpath)).await.is_ok()
+        self.driver().find(Locator::XPath(xpath)).await.is_ok()
     }
 }
 
@@ -196,7 +196,7 @@ async fn a_person_approves_in_the_browser_and_sees_what_came_of_it() -> Test {
     if !browser.has(&format!("{incident}//details[@open]")).await {
         browser.presses(&format!("{incident}//summary")).await;
     }
-    let entries = browser.driver().find_all(By::XPath(&timeline)).await?;
+    let entries = browser.driver().find_all(Locator::XPath(&timeline)).await?;
     assert!(entries.len() >= 8, "{} entries on the timeline", entries.len());
     Ok(())
 }

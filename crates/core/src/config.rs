@@ -114,12 +114,6 @@ impl Config {
     pub fn approver(&self, slack_user_id: &str) -> Option<&Approver> {
         self.approval.approvers.iter().find(|approver| approver.slack_user_id == slack_user_id)
     }
-
-    /// The approver who an AWS principal is, by the ARN that IAM gives it.
-    #[must_use]
-    pub fn approver_by_arn(&self, arn: &str) -> Option<&Approver> {
-        self.approval.approvers.iter().find(|approver| approver.is_arn(arn))
-    }
 }
 
 #[cfg(test)]

@@ -52,7 +52,7 @@ pub async fn entitled(config: &Config, channel: Option<&dyn Channel>, voter: Vot
             Some(approver) => as_approver(approver, id, actor),
             None => as_member(config, channel, id, actor).await,
         },
-        Voter::Principal(arn) => as_approver(by_principal(config, arn)?, arn, actor).and_then(|person| {
+        Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor).and_then(|person| {
             // Whatever the patterns say: the very same session is the very same person.
             if actor.arn.as_deref() == Some(arn) { Err(ACTOR.to_owned()) } else { Ok(person) }
         }),
@@ -115,12 +115,16 @@ async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, act
     })
 }
 
-/// The one approver whose principals name the caller: by the session's own ARN, or by the role behind it.
-fn by_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, String> {
+/// The one approver whose principals name an AWS identity: a user, a session by its own ARN or by the role behind it, or a role.
+///
+/// # Errors
+/// A sentence: nobody's, or shared, so that it does not tell who somebody is.
+pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, String> {
     let role = roles_of(arn);
     let names =
         |patterns: &[Pattern], arns: &[String]| arns.iter().any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)));
-    let own = [arn.to_owned()];
+    // A role is nobody's own; who acts with it is only known by the session.
+    let own = if role.iter().any(|role| role == arn) { Vec::new() } else { vec![arn.to_owned()] };
     let found: Vec<&Approver> = config
         .approval
         .approvers
@@ -146,9 +150,12 @@ fn by_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, Strin
     }
 }
 
-/// The ARNs that the role behind a session can have: STS leaves its path away, and Identity Center's roles have one.
+/// The ARNs that the role behind a session can have, or the role itself: STS leaves its path away, and Identity Center's roles have one.
 fn roles_of(arn: &str) -> Vec<String> {
     let Ok(parsed) = arn.parse::<Arn>() else { return Vec::new() };
+    if parsed.resource().starts_with("role/") {
+        return vec![arn.to_owned()];
+    }
     let Some(rest) = parsed.resource().strip_prefix("assumed-role/") else { return Vec::new() };
     let Some(name) = rest.split('/').next().filter(|name| !name.is_empty()) else { return Vec::new() };
     let Some(account) = arn.split(':').nth(4) else { return Vec::new() };

@@ -5,12 +5,14 @@
 
 use std::fmt;
 
-use cordon_core::config::end;
+use cordon_core::config::{Approver, end};
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Config, ExceptionId, RuleId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+
+use crate::approver::of_principal;
 
 /// The rule that an exception is from, or every rule that honours recorded ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,7 +87,8 @@ pub struct Wanted {
 /// Why an exception is not recorded, or not ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExceptionRefused {
-    #[error("`{0}` is not among the principals of an approver in cordon.toml, and only approvers record and end exceptions")]
+    /// Why not, in a sentence.
+    #[error("only approvers record and end exceptions: {0}")]
     NotAnApprover(String),
     #[error("`{0}` fits a principal of your own, and nobody exempts themself: ask another approver")]
     OwnPrincipal(String),
@@ -132,12 +135,11 @@ impl Recorded {
     /// # Errors
     /// [`ExceptionRefused`], which says what to do instead.
     pub fn new(wanted: &Wanted, caller: &[String], config: &Config, now: Timestamp) -> Result<Self, ExceptionRefused> {
-        let by = approver(caller, config)?;
+        let (by, approver) = approver(caller, config)?;
         let principal = principals(&wanted.principal)?;
         let fits_caller = caller.iter().any(|arn| principal.matches(arn));
-        let own = config.approver_by_arn(&by).is_some_and(|approver| {
-            approver.principals.iter().any(|own| principal.matches(own.as_str()) || own.matches(principal.as_str()))
-        });
+        let mut of_theirs = approver.principals.iter();
+        let own = of_theirs.any(|own| principal.matches(own.as_str()) || own.matches(principal.as_str()));
         if fits_caller || own {
             return Err(ExceptionRefused::OwnPrincipal(wanted.principal.clone()));
         }
@@ -172,7 +174,7 @@ impl Recorded {
     /// # Errors
     /// [`ExceptionRefused`] where it has ended already, without a reason, and for who is no approver.
     pub fn end(mut self, caller: &[String], reason: &str, config: &Config, now: Timestamp) -> Result<Self, ExceptionRefused> {
-        let by = approver(caller, config)?;
+        let (by, _) = approver(caller, config)?;
         if let Some(ended) = &self.ended {
             return Err(ExceptionRefused::AlreadyEnded(ended.by.clone(), ended.at));
         }
@@ -214,20 +216,23 @@ impl Recorded {
         if is_too_long(self.created_at, self.until, config.exceptions.max_days) {
             return not(format!("lasts longer than the {} days of exceptions.max_days", config.exceptions.max_days));
         }
-        match config.approver_by_arn(&self.created_by) {
-            None => not(format!("was recorded by `{}`, who is not an approver", self.created_by)),
-            Some(approver) if approver.is_actor(actor) || self.created_by == principal.arn() => {
+        match of_principal(config, &self.created_by) {
+            Err(_) => {
+                not(format!("was recorded by `{}`, who is not an approver or cannot be told from another one", self.created_by))
+            }
+            Ok(approver) if approver.is_actor(actor) || self.created_by == principal.arn() => {
                 not(format!("was recorded by the actor, as `{}`", self.created_by))
             }
-            Some(_) => Bearing::Covers(format!("{what} holds until {}: {}", self.until, self.reason)),
+            Ok(_) => Bearing::Covers(format!("{what} holds until {}: {}", self.until, self.reason)),
         }
     }
 }
 
-/// The ARN by which the caller is an approver.
-fn approver(caller: &[String], config: &Config) -> Result<String, ExceptionRefused> {
-    let found = caller.iter().find(|arn| config.approver_by_arn(arn).is_some());
-    found.cloned().ok_or_else(|| ExceptionRefused::NotAnApprover(caller.first().cloned().unwrap_or_default()))
+/// The ARN by which the caller is an approver, and which one: nobody who could be two.
+fn approver<'c>(caller: &[String], config: &'c Config) -> Result<(String, &'c Approver), ExceptionRefused> {
+    let arn = caller.first().cloned().unwrap_or_default();
+    let approver = of_principal(config, &arn).map_err(ExceptionRefused::NotAnApprover)?;
+    Ok((arn, approver))
 }
 
 fn principals(text: &str) -> Result<Pattern, ExceptionRefused> {

@@ -123,12 +123,6 @@ impl Approver {
     pub fn is_actor(&self, actor: &Actor) -> bool {
         is_any_of(&self.principals, actor)
     }
-
-    /// True where one of this person's patterns fits the ARN.
-    #[must_use]
-    pub fn is_arn(&self, arn: &str) -> bool {
-        self.principals.iter().any(|pattern| pattern.matches(arn))
-    }
 }
 
 impl ApproverGroup {

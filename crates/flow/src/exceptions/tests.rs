@@ -123,3 +123,18 @@ fn a_stored_exception_reads_back_with_its_rule_as_a_word() {
     assert!(serde_json::from_value::<RuleScope>(json!("Not A Rule")).is_err());
     assert_eq!(serde_json::from_value::<RuleScope>(json!("*")).unwrap(), RuleScope::Any);
 }
+
+/// Whoever acts as a role that two approvers share could be either: the one who records could be the one who is exempted.
+#[test]
+fn what_a_shared_role_recorded_counts_for_neither_of_those_who_share_it() {
+    const SHARED: &str = "arn:aws:iam::111111111111:role/admins";
+    let text = CONFIG.replace("user/ada\"", "user/ada\", \"arn:aws:iam::*:role/admins\"");
+    let text = text.replace("user/ben\"", "user/ben\", \"arn:aws:iam::*:role/admins\"");
+    let shared = Config::parse("cordon.toml", &text).unwrap();
+    let for_ben = Wanted { principal: "arn:aws:iam::111111111111:user/ben".to_owned(), ..wanted() };
+    let refused = Recorded::new(&for_ben, &[SHARED.to_owned()], &shared, now()).unwrap_err();
+    assert!(refused.to_string().contains("fits several approvers (Ada, Ben)"), "{refused}");
+    let stored = Recorded { created_by: SHARED.to_owned(), principal: Pattern::new(&for_ben.principal), ..recorded() };
+    let bearing = stored.bearing(&actor("ben"), &"iam-write".parse().unwrap(), at("2026-01-03T00:00:00Z"), &shared);
+    assert!(matches!(&bearing, Bearing::Not(said) if said.contains("cannot be told from another")), "{bearing:?}");
+}

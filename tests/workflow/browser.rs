@@ -219,3 +219,28 @@ async fn a_stranger_presses_approve_and_is_told_why_not() -> Test {
     attacker.creates_user("iam-test-stranger-after").await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_denial_asks_for_its_reason_in_a_dialog_and_changes_nothing() -> Test {
+    let Some(browser) = Browser::start().await else { return Ok(()) };
+    let deployment = Deployment::get(ENFORCE);
+    browser.opens(&deployment).await?;
+    let user = "iam-test-dialog";
+    let attacker = deployment.user(user).await;
+    attacker.attaches_administrator_to(user).await;
+    let card = card_of(user);
+    browser.text_where(&card, |text| text.contains("Deny")).await;
+    browser.presses(&format!("({card})[1]//button[normalize-space()='Deny']")).await;
+    browser.presses("//dialog[@id='confirm' and @open]//button[@id='confirm-yes']").await;
+    let dialog = "//dialog[@id='modal' and @open]";
+    browser.text_where(dialog, |text| text.contains("Deny")).await;
+    let field = browser.driver().find(Locator::XPath(&format!("{dialog}//textarea"))).await?;
+    field.send_keys("it is our own exercise").await?;
+    browser.presses(&format!("{dialog}//button[@id='modal-submit']")).await;
+    browser.text_where(&card, |text| text.contains("Denied")).await;
+    let incident = deployment.closed(user, "AttachUserPolicy").await;
+    assert_eq!(incident["head"]["outcome"], "denied");
+    assert!(incident["log"].to_string().contains("it is our own exercise"), "{incident:#}");
+    attacker.creates_user("iam-test-dialog-after").await?;
+    Ok(())
+}

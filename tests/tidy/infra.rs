@@ -249,16 +249,16 @@ mod tests {
 
     #[test]
     fn rules_that_cannot_be_told_apart_are_noticed() {
-        check(rules, "rules/root/a.yml", "name: a\nid: 1-2-3\n", "");
-        check(rules, "rules/root/a.yml", "name: b\nid: 1-2-3\n", "must have `name: a`");
-        check(rules, "rules/root/a.yml", "name: a\n", "needs a `name` and an `id`");
-        check(rules, "rules/root/a.yml", "name: [", "is no YAML");
+        check(rules, "rules/impact/a.yml", "name: a\nid: 1-2-3\n", "");
+        check(rules, "rules/impact/a.yml", "name: b\nid: 1-2-3\n", "must have `name: a`");
+        check(rules, "rules/impact/a.yml", "name: a\n", "needs a `name` and an `id`");
+        check(rules, "rules/impact/a.yml", "name: [", "is no YAML");
         check(rules, "rules/a.yml", "name: a\nid: 1-2-3\n", "move or rename it");
-        check(rules, "rules/root/a.yaml", "name: a\nid: 1-2-3\n", "move or rename it");
+        check(rules, "rules/impact/a.yaml", "name: a\nid: 1-2-3\n", "move or rename it");
         let twice = [
-            SourceFile::new("rules/root/a.yml", "name: a\nid: 1-2-3\n"),
-            SourceFile::new("rules/root/b.yml", "name: b\nid: 1-2-3\n"),
+            SourceFile::new("rules/impact/a.yml", "name: a\nid: 1-2-3\n"),
+            SourceFile::new("rules/discovery/b.yml", "name: b\nid: 1-2-3\n"),
         ];
-        assert!(rules(&twice)[0].contains("`1-2-3` is in rules/root/b.yml and in rules/root/a.yml"), "{:?}", rules(&twice));
+        assert!(rules(&twice)[0].contains("`1-2-3` is in rules/discovery/b.yml and in rules/impact/a.yml"), "{:?}", rules(&twice));
     }
 }

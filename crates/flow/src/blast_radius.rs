@@ -3,8 +3,8 @@
 //! INVARIANT: nothing is decided on it. A read that fails becomes a sentence, never an error and never a reason.
 
 use cordon_core::incident::Head;
-use cordon_core::{BlastRadius, Principal, PrincipalKind, Subject};
-use cordon_respond::port::IamError;
+use cordon_core::{BlastRadius, KeyUse, Principal, PrincipalKind, Subject};
+use cordon_respond::port::{Account, IamError};
 
 use crate::accounts::Accounts;
 
@@ -34,12 +34,25 @@ pub async fn gather(accounts: &dyn Accounts, head: &Head) -> Option<BlastRadius>
     if principal.kind == PrincipalKind::User {
         let groups = iam.groups_of_user(&principal.name).await;
         found.groups = kept(groups, "groups", &mut found);
-        match iam.keys_last_used(&principal.name).await {
-            Ok(keys) => found.keys = keys.into_iter().take(KEYS_MAX).collect(),
+        match keys(&*iam, &principal.name).await {
+            Ok(keys) => found.keys = keys,
             Err(error) => found.unknown.push(unread("access keys", &error)),
         }
     }
     Some(found)
+}
+
+/// The user's keys, and what each was used for last.
+async fn keys(iam: &dyn Account, user: &str) -> Result<Vec<KeyUse>, IamError> {
+    let mut uses = Vec::new();
+    for key in iam.access_keys(user).await?.into_iter().take(KEYS_MAX) {
+        let (last_used, service, region) = match iam.access_key_last_used(&key.id).await? {
+            Some(last) => (Some(last.at), last.service, last.region),
+            None => (None, None, None),
+        };
+        uses.push(KeyUse { id: key.id, active: key.active, last_used, service, region });
+    }
+    Ok(uses)
 }
 
 fn of_whom(head: &Head) -> Option<Principal> {

@@ -5,8 +5,8 @@
 mod support;
 
 use cordon_contract::WaitInput;
-use cordon_core::KeyUse;
-use cordon_respond::IamErrorKind;
+use cordon_respond::{IamErrorKind, KeyLastUse};
+use cordon_testkit::fake_iam::Key;
 use cordon_testkit::faults::{Failure, When};
 use cordon_testkit::run;
 use serde_json::json;
@@ -28,16 +28,10 @@ fn a_card_names_the_dangerous_statement_and_what_the_subjects_credentials_reach(
     let world = World::new();
     world.iam.join(&mallory(), "developers");
     world.iam.change(&mallory(), |entity| {
-        entity.key_use = vec![
-            KeyUse {
-                id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-                active: true,
-                last_used: Some("2026-01-02T03:03:58Z".parse().unwrap()),
-                service: Some("iam".to_owned()),
-                region: Some("us-east-1".to_owned()),
-            },
-            KeyUse { id: "AKIAI44QH8DHBEXAMPLE".to_owned(), active: false, last_used: None, service: None, region: None },
-        ];
+        let at = "2026-01-02T03:03:58Z".parse().unwrap();
+        let last = KeyLastUse { at, service: Some("iam".to_owned()), region: Some("us-east-1".to_owned()) };
+        entity.keys.insert("AKIAIOSFODNN7EXAMPLE".to_owned(), Key { active: true, created_at: at, last_used: Some(last) });
+        entity.keys.insert("AKIAI44QH8DHBEXAMPLE".to_owned(), Key { active: false, created_at: at, last_used: None });
     });
     let card = card(&world, attach("0a1b-2c3d"));
     for part in [

@@ -18,7 +18,7 @@ pub mod runner;
 pub mod settings;
 
 pub use planner::{Case, Planning};
-pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
+pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;
 pub use remedy::{Applied, Attempt, ByHand, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
 pub use runner::{

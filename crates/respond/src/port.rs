@@ -8,7 +8,7 @@ use std::error::Error;
 use std::fmt;
 
 use async_trait::async_trait;
-use cordon_core::{KeyUse, Principal};
+use cordon_core::Principal;
 use jiff::Timestamp;
 
 /// What IAM knows about a principal.
@@ -38,6 +38,15 @@ pub struct AccessKey {
     pub created_at: Option<Timestamp>,
 }
 
+/// What a key was used for last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyLastUse {
+    pub at: Timestamp,
+    /// Such as `iam`; IAM does not always know.
+    pub service: Option<String>,
+    pub region: Option<String>,
+}
+
 /// What IAM knows about a managed policy of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFacts {
@@ -64,8 +73,6 @@ pub trait Iam: Send + Sync {
     async fn tags(&self, principal: &Principal) -> Result<BTreeMap<String, String>, IamError>;
     /// The names of the groups that the user is in.
     async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError>;
-    /// The user's access keys, and what each was used for last.
-    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError>;
     /// The ARNs of the managed policies on the principal.
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
     async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
@@ -89,7 +96,7 @@ pub trait Iam: Send + Sync {
 
     async fn access_keys(&self, user: &str) -> Result<Vec<AccessKey>, IamError>;
     /// `None` where the key was never used, as far as IAM knows.
-    async fn access_key_last_used(&self, id: &str) -> Result<Option<Timestamp>, IamError>;
+    async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError>;
     async fn set_access_key(&self, user: &str, id: &str, active: bool) -> Result<(), IamError>;
     async fn has_login_profile(&self, user: &str) -> Result<bool, IamError>;
     async fn delete_login_profile(&self, user: &str) -> Result<(), IamError>;

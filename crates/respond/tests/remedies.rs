@@ -6,7 +6,7 @@ use cordon_core::{
     Actor, Arn, Config, Detection, Former, Gate, Level, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, Response,
     Subject,
 };
-use cordon_respond::{Case, Planning, apply_plan, planner, revert_plan};
+use cordon_respond::{Case, KeyLastUse, Planning, apply_plan, planner, revert_plan};
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
 use cordon_testkit::{FakeIam, MemoryProgress, run};
@@ -141,9 +141,8 @@ fn of_two_keys_the_event_means_one_and_where_it_cannot_be_told_a_person_is_asked
 fn a_key_that_was_used_leaves_sessions_and_the_step_says_so() {
     let mut story = story("CreateAccessKey");
     story.iam.add_key(&story.mallory, "AKIA1", laws::NOW);
-    story
-        .iam
-        .change(&story.mallory, |user| user.keys.values_mut().for_each(|key| key.last_used = Some(laws::NOW.parse().unwrap())));
+    let used = KeyLastUse { at: laws::NOW.parse().unwrap(), service: None, region: None };
+    story.iam.change(&story.mallory, |user| user.keys.values_mut().for_each(|key| key.last_used = Some(used.clone())));
     story.event.touched.access_key_id = Some("AKIA1".to_owned());
     assert!(story.step(RemedyKind::DeactivateAccessKey).note.unwrap().contains("live on after it is off"));
 }

@@ -10,8 +10,8 @@ mod ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cordon_core::{AccountId, Arn, Call, KeyUse, Principal, PrincipalKind, Target};
-use cordon_respond::{IamError, IamErrorKind};
+use cordon_core::{AccountId, Arn, Call, Principal, PrincipalKind, Target};
+use cordon_respond::{IamError, IamErrorKind, KeyLastUse};
 use jiff::Timestamp;
 
 use crate::faults::{Faults, When};
@@ -29,7 +29,6 @@ pub struct Entity {
     pub inline: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
     pub groups: BTreeSet<String>,
-    pub key_use: Vec<KeyUse>,
     pub boundary: Option<String>,
     pub trust: Option<String>,
     pub keys: BTreeMap<String, Key>,
@@ -40,7 +39,7 @@ pub struct Entity {
 pub struct Key {
     pub active: bool,
     pub created_at: Timestamp,
-    pub last_used: Option<Timestamp>,
+    pub last_used: Option<KeyLastUse>,
 }
 
 /// A managed policy of the account.
@@ -128,7 +127,6 @@ impl FakeIam {
             inline: BTreeMap::new(),
             tags: BTreeMap::new(),
             groups: BTreeSet::new(),
-            key_use: Vec::new(),
             boundary: None,
             trust: (kind == PrincipalKind::Role).then(|| TRUST.to_owned()),
             keys: BTreeMap::new(),

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use aws_sdk_iam::types::{AccessKeyMetadata, AttachedPermissionsBoundary, Role, StatusType, Tag};
-use cordon_core::{KeyUse, Principal, PrincipalKind};
-use cordon_respond::{AccessKey, Iam, IamError, IamErrorKind, PolicyFacts, PrincipalFacts};
+use cordon_core::{Principal, PrincipalKind};
+use cordon_respond::{AccessKey, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts};
 use jiff::Timestamp;
 
 use super::{SdkIam, decoded, facts, failed, none_if_missing};
@@ -57,27 +57,6 @@ impl Iam for SdkIam {
         let pages = self.client.list_groups_for_user().user_name(user).into_paginator().items().send();
         let groups: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListGroupsForUser", e))?;
         Ok(groups.into_iter().map(|group| group.group_name).collect())
-    }
-
-    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
-        let pages = self.client.list_access_keys().user_name(user).into_paginator().items().send();
-        let keys: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(|e| failed("iam:ListAccessKeys", e))?;
-        let mut uses = Vec::with_capacity(keys.len());
-        for key in keys {
-            let Some(id) = key.access_key_id else { continue };
-            let answer = self.client.get_access_key_last_used().access_key_id(&id).send().await;
-            let used = answer.map_err(|e| failed("iam:GetAccessKeyLastUsed", e))?.access_key_last_used;
-            // For a key that was never used, AWS says `N/A` as service and region.
-            let named = |text: &str| (text != "N/A").then(|| text.to_owned());
-            uses.push(KeyUse {
-                id,
-                active: key.status == Some(StatusType::Active),
-                last_used: used.as_ref().and_then(|used| Timestamp::from_second(used.last_used_date.as_ref()?.secs()).ok()),
-                service: used.as_ref().and_then(|used| named(&used.service_name)),
-                region: used.as_ref().and_then(|used| named(&used.region)),
-            });
-        }
-        Ok(uses)
     }
 
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {
@@ -266,10 +245,15 @@ impl Iam for SdkIam {
         Ok(keys.into_iter().filter_map(key).collect())
     }
 
-    async fn access_key_last_used(&self, id: &str) -> Result<Option<Timestamp>, IamError> {
+    async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await;
         let answer = answer.map_err(|e| failed("iam:GetAccessKeyLastUsed", e))?;
-        Ok(answer.access_key_last_used.and_then(|used| used.last_used_date.as_ref().and_then(time)))
+        // Where it does not know the service or the region, IAM says `N/A`.
+        let named = |text: &str| (text != "N/A").then(|| text.to_owned());
+        Ok(answer.access_key_last_used.and_then(|used| {
+            let at = used.last_used_date.as_ref().and_then(time)?;
+            Some(KeyLastUse { at, service: named(&used.service_name), region: named(&used.region) })
+        }))
     }
 
     async fn set_access_key(&self, user: &str, id: &str, active: bool) -> Result<(), IamError> {

@@ -76,8 +76,8 @@ async fn note(account: &dyn Account, changes: &[Change], request: &Request<'_>) 
     let mut used = Vec::new();
     for change in changes {
         let Setting::AccessKey { id } = &change.setting else { continue };
-        if let Some(at) = account.access_key_last_used(id).await? {
-            used.push(format!("`{id}` at {at}"));
+        if let Some(last) = account.access_key_last_used(id).await? {
+            used.push(format!("`{id}` at {}", last.at));
         }
     }
     if used.is_empty() {

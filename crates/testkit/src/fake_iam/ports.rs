@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use cordon_core::{KeyUse, Principal, PrincipalKind};
-use cordon_respond::{AccessKey, Iam, IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts, Trails, call};
-use jiff::Timestamp;
+use cordon_core::{Principal, PrincipalKind};
+use cordon_respond::{AccessKey, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails, call};
 
 use super::{FakeIam, ManagedPolicy, Trail, World, inline_quota, key, named, service_linked, size};
 
@@ -38,12 +37,6 @@ impl Iam for FakeIam {
         let action = "iam:ListGroupsForUser";
         let user = self.named(PrincipalKind::User, user);
         self.read(action, |world| Ok(world.entity(action, &user)?.groups.iter().cloned().collect())).await
-    }
-
-    async fn keys_last_used(&self, user: &str) -> Result<Vec<KeyUse>, IamError> {
-        let action = "iam:ListAccessKeys";
-        let user = Principal::new(PrincipalKind::User, self.account.clone(), user);
-        self.read(action, |world| Ok(world.entity(action, &user)?.key_use.clone())).await
     }
 
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError> {
@@ -152,9 +145,9 @@ impl Iam for FakeIam {
         self.read(action, keys).await
     }
 
-    async fn access_key_last_used(&self, id: &str) -> Result<Option<Timestamp>, IamError> {
+    async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError> {
         let used = |world: &World| {
-            Ok(world.state.principals.values().find_map(|entity| entity.keys.get(id)).and_then(|key| key.last_used))
+            Ok(world.state.principals.values().find_map(|entity| entity.keys.get(id)).and_then(|key| key.last_used.clone()))
         };
         self.read("iam:GetAccessKeyLastUsed", used).await
     }

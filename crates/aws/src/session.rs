@@ -23,8 +23,7 @@ const ACTION: &str = "sts:AssumeRole";
 /// The shortest that STS gives: what was stopped in our account ends in another one after this.
 const SESSION_SECONDS: i32 = 900;
 /// What a session may at most that only reads: the role may still allow less.
-const READ_ONLY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*"],"Resource":"*"}]}"#;
+const READ_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","cloudtrail:GetEventSelectors","cloudtrail:GetTrailStatus"],"Resource":"*"}]}"#;
 /// A session that ends sooner is not begun with: the longest state takes less.
 const SPARE: Duration = Duration::from_secs(120);
 /// A warm function meets few incidents within a session's life.

@@ -259,6 +259,10 @@ mod tests {
             SourceFile::new("rules/impact/a.yml", "name: a\nid: 1-2-3\n"),
             SourceFile::new("rules/discovery/b.yml", "name: b\nid: 1-2-3\n"),
         ];
-        assert!(rules(&twice)[0].contains("`1-2-3` is in rules/discovery/b.yml and in rules/impact/a.yml"), "{:?}", rules(&twice));
+        assert!(
+            rules(&twice)[0].contains("`1-2-3` is in rules/discovery/b.yml and in rules/impact/a.yml"),
+            "{:?}",
+            rules(&twice)
+        );
     }
 }

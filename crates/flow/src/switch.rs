@@ -15,7 +15,7 @@ use crate::ports::Clock;
 /// The name of the deny on the remediator's role.
 pub const POLICY_NAME: &str = "CordonStop";
 /// Everything that a remedy does or may come to do. Reads go on, so that a report says how things stand.
-pub const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonStop","Effect":"Deny","Action":["iam:Add*","iam:Attach*","iam:Change*","iam:Create*","iam:Deactivate*","iam:Delete*","iam:Detach*","iam:Put*","iam:Remove*","iam:Reset*","iam:Set*","iam:Tag*","iam:Untag*","iam:Update*","iam:Upload*","cloudtrail:Put*","cloudtrail:StartLogging","cloudtrail:Update*","sts:AssumeRole"],"Resource":"*"}]}"#;
+pub const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonStop","Effect":"Deny","Action":["iam:Add*","iam:Attach*","iam:Change*","iam:Create*","iam:Deactivate*","iam:Delete*","iam:Detach*","iam:Put*","iam:Remove*","iam:Reset*","iam:Set*","iam:Tag*","iam:Untag*","iam:Update*","iam:Upload*","cloudtrail:Put*","cloudtrail:StartLogging","cloudtrail:StopLogging","cloudtrail:Update*","sts:AssumeRole"],"Resource":"*"}]}"#;
 
 /// Who stopped or resumed last, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -124,6 +124,8 @@ fn the_deny_names_every_call_that_a_remedy_makes() {
         "iam:SetDefaultPolicyVersion",
         "sts:AssumeRole",
         "cloudtrail:StartLogging",
+        "cloudtrail:StopLogging",
+        "cloudtrail:PutEventSelectors",
     ]) {
         assert!(denied(action), "{action}");
     }

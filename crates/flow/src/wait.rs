@@ -7,12 +7,13 @@
 use cordon_contract::{ErrorName, StateError, WaitInput, WaitOutput};
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Head, State};
+use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::cases::{Approval, CaseError, Cases, Vote};
+use crate::cases::{Approval, Budget, CaseError, Cases, Vote};
 use crate::messages;
 use crate::notify;
 use crate::pace::{Pace, Posted, Turn};
@@ -137,8 +138,8 @@ impl Wait<'_> {
     /// The last deadline.
     async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let on_timeout = self.on_timeout(&head);
-        let (expired, data) = match self.cases.approval(id).await? {
+        let (on_timeout, held_back) = self.on_timeout(&head).await?;
+        let (expired, mut data) = match self.cases.approval(id).await? {
             Some(found) if found.vote != Vote::Waiting => return Ok(output_of(&head, &found)),
             Some(found) => {
                 let data = json!({"deadline": found.deadline, "on_timeout": on_timeout});
@@ -153,20 +154,44 @@ impl Wait<'_> {
                 (Approval { vote: Vote::Expired, on_timeout, ..never }, data)
             }
         };
+        if let Some(reason) = held_back {
+            set(&mut data, "not_contained", json!(reason));
+        }
         let output = output_of(&head, &expired);
         self.write(id, &expired, Kind::Expired, data, output).await
     }
 
-    /// What the policy makes of nobody's answer. Nothing is contained on it in a dry run, or where a read that decides had
-    /// failed: that always takes a person.
-    fn on_timeout(&self, head: &Head) -> OnTimeout {
+    /// What the policy makes of nobody's answer, and why it does not contain where it would. Nothing is contained on it in a dry
+    /// run, or where a read that decides had failed: that always takes a person. An
+    /// attacker can wait too, so the containment takes from the hour's budget like every other automatic change.
+    async fn on_timeout(&self, head: &Head) -> Result<(OnTimeout, Option<String>), StateError> {
         let decision = head.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
         let can_contain = head.plan.steps.iter().any(|step| step.may_go_ahead());
-        match self.config.approval.on_timeout {
-            OnTimeout::Contain if may_act && can_contain => OnTimeout::Contain,
-            OnTimeout::HoldContainment if went_ahead(head) => OnTimeout::HoldContainment,
-            OnTimeout::Contain | OnTimeout::HoldContainment | OnTimeout::Close => OnTimeout::Close,
+        Ok(match self.config.approval.on_timeout {
+            OnTimeout::Contain if may_act && can_contain => match self.no_budget(head).await? {
+                None => (OnTimeout::Contain, None),
+                Some(reason) => (OnTimeout::Close, Some(reason)),
+            },
+            OnTimeout::HoldContainment if went_ahead(head) => (OnTimeout::HoldContainment, None),
+            OnTimeout::Contain | OnTimeout::HoldContainment | OnTimeout::Close => (OnTimeout::Close, None),
+        })
+    }
+
+    /// Why the containment is not within the hour's budget. What went ahead has been counted, and is no new change.
+    async fn no_budget(&self, head: &Head) -> Result<Option<String>, StateError> {
+        if went_ahead(head) {
+            return Ok(None);
+        }
+        let per_hour = self.config.limits.enforcements_per_hour;
+        match self.cases.take_from_budget(&head.id, per_hour, self.clock.now()).await {
+            Ok(Budget::Taken) => Ok(None),
+            Ok(Budget::UsedUp | Budget::Contended) => Ok(Some(format!(
+                "the budget of {per_hour} automatic enforcements an hour is used up (limits.enforcements_per_hour)"
+            ))),
+            // A table that is only busy is read again.
+            Err(error @ CaseError::Store(StoreError::Transient(_))) => Err(error.into()),
+            Err(error) => Ok(Some(format!("the budget of automatic enforcements could not be read ({error})"))),
         }
     }
 

@@ -195,6 +195,19 @@ fn scenario_07_nobodys_answer_never_contains_what_a_failed_read_left_to_a_person
 }
 
 #[test]
+fn scenario_07_nobodys_answer_contains_no_more_than_the_hours_budget() {
+    let config = CONFIG.replace("mode = \"enforce\"", "mode = \"enforce\"\n[approval]\non_timeout = \"contain\"");
+    let world = World::with(&format!("{config}\n[limits]\nenforcements_per_hour = 1"));
+    let incident = asked(&world);
+    let other = "inc-00000000000000000001".parse().unwrap();
+    run(world.cases().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
+    assert_eq!(expire(&world, &incident), WaitOutput::Expired);
+    assert_eq!(apply(&world, &incident), Err(ErrorName::Refused));
+    let entries = run(world.cases().timeline(&incident)).unwrap();
+    assert!(entries.iter().any(|entry| entry.data["not_contained"].as_str().is_some_and(|why| why.contains("is used up"))));
+}
+
+#[test]
 fn scenario_12_the_actor_decides_nothing_by_any_button_or_identity() {
     let world = with(
         "[approval.quorum]\nhigh = 2\n[[approval.groups]]\nname = \"Testers\"\nslack_user_group = \"S0TEST\"\nprincipals = [\"arn:aws:iam::*:user/iam-test-*\"]\n",

@@ -194,20 +194,25 @@ impl Subject {
     /// access key, then the policy. A call on oneself that names no user (`CreateAccessKey`) touches the actor.
     #[must_use]
     pub fn from_record(record: &Value) -> Self {
+        Self::of(record, &Actor::from_record(record))
+    }
+
+    /// As [`Self::from_record`], with the record's actor where it is known already.
+    #[must_use]
+    pub fn of(record: &Value, actor: &Actor) -> Self {
         let parameters = &record["requestParameters"];
-        let actor = Actor::from_record(record);
         let account = recipient(record).or_else(|| actor.account.clone());
         if let Some(account) = &account {
             for (key, kind) in
                 [("userName", PrincipalKind::User), ("roleName", PrincipalKind::Role), ("groupName", PrincipalKind::Group)]
             {
                 if let Some(name) = text(&parameters[key]) {
-                    return Self::Principal { principal: named(kind, account, &name, &actor) };
+                    return Self::Principal { principal: named(kind, account, &name, actor) };
                 }
             }
         }
         if let Some(id) = text(&parameters["accessKeyId"]) {
-            return Self::AccessKey { id, user: actor.name };
+            return Self::AccessKey { id, user: actor.name.clone() };
         }
         if let Some(arn) = text(&parameters["policyArn"]) {
             return Self::Policy { arn };

@@ -10,7 +10,7 @@ use cordon_core::{Event, EventId, Log, RuleId};
 use serde_json::{Value, json};
 
 use crate::counts::{Count, Counts, MemoryCounts};
-use crate::enrich::{Enriched, Facts};
+use crate::enrich::Enriched;
 use crate::rules::{About, Correlation, Expected, Rule, RuleBook, Series};
 
 /// A case that did not turn out as its rule says.
@@ -91,7 +91,7 @@ fn check<'c>(
 
 fn is_matched(book: &RuleBook, rule: &Rule, event: &Value) -> Result<bool, Unreadable> {
     let record = record(rule.log, event)?;
-    let matching = book.matching(&Enriched::of(rule.log, &record, &Facts::default()));
+    let matching = book.matching(&Enriched::of(rule.log, &record, None));
     Ok(matching.iter().any(|found| found.about.id == rule.about.id))
 }
 
@@ -130,7 +130,7 @@ fn is_reached(book: &RuleBook, correlation: &Correlation, series: &Series) -> Re
             at += 1;
             number += 1;
             let event = EventId::from_content(&number.to_be_bytes());
-            let tallies = book.judge(&Enriched::of(log, &record, &Facts::default())).tallies;
+            let tallies = book.judge(&Enriched::of(log, &record, None)).tallies;
             let own = tallies.iter().filter(|tally| tally.detection.rule == correlation.about.id);
             for tally in own {
                 if counts.count(tally, &event, at) != Count::Below {

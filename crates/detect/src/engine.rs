@@ -3,8 +3,9 @@
 //! Decides which rules match one enriched record; never orders, groups or judges the matches.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
-use rsigma_eval::{Engine, Event, EventValue, JsonEvent};
+use rsigma_eval::{Engine, Event, EventValue, JsonEvent, evaluate_rule};
 use rsigma_parser::SigmaRule;
 use serde_json::Value;
 
@@ -14,15 +15,20 @@ use crate::enrich::Enriched;
 pub trait Matcher: Send + Sync {
     /// The positions of the rules that match, in no particular order.
     fn matches(&self, record: &Enriched<'_>) -> Vec<usize>;
+
+    /// The same, of the rules at these positions only; positions of other sets are passed over.
+    fn matches_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<usize>;
 }
 
 /// [`Matcher`] over `rsigma-eval`.
 pub(crate) struct SigmaMatcher {
     engine: Engine,
+    /// Of the engine's rules in their order, ascending.
+    positions: Vec<usize>,
 }
 
 impl SigmaMatcher {
-    /// Compiles rules, each known by a position.
+    /// Compiles rules, each known by a position; the positions ascend.
     ///
     /// # Errors
     /// The position of every rule that cannot be compiled, with the reason.
@@ -45,7 +51,7 @@ impl SigmaMatcher {
         let mut engine = Engine::new();
         let errors = engine.add_rules(&numbered);
         if errors.is_empty() {
-            Ok(Self { engine })
+            Ok(Self { engine, positions: rules.iter().map(|(position, _)| *position).collect() })
         } else {
             let position = |at: usize| rules.get(at).map_or(at, |(position, _)| *position);
             Err(errors.into_iter().map(|(at, error)| (position(at), error.to_string())).collect())
@@ -58,13 +64,19 @@ impl Matcher for SigmaMatcher {
         let matched = self.engine.evaluate(&RecordEvent::new(record));
         matched.into_iter().filter_map(|result| result.header.rule_id?.parse().ok()).collect()
     }
+
+    fn matches_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<usize> {
+        let event = RecordEvent::new(record);
+        let compiled = |position: &usize| self.engine.rules().get(self.positions.binary_search(position).ok()?);
+        let matches = |position: &&usize| compiled(position).is_some_and(|rule| evaluate_rule(rule, &event).is_some());
+        among.iter().filter(matches).copied().collect()
+    }
 }
 
 /// The text of a field, as Sigma compares it; `None` where it is absent, null, a list or an object.
 pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
-    let event = RecordEvent::new(record);
-    let value = if is_added(path) { event.added.get_field(path) } else { event.record.get_field(path) }?;
-    match value {
+    let root = if is_added(path) { record.added() } else { record.record() };
+    match JsonEvent::borrow(root).get_field(path)? {
         EventValue::Str(text) => Some(text.into_owned()),
         EventValue::Int(number) => Some(number.to_string()),
         EventValue::Float(number) => Some(number.to_string()),
@@ -76,14 +88,45 @@ pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
 /// A record as Sigma's fields see it. Differs from plain JSON in two ways: `cordon.*` is answered from what enrichment added,
 /// and a field that holds an object (`requestParameters|contains: …`, as public rules write it) is its text.
 struct RecordEvent<'a> {
+    enriched: &'a Enriched<'a>,
     record: JsonEvent<'a>,
-    added: JsonEvent<'a>,
+    added: OnceCell<JsonEvent<'a>>,
 }
 
 impl<'a> RecordEvent<'a> {
     fn new(enriched: &'a Enriched<'_>) -> Self {
-        Self { record: JsonEvent::borrow(enriched.record()), added: JsonEvent::borrow(enriched.added()) }
+        Self { enriched, record: JsonEvent::borrow(enriched.record()), added: OnceCell::new() }
     }
+}
+
+/// Where a field's path leads.
+enum Reached<'v> {
+    Value(&'v Value),
+    Nothing,
+    /// It may lead to several values: through a list, or by an index.
+    Several,
+}
+
+/// Follows a path from object to object. As the engine does: first as a key of the root, then from key to key.
+fn reach<'v>(root: &'v Value, path: &str) -> Reached<'v> {
+    if path.contains(['[', '\\']) || !root.is_object() {
+        return Reached::Several;
+    }
+    if let Some(value) = root.get(path) {
+        return Reached::Value(value);
+    }
+    let mut value = root;
+    for key in path.split('.') {
+        match value {
+            Value::Object(fields) => match fields.get(key) {
+                Some(next) => value = next,
+                None => return Reached::Nothing,
+            },
+            Value::Array(_) => return Reached::Several,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Reached::Nothing,
+        }
+    }
+    Reached::Value(value)
 }
 
 /// True for a path, or a flat key, that only enrichment may answer.
@@ -93,7 +136,15 @@ fn is_added(path: &str) -> bool {
 
 impl Event for RecordEvent<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        let value = if is_added(path) { self.added.get_field(path) } else { self.record.get_field(path) }?;
+        let added = is_added(path);
+        let root = if added { self.enriched.added() } else { self.enriched.record() };
+        let value = match reach(root, path) {
+            Reached::Value(value @ Value::Object(_)) => return Some(EventValue::Str(Cow::Owned(readable(value)))),
+            Reached::Value(value) => return Some(EventValue::from(value)),
+            Reached::Nothing => return None,
+            Reached::Several if added => self.added.get_or_init(|| JsonEvent::borrow(root)).get_field(path)?,
+            Reached::Several => self.record.get_field(path)?,
+        };
         Some(match value {
             EventValue::Map(_) => EventValue::Str(Cow::Owned(readable(&value.to_json()))),
             EventValue::Str(_)
@@ -220,6 +271,32 @@ mod tests {
         check(rule, json!({"cordon": {"policy": {"grants": ["admin"]}}}), false);
         check(rule, json!({"cordon.policy.grants": "admin"}), false);
         check("  a: {cordon.failed: true}\n  condition: a", json!({"cordon.failed": true, "cordon": {"failed": true}}), false);
+    }
+
+    #[test]
+    fn a_path_leads_where_the_engine_says_it_leads() {
+        let record = json!({
+            "a": {"b": {"c": "deep"}, "n": null, "l": [{"c": 1}, {"c": 2}], "": "unnamed"},
+            "a.b": "flat", "l": ["x", "y"], "t": "text", "": {"b": "nameless"},
+        });
+        let (enriched, plain) = (Enriched::new(&record), JsonEvent::borrow(&record));
+        let event = RecordEvent::new(&enriched);
+        for path in
+            ["a.b", "a.b.c", "a.n", "a.n.c", "a.l.c", "a.l[1].c", "a.", "a.x", "l", "l[0]", "l[-1]", "l.x", "t", "t.x", ".b", "x"]
+        {
+            assert_eq!(event.get_field(path), plain.get_field(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_the_rules_that_are_asked_for_are_looked_at() {
+        let text = "title: t\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  a: {eventName: CreateUser}\n  condition: a\n";
+        let parsed = rsigma_parser::parse_sigma_yaml(text).unwrap();
+        let rule = &parsed.rules[0];
+        let matcher = SigmaMatcher::compile(&[(2, rule), (5, rule), (9, rule)]).map_err(|errors| format!("{errors:?}")).unwrap();
+        let record = json!({"eventName": "CreateUser"});
+        assert_eq!(matcher.matches_among(&Enriched::new(&record), &[9, 3, 2]), [9, 2]);
+        assert_eq!(matcher.matches_among(&Enriched::new(&json!({})), &[2, 5, 9]), [0usize; 0]);
     }
 
     #[test]

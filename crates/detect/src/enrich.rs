@@ -6,9 +6,10 @@
 mod documents;
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use cordon_core::{Actor, Log, Principal, Subject};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::policy::Document;
 
@@ -19,43 +20,37 @@ pub struct Facts {
     pub policies: BTreeMap<String, Document>,
 }
 
-/// A record with the fields that were added to it. The record is borrowed: replay reads millions of them.
+/// A record with the fields that were added to it. The record is borrowed, and nothing is added before a rule asks: replay
+/// reads millions of them.
 #[derive(Debug, Clone)]
 pub struct Enriched<'a> {
     record: &'a Value,
     log: Log,
-    /// An object with the one key `cordon`, so that a rule's field path walks it from its root.
-    added: Value,
+    facts: Option<&'a Facts>,
+    actor: Actor,
+    subject: Subject,
+    added: OnceLock<Value>,
 }
 
 impl<'a> Enriched<'a> {
     /// Enriches a CloudTrail record from what it says itself. Any JSON is accepted: what cannot be read adds nothing.
     #[must_use]
     pub fn new(record: &'a Value) -> Self {
-        Self::with(record, &Facts::default())
+        Self::of(Log::CloudTrail, record, None)
     }
 
     /// Enriches a CloudTrail record, also from what was read for it.
     #[must_use]
-    pub fn with(record: &'a Value, facts: &Facts) -> Self {
-        Self::of(Log::CloudTrail, record, facts)
+    pub fn with(record: &'a Value, facts: &'a Facts) -> Self {
+        Self::of(Log::CloudTrail, record, Some(facts))
     }
 
     /// Enriches a record of any log. Only the rules about that log can match it.
     #[must_use]
-    pub fn of(log: Log, record: &'a Value, facts: &Facts) -> Self {
+    pub fn of(log: Log, record: &'a Value, facts: Option<&'a Facts>) -> Self {
         let actor = Actor::from_record(record);
-        let subject = Subject::from_record(record);
-        let mut cordon = Map::new();
-        cordon.insert("actor".to_owned(), describe_actor(&actor));
-        cordon.insert("subject".to_owned(), describe_subject(&subject));
-        cordon.insert("actor_is_subject".to_owned(), Value::Bool(is_own(&actor, &subject)));
-        cordon.insert("failed".to_owned(), Value::Bool(failed(record)));
-        let policy = documents::describe(record, facts);
-        if !policy.is_empty() {
-            cordon.insert("policy".to_owned(), Value::Object(policy));
-        }
-        Self { record, log, added: json!({ "cordon": cordon }) }
+        let subject = Subject::of(record, &actor);
+        Self { record, log, facts, actor, subject, added: OnceLock::new() }
     }
 
     /// Where the record was taken from.
@@ -70,10 +65,33 @@ impl<'a> Enriched<'a> {
         self.record
     }
 
-    /// What was added, below its one key `cordon`.
+    /// Who made the call.
+    #[must_use]
+    pub fn actor(&self) -> &Actor {
+        &self.actor
+    }
+
+    /// What the call touched.
+    #[must_use]
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// What is added: an object with the one key `cordon`, so that a rule's field path walks it from its root.
     #[must_use]
     pub fn added(&self) -> &Value {
-        &self.added
+        self.added.get_or_init(|| {
+            let mut cordon = Map::new();
+            cordon.insert("actor".to_owned(), describe_actor(&self.actor));
+            cordon.insert("subject".to_owned(), describe_subject(&self.subject));
+            cordon.insert("actor_is_subject".to_owned(), Value::Bool(is_own(&self.actor, &self.subject)));
+            cordon.insert("failed".to_owned(), Value::Bool(failed(self.record)));
+            let policy = documents::describe(self.record, self.facts);
+            if !policy.is_empty() {
+                cordon.insert("policy".to_owned(), Value::Object(policy));
+            }
+            object([("cordon", Some(Value::Object(cordon)))])
+        })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod counts;
 mod engine;
 pub mod enrich;
+mod fields;
 mod managed;
 pub mod need;
 pub mod pattern;

@@ -277,9 +277,19 @@ impl RuleBook {
     /// The rules that match an enriched record, those that are only counted among them: the worst first, then by id.
     #[must_use]
     pub fn matching(&self, record: &Enriched<'_>) -> Vec<&Rule> {
+        self.matched(record, |matcher| matcher.matches(record))
+    }
+
+    /// The same for a caller who knows that no other rules can match than those at these places in [`Self::rules`].
+    #[must_use]
+    pub fn matching_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<&Rule> {
+        self.matched(record, |matcher| matcher.matches_among(record, among))
+    }
+
+    fn matched(&self, record: &Enriched<'_>, matches: impl Fn(&dyn Matcher) -> Vec<usize>) -> Vec<&Rule> {
         let matchers = self.matchers.iter().filter(|(log, _)| *log == record.log());
         let mut matched: Vec<&Rule> =
-            matchers.flat_map(|(_, matcher)| matcher.matches(record)).filter_map(|position| self.rules.get(position)).collect();
+            matchers.flat_map(|(_, matcher)| matches(matcher.as_ref())).filter_map(|position| self.rules.get(position)).collect();
         matched.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
         matched
     }

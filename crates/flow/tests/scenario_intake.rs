@@ -28,7 +28,7 @@ impl Rules for Shipped {
     }
 
     fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
-        self.0.judge(&Enriched::of(event.log, &event.record, facts))
+        self.0.judge(&Enriched::of(event.log, &event.record, Some(facts)))
     }
 }
 

@@ -101,7 +101,7 @@ impl Rules for Bundle {
     }
 
     fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
-        self.book.judge(&Enriched::of(event.log, &event.record, facts))
+        self.book.judge(&Enriched::of(event.log, &event.record, Some(facts)))
     }
 }
 

@@ -1,74 +1,63 @@
 //! One parsed record: what it is, which rules match it, and what would have been done about it.
 //!
-//! The production detection decides ([`RuleBook::evaluate`]), and the production decision ([`decide`]) says what follows. What
+//! The production detection decides ([`RuleBook::matching`]), and the production decision ([`decide`]) says what follows. What
 //! only IAM could tell is not guessed: exceptions, what a policy grants that is only named, and whether the principals still
 //! exist. A route is that of an incident that nothing exempts; how many there are of which that is not known is counted.
 
 use cordon_core::config::Mode;
-use cordon_core::decision::{Facts, Judged, Verdict, decide};
+use cordon_core::decision::{self, Facts, Verdict, decide};
 use cordon_core::event::{Event, Log, Origin, Unreadable};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
-use cordon_core::{AccountId, Actor, Config, Detection, Level, Principal, Route, Subject};
-use cordon_detect::RuleBook;
-use cordon_detect::enrich::{self, Enriched, policy_to_read};
+use cordon_core::{AccountId, Config, Level, Principal, Route, Subject};
+use cordon_detect::enrich::{Enriched, policy_to_read};
+use cordon_detect::{Rule, RuleBook};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
 /// A record that some rule matches.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Finding {
-    pub event_id: Option<String>,
-    pub event_name: Option<String>,
+#[derive(Debug)]
+pub(crate) struct Finding<'r> {
+    event_id: Option<&'r str>,
+    event_name: Option<&'r str>,
     /// As the record has it.
-    pub event_time: Option<String>,
+    event_time: Option<&'r str>,
     /// The account in which the call took effect.
-    pub account: Option<AccountId>,
-    pub actor: String,
+    account: Option<AccountId>,
+    actor: String,
     /// The user or role behind the actor, where there is one.
-    pub principal: String,
-    pub subject: String,
+    pub(crate) principal: String,
+    subject: String,
     /// The gravest first.
-    pub detections: Vec<Detection>,
+    pub(crate) rules: Vec<&'r Rule>,
     /// What would have happened with the configuration as it is.
-    pub route: Route,
+    pub(crate) route: Route,
     /// What would have happened in mode `enforce`.
-    pub enforced: Route,
+    pub(crate) enforced: Route,
     /// An exception that IAM would have told about could have let it pass.
-    pub exceptions_unknown: bool,
-}
-
-impl Finding {
-    /// The level of the gravest detection.
-    #[must_use]
-    pub fn severity(&self) -> Level {
-        self.detections.iter().map(|detection| detection.level).max().unwrap_or(Level::Informational)
-    }
+    pub(crate) exceptions_unknown: bool,
 }
 
 /// What a JSON value is, as far as a log goes.
 pub(crate) enum Read {
-    Record {
-        finding: Option<Box<Finding>>,
-        /// Why the deployed function could not have judged it and would have asked a person.
-        unjudged: Option<String>,
-        /// What the call grants stands in a policy that the record only names.
-        policy_unknown: bool,
-    },
+    /// An event as EventBridge has it, its record below `detail`.
+    Event(Value),
     /// `{"Records": […]}`.
     Records(Vec<Value>),
     Neither(&'static str),
 }
 
 /// Reads a JSON value of a log.
-pub(crate) fn read(value: Value, book: &RuleBook, config: &Config) -> Read {
+pub(crate) fn read(value: Value) -> Read {
     let Value::Object(mut fields) = value else { return Read::Neither("is JSON, but no CloudTrail record") };
     if fields.get("detail").is_some_and(Value::is_object) && fields.contains_key("source") {
-        return read_record(&Value::Object(fields), book, config);
+        return Read::Event(Value::Object(fields));
     }
     if fields.contains_key("eventName") || fields.contains_key("eventSource") {
-        let envelope = json!({"source": "aws.cloudtrail", "detail": fields});
-        return read_record(&envelope, book, config);
+        let mut envelope = Map::new();
+        envelope.insert("source".to_owned(), Value::String("aws.cloudtrail".to_owned()));
+        envelope.insert("detail".to_owned(), Value::Object(fields));
+        return Read::Event(Value::Object(envelope));
     }
     match fields.remove("Records") {
         Some(Value::Array(records)) => Read::Records(records),
@@ -76,19 +65,36 @@ pub(crate) fn read(value: Value, book: &RuleBook, config: &Config) -> Read {
     }
 }
 
-fn read_record(envelope: &Value, book: &RuleBook, config: &Config) -> Read {
+/// What became of one event.
+pub(crate) struct Judged<'r> {
+    pub(crate) finding: Option<Finding<'r>>,
+    /// Why the deployed function could not have judged it and would have asked a person.
+    pub(crate) unjudged: Option<String>,
+    /// What the call grants stands in a policy that the record only names.
+    pub(crate) policy_unknown: bool,
+}
+
+/// Judges an event. `among`: the rules that can match it, where that is known, by their places in the book.
+pub(crate) fn judge<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config, among: Option<&[usize]>) -> Judged<'r> {
     let record = &envelope["detail"];
     let unjudged =
         if is_plain(record) { None } else { Event::from_envelope(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
-    let detections = match Log::of(envelope) {
-        Log::CloudTrail => book.evaluate(record),
-        // A notice names its holder of credentials elsewhere; the event has it where the rules look.
-        log @ (Log::Health | Log::GuardDuty | Log::AccessAnalyzer) => Event::from_envelope(envelope, None)
-            .map(|event| book.judge(&Enriched::of(log, &event.record, &enrich::Facts::default())).detections)
-            .unwrap_or_default(),
+    let found = |enriched: &Enriched<'_>| {
+        let matching = match among {
+            Some(among) => book.matching_among(enriched, among),
+            None => book.matching(enriched),
+        };
+        let rules: Vec<&'r Rule> = matching.into_iter().filter(|rule| !rule.only_counted).collect();
+        (!rules.is_empty()).then(|| finding(envelope, enriched, rules, config))
     };
-    let finding = (!detections.is_empty()).then(|| Box::new(finding(envelope, detections, config)));
-    Read::Record { finding, unjudged, policy_unknown: policy_to_read(record).is_some() }
+    let finding = match Log::of(envelope) {
+        Log::CloudTrail => found(&Enriched::new(record)),
+        // A notice names its holder of credentials elsewhere; the event has it where the rules look.
+        log @ (Log::Health | Log::GuardDuty | Log::AccessAnalyzer) => {
+            Event::from_envelope(envelope, None).ok().and_then(|event| found(&Enriched::of(log, &event.record, None)))
+        }
+    };
+    Judged { finding, unjudged, policy_unknown: policy_to_read(record).is_some() }
 }
 
 /// True for a record that certainly can be judged: a quick look, because nearly every record is one.
@@ -101,11 +107,11 @@ fn is_plain(record: &Value) -> bool {
         && at(record, "/requestParameters/omitted").is_null()
 }
 
-fn finding(envelope: &Value, detections: Vec<Detection>, config: &Config) -> Finding {
+/// `envelope`: the event as it came, which names things where a notice's rules do not look.
+fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r Rule>, config: &Config) -> Finding<'r> {
     let record = &envelope["detail"];
-    let actor = Actor::from_record(record);
-    let subject = Subject::from_record(record);
-    let account = recipient(record)
+    let (actor, subject) = (enriched.actor(), enriched.subject());
+    let account = recipient(enriched.record())
         .or_else(|| envelope["account"].as_str().and_then(|account| account.parse().ok()))
         .or_else(|| actor.account.clone());
     let origin = match envelope["source"].as_str() {
@@ -113,20 +119,19 @@ fn finding(envelope: &Value, detections: Vec<Detection>, config: &Config) -> Fin
         Some(_) | None => Origin::Untrusted,
     };
     let principal = actor.principal();
-    let facts = |mode| facts(mode, origin, &detections, account.as_ref(), principal.as_ref(), &subject, config);
-    let route = decide(&facts(config.mode)).route;
-    let enforced = decide(&facts(Mode::Enforce)).route;
-    let text = |field: &Value| field.as_str().map(str::to_owned);
+    let route = |mode| decide(&facts(mode, origin, &rules, account.as_ref(), principal.as_ref(), subject, config)).route;
+    let enforced = route(Mode::Enforce);
+    let route = if config.mode == Mode::Enforce { enforced } else { route(config.mode) };
     Finding {
-        event_id: text(&record["eventID"]).or_else(|| text(&envelope["id"])),
-        event_name: text(&record["eventName"]),
-        event_time: text(&record["eventTime"]).or_else(|| text(&envelope["time"])),
-        account,
+        event_id: record["eventID"].as_str().or_else(|| envelope["id"].as_str()),
+        event_name: record["eventName"].as_str(),
+        event_time: record["eventTime"].as_str().or_else(|| envelope["time"].as_str()),
         principal: principal.map_or_else(|| actor.display(), |principal| principal.arn()),
         actor: actor.display(),
         subject: subject.to_string(),
         exceptions_unknown: matches!(enforced, Route::Ask | Route::Act | Route::ContainThenAsk),
-        detections,
+        account,
+        rules,
         route,
         enforced,
     }
@@ -136,19 +141,15 @@ fn finding(envelope: &Value, detections: Vec<Detection>, config: &Config) -> Fin
 fn facts(
     mode: Mode,
     origin: Origin,
-    detections: &[Detection],
+    rules: &[&Rule],
     account: Option<&AccountId>,
     actor: Option<&Principal>,
     subject: &Subject,
     config: &Config,
 ) -> Facts {
-    let responses = || detections.iter().filter_map(|detection| Some((detection, detection.response.as_ref()?)));
+    let responses = || rules.iter().filter_map(|rule| Some((rule, rule.response.as_ref()?)));
     let judged = responses()
-        .map(|(detection, _)| Judged {
-            rule: detection.rule.clone(),
-            gate: config.gate(&detection.rule),
-            verdict: Verdict::Caught,
-        })
+        .map(|(rule, _)| decision::Judged { rule: rule.id.clone(), gate: config.gate(&rule.id), verdict: Verdict::Caught })
         .collect();
     let in_reach = |target: Option<&Principal>| {
         target.is_some_and(|target| account == Some(&target.account) && config.out_of_scope(target).is_none())
@@ -194,21 +195,25 @@ struct RuleLine<'a> {
     level: Level,
 }
 
-impl Finding {
+impl Finding<'_> {
     /// Appends the finding as one line of JSON. `record` counts from 0 in its file.
     pub(crate) fn write_line(&self, file: &str, record: u64, out: &mut Vec<u8>) {
-        let rules = self.detections.iter();
         let line = Line {
             file,
             record,
-            event_id: self.event_id.as_deref(),
-            event_name: self.event_name.as_deref(),
-            event_time: self.event_time.as_deref(),
+            event_id: self.event_id,
+            event_name: self.event_name,
+            event_time: self.event_time,
             account: self.account.as_ref(),
             actor: &self.actor,
             subject: &self.subject,
-            rules: rules.map(|rule| RuleLine { id: rule.rule.as_str(), title: &rule.title, level: rule.level }).collect(),
-            severity: self.severity(),
+            rules: self
+                .rules
+                .iter()
+                .map(|rule| RuleLine { id: rule.id.as_str(), title: &rule.title, level: rule.level })
+                .collect(),
+            // INVARIANT: a finding has a rule, and the gravest comes first.
+            severity: self.rules.first().map_or(Level::Informational, |rule| rule.level),
             route: self.route,
         };
         // Writing to memory does not fail, and neither does a line of texts and numbers.

@@ -11,6 +11,7 @@
 
 mod input;
 mod judge;
+mod record;
 mod scan;
 mod sieve;
 mod source;
@@ -28,14 +29,14 @@ use cordon_detect::RuleBook;
 use serde_json::Value;
 
 pub use input::{Inputs, Source};
-pub use judge::Finding;
 pub use tally::{Detected, Routes, Tally};
 pub use turn::Output;
 pub use unreadable::{Fault, Place, Unreadable};
 
-use judge::Read;
+use judge::{Finding, Judged, Read};
+use record::Kept;
 use scan::{Found, Scanner};
-use sieve::{Familiar, Sieve};
+use sieve::{Familiar, Sieve, Sifted};
 use source::Reader;
 use split::{Flow, Splitter, Take};
 use turn::{Part, Turns};
@@ -68,6 +69,7 @@ pub struct Replay<'b> {
     book: &'b RuleBook,
     config: &'b Config,
     sieve: Sieve,
+    kept: Kept,
     parse_all: bool,
 }
 
@@ -76,7 +78,7 @@ impl<'b> Replay<'b> {
     pub fn new(book: &'b RuleBook, config: &'b Config) -> Self {
         let sieve = Sieve::new(book);
         let parse_all = !sieve.unserved().is_empty();
-        Self { book, config, sieve, parse_all }
+        Self { book, config, sieve, kept: Kept::new(book), parse_all }
     }
 
     /// The same without passing over anything: what the fast way is held against.
@@ -142,8 +144,9 @@ impl<'b> Replay<'b> {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
             let part = Part { file: source.name(), ..Part::default() };
-            let familiar = &mut familiar;
-            let mut judge = Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false, familiar };
+            let (familiar, among) = (&mut familiar, Vec::new());
+            let mut judge =
+                Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false, familiar, among };
             // Why it broke off is known: `stop` says so, or the turns, where nothing more can be written.
             let _ = reader.read(source, &mut splitter, &mut judge, progress);
             let Judge { part, mut tally, stop, .. } = judge;
@@ -163,33 +166,35 @@ struct Judge<'r, 'o> {
     tally: Tally,
     stop: bool,
     familiar: &'r mut Familiar,
+    /// The rules that can match the record at hand.
+    among: Vec<usize>,
 }
 
 impl Judge<'_, '_> {
-    fn parsed(&mut self, value: Value, place: Place) -> Flow {
-        match judge::read(value, self.replay.book, self.replay.config) {
+    /// `among`: the rules that can match it, where that is known.
+    fn parsed(&mut self, value: Value, place: Place, among: Option<&[usize]>) -> Flow {
+        match judge::read(value) {
             Read::Neither(what) => self.unreadable(Some(place), Fault::NoRecord(what)),
             Read::Records(records) => {
                 for (record, value) in (place.record..).zip(records) {
-                    self.parsed(value, Place { record, ..place })?;
+                    self.parsed(value, Place { record, ..place }, None)?;
                 }
                 Flow::Continue(())
             }
-            Read::Record { finding, unjudged, policy_unknown } => {
+            Read::Event(envelope) => {
+                let Judged { finding, unjudged, policy_unknown } =
+                    judge::judge(&envelope, self.replay.book, self.replay.config, among);
                 self.tally.events += 1;
                 self.tally.policies_unknown += u64::from(policy_unknown);
                 if let Some(reason) = unjudged {
                     *self.tally.unjudged.entry(reason).or_default() += 1;
                 }
-                match finding {
-                    Some(finding) => self.found(&finding, place),
-                    None => Flow::Continue(()),
-                }
+                finding.map_or(Flow::Continue(()), |finding| self.found(&finding, place))
             }
         }
     }
 
-    fn found(&mut self, finding: &Finding, place: Place) -> Flow {
+    fn found(&mut self, finding: &Finding<'_>, place: Place) -> Flow {
         self.tally.finding(finding);
         if !self.options.lines {
             return Flow::Continue(());
@@ -208,18 +213,27 @@ impl Judge<'_, '_> {
 
 impl Take for Judge<'_, '_> {
     fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow {
-        if let Some(found) = wanted
-            && !self.replay.parse_all
-            && self.replay.sieve.passes_over(value, found, self.familiar)
-        {
-            self.tally.events += 1;
-            self.tally.passed_over += 1;
-            return Flow::Continue(());
-        }
-        match serde_json::from_slice(value) {
-            Ok(value) => self.parsed(value, place),
+        let mut among = std::mem::take(&mut self.among);
+        let sifted = match wanted {
+            Some(found) if !self.replay.parse_all => self.replay.sieve.sift(value, found, self.familiar, &mut among),
+            Some(_) | None => Sifted::Unknown,
+        };
+        let (record, rules) = match sifted {
+            Sifted::PassedOver => {
+                self.among = among;
+                self.tally.events += 1;
+                self.tally.passed_over += 1;
+                return Flow::Continue(());
+            }
+            Sifted::Among => (self.replay.kept.read(value), Some(among.as_slice())),
+            Sifted::Unknown => (serde_json::from_slice(value), None),
+        };
+        let flow = match record {
+            Ok(record) => self.parsed(record, place, rules),
             Err(error) => self.unreadable(Some(place), Fault::NotJson(error.to_string())),
-        }
+        };
+        self.among = among;
+        flow
     }
 
     fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow {

@@ -2,8 +2,8 @@
 //!
 //! INVARIANT: a record that is passed over is one that a full parse would find readable and no rule would match. For every rule
 //! a few tests are chosen of which at least one holds in every record that the rule matches. A record in which none of the
-//! chosen tests holds is passed over; one in which some hold is held against the whole need of their rules. Where a rule has
-//! no such tests, every record is parsed, and the rule is named.
+//! chosen tests holds is passed over; one in which some hold is held against the whole need of their rules, and those whose need
+//! is met are the only ones that can match it. Where a rule has no such tests, every record is parsed, and the rule is named.
 //!
 //! Keys are looked for wherever they stand, by the last name of a field's path and by the whole path as one key, which is where
 //! Sigma looks for it. Whatever is not a plain text below such a key counts as passing.
@@ -24,6 +24,17 @@ use crate::scan::{Found, KeyId, Keys};
 
 /// A chosen test, in the order of their choice.
 type Probe = u32;
+
+/// What is known of a record before it is parsed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sifted {
+    /// It can be judged, and no rule can match it.
+    PassedOver,
+    /// It can be judged, and only the rules that were listed can match it.
+    Among,
+    /// Only a parse can tell.
+    Unknown,
+}
 
 /// What a rule book lets through.
 #[derive(Debug)]
@@ -78,7 +89,9 @@ enum Condition {
 
 impl Sieve {
     pub(crate) fn new(book: &RuleBook) -> Self {
-        let needs: Vec<Need> = book.rules().iter().map(Rule::need).collect();
+        // A rule that is only counted is reported by nothing in a replay: it needs what never is.
+        let need = |rule: &Rule| if rule.only_counted { Need::Any(Vec::new()) } else { rule.need() };
+        let needs: Vec<Need> = book.rules().iter().map(need).collect();
         let covers: Vec<Option<Vec<Choice<'_>>>> = needs.iter().map(cover).collect();
         let mut names: BTreeSet<&str> = ROLES.iter().map(|(name, _)| *name).collect();
         names.extend(covers.iter().flatten().flatten().flat_map(|choice| keys_of(choice.path)));
@@ -124,15 +137,17 @@ impl Sieve {
         &self.unserved
     }
 
-    /// True where the record, which is JSON and in which these are the wanted keys, need not be parsed.
-    pub(crate) fn passes_over(&self, record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
+    /// What is known of a record that is JSON and in which these are the wanted keys. `among` becomes the rules that can match
+    /// it, where that is known.
+    pub(crate) fn sift(&self, record: &[u8], found: &[Found], familiar: &mut Familiar, among: &mut Vec<usize>) -> Sifted {
+        among.clear();
         let (mut names, mut sources, mut versions, mut identities) = (0, 0, 0, 0);
         for key in found {
-            let Some(wanted) = self.wanted.get(usize::from(key.key)) else { return false };
+            let Some(wanted) = self.wanted.get(usize::from(key.key)) else { return Sifted::Unknown };
             let own = key.depth == 1;
             match wanted.role {
                 Role::None => {}
-                Role::Parse => return false,
+                Role::Parse => return Sifted::Unknown,
                 Role::Name => names += u32::from(own),
                 Role::Source => sources += u32::from(own),
                 Role::Version => versions += u32::from(own),
@@ -145,15 +160,28 @@ impl Sieve {
                 Role::Identity => value.starts_with(b"{"),
                 Role::Parse | Role::None => true,
             };
-            if own && !fits || !self.is_harmless(key.key, value, record, found, familiar) {
-                return false;
+            if own && !fits || !self.look(key.key, value, record, found, familiar, among) {
+                return Sifted::Unknown;
             }
         }
-        names == 1 && sources == 1 && versions <= 1 && identities == 1
+        match (names, sources, versions, identities) {
+            (1, 1, 0 | 1, 1) if among.is_empty() => Sifted::PassedOver,
+            (1, 1, 0 | 1, 1) => Sifted::Among,
+            _ => Sifted::Unknown,
+        }
     }
 
-    /// True where the value passes no chosen test, or only such whose rule cannot match the record for another reason.
-    fn is_harmless(&self, key: KeyId, value: &[u8], record: &[u8], found: &[Found], familiar: &mut Familiar) -> bool {
+    /// Adds the rules of which the value passes a chosen test, but for those that cannot match the record for another reason;
+    /// false where the value is none that can be tested.
+    fn look(
+        &self,
+        key: KeyId,
+        value: &[u8],
+        record: &[u8],
+        found: &[Found],
+        familiar: &mut Familiar,
+        among: &mut Vec<usize>,
+    ) -> bool {
         let Some(texts) = self.wanted.get(usize::from(key)).map(|wanted| &wanted.texts) else { return false };
         if texts.is_empty() {
             return true;
@@ -164,15 +192,18 @@ impl Sieve {
             return true;
         }
         let mut passed = false;
-        let harmless = texts.all_passed(text, |probe| {
+        let known = texts.all_passed(text, |probe| {
             passed = true;
-            let condition = self.needs.get(probe as usize).and_then(|rule| self.conditions.get(*rule));
-            condition.is_some_and(|condition| !condition.may_be_met(record, found))
+            let Some(rule) = self.needs.get(probe as usize) else { return false };
+            if !among.contains(rule) && self.conditions.get(*rule).is_none_or(|condition| condition.may_be_met(record, found)) {
+                among.push(*rule);
+            }
+            true
         });
-        if slow && harmless && !passed {
+        if slow && known && !passed {
             familiar.learn(key, text);
         }
-        harmless
+        known
     }
 }
 

@@ -60,11 +60,16 @@ pub struct Routes {
 }
 
 impl Tally {
-    pub(crate) fn finding(&mut self, finding: &Finding) {
+    pub(crate) fn finding(&mut self, finding: &Finding<'_>) {
         self.findings += 1;
-        for detection in &finding.detections {
-            let rule = self.rules.entry(detection.rule.clone());
-            rule.or_insert_with(|| Detected { title: detection.title.clone(), level: detection.level, events: 0 }).events += 1;
+        for rule in &finding.rules {
+            match self.rules.get_mut(&rule.id) {
+                Some(known) => known.events += 1,
+                None => {
+                    let detected = Detected { title: rule.title.clone(), level: rule.level, events: 1 };
+                    self.rules.insert(rule.id.clone(), detected);
+                }
+            }
         }
         match finding.route {
             Route::Ask => self.routes.asked += 1,

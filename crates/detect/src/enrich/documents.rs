@@ -13,11 +13,11 @@ use crate::policy::{Answer, Document, Grants, Trust, Trusted, grants, trusts};
 const IAM: &str = "iam.amazonaws.com";
 
 /// The fields below `cordon.policy`; empty where the record has nothing to do with a policy.
-pub(super) fn describe(record: &Value, facts: &Facts) -> Map<String, Value> {
+pub(super) fn describe(record: &Value, facts: Option<&Facts>) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(arn) = named_policy(record) {
         fields.insert("arn".to_owned(), json!(arn));
-        match facts.policies.get(arn) {
+        match facts.and_then(|facts| facts.policies.get(arn)) {
             Some(document) => describe_grants(&grants(document), &mut fields),
             None => {
                 if let Some(known) = managed::of(arn) {

@@ -1,4 +1,5 @@
 use super::*;
+use serde_json::json;
 
 fn cordon(record: &Value) -> Value {
     Enriched::new(record).added()["cordon"].clone()

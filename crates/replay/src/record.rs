@@ -1,18 +1,18 @@
-//! Reads a record as far as anybody asks about it: its own keys that the rules or the code name, with all that is below them.
+//! Reads a record as far as anybody asks about it: the fields that the rules or the code name, with all that is below them.
 //!
-//! INVARIANT: nothing that decides reads a key that is left out. A rule that may read any key keeps them all. The tests hold
-//! every finding against that of the whole record.
+//! INVARIANT: nothing that decides reads a field that is left out. Where a rule may read any, all of them are kept. The tests
+//! hold every finding against that of the whole record.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use cordon_detect::RuleBook;
-use serde::Deserializer;
-use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// What enrichment and a finding read themselves.
-const READ: [&str; 11] = [
+const READ: [&str; 28] = [
     "errorCode",
     "errorMessage",
     "eventID",
@@ -21,87 +21,174 @@ const READ: [&str; 11] = [
     "eventTime",
     "eventVersion",
     "recipientAccountId",
-    "requestParameters",
+    "requestParameters.accessKeyId",
+    "requestParameters.assumeRolePolicyDocument",
+    "requestParameters.groupName",
+    "requestParameters.inlinePolicy",
+    "requestParameters.managedPolicyArn",
+    "requestParameters.omitted",
+    "requestParameters.policyArn",
+    "requestParameters.policyDocument",
+    "requestParameters.roleName",
+    "requestParameters.userName",
+    // Of the member that is called as the call is.
     "responseElements",
-    "userIdentity",
+    "userIdentity.accessKeyId",
+    "userIdentity.accountId",
+    "userIdentity.arn",
+    "userIdentity.principalId",
+    "userIdentity.sessionContext.sessionIssuer.arn",
+    "userIdentity.sessionContext.sessionIssuer.principalId",
+    "userIdentity.sessionContext.sessionIssuer.userName",
+    "userIdentity.type",
+    "userIdentity.userName",
 ];
 
-/// The keys of a record that are read; `None`: all.
+/// What is kept of a value.
 #[derive(Debug)]
-pub(crate) struct Kept(Option<BTreeSet<Box<str>>>);
+pub(crate) enum Kept {
+    All,
+    /// Of an object these members, of a list the same of every item; anything else is kept.
+    Fields(BTreeMap<Box<str>, Kept>),
+}
 
 impl Kept {
     pub(crate) fn new(book: &RuleBook) -> Self {
-        let mut kept: BTreeSet<Box<str>> = READ.into_iter().map(Box::from).collect();
+        let mut kept = Self::Fields(BTreeMap::new());
+        READ.into_iter().for_each(|path| kept.add(path));
         for rule in book.rules() {
-            let Some(fields) = rule.fields() else { return Self(None) };
+            let Some(fields) = rule.fields() else { return Self::All };
             for path in fields {
+                kept.add(path);
                 // A rule's path is looked up as one key too.
-                kept.insert(path.into());
-                kept.extend(path.split('.').next().map(Box::from));
+                if let Self::Fields(fields) = &mut kept {
+                    fields.entry(path.into()).or_insert(Self::All);
+                }
             }
         }
-        Self(Some(kept))
+        kept
+    }
+
+    fn add(&mut self, path: &str) {
+        let Self::Fields(fields) = self else { return };
+        let (name, below) = path.split_once('.').map_or((path, None), |(name, below)| (name, Some(below)));
+        match below {
+            Some(below) => fields.entry(name.into()).or_insert_with(|| Self::Fields(BTreeMap::new())).add(below),
+            None => {
+                fields.insert(name.into(), Self::All);
+            }
+        }
     }
 
     /// Reads a record.
     ///
     /// # Errors
-    /// What is no JSON object.
+    /// What is not JSON.
     pub(crate) fn read(&self, record: &[u8]) -> Result<Value, serde_json::Error> {
-        let Some(kept) = &self.0 else { return serde_json::from_slice(record) };
         let mut from = serde_json::Deserializer::from_slice(record);
-        let fields = from.deserialize_map(Fields(kept))?;
+        let value = self.deserialize(&mut from)?;
         from.end()?;
-        Ok(Value::Object(fields))
+        Ok(value)
     }
 }
 
-struct Fields<'k>(&'k BTreeSet<Box<str>>);
+impl<'de> DeserializeSeed<'de> for &Kept {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        match self {
+            Kept::All => Value::deserialize(from),
+            Kept::Fields(fields) => from.deserialize_any(Fields(fields)),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Fields<'k>(&'k BTreeMap<Box<str>, Kept>);
+
+impl<'de> DeserializeSeed<'de> for Fields<'_> {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
+        from.deserialize_any(self)
+    }
+}
 
 impl<'de> Visitor<'de> for Fields<'_> {
-    type Value = Map<String, Value>;
+    type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a record")
+        f.write_str("a value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Value, A::Error> {
         let mut fields = Map::new();
         while let Some(key) = members.next_key_seed(Key(self.0))? {
             match key {
-                Some(key) => {
-                    fields.insert(key, members.next_value()?);
+                Some((key, kept)) => {
+                    fields.insert(key, members.next_value_seed(kept)?);
                 }
                 None => {
                     members.next_value::<IgnoredAny>()?;
                 }
             }
         }
-        Ok(fields)
+        Ok(Value::Object(fields))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut kept = Vec::new();
+        while let Some(item) = items.next_element_seed(self)? {
+            kept.push(item);
+        }
+        Ok(Value::Array(kept))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::from(text))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
+        Ok(Value::from(number))
+    }
+
+    fn visit_bool<E: Error>(self, truth: bool) -> Result<Value, E> {
+        Ok(Value::Bool(truth))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
     }
 }
 
-/// A key, if it is one that is kept.
-struct Key<'k>(&'k BTreeSet<Box<str>>);
+/// A key with what is kept below it, if anything is.
+struct Key<'k>(&'k BTreeMap<Box<str>, Kept>);
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<String>;
+impl<'de, 'k> DeserializeSeed<'de> for Key<'k> {
+    type Value = Option<(String, &'k Kept)>;
 
     fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Self::Value, D::Error> {
         from.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = Option<String>;
+impl<'k> Visitor<'_> for Key<'k> {
+    type Value = Option<(String, &'k Kept)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a key")
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(self.0.contains(key).then(|| key.to_owned()))
+        Ok(self.0.get(key).map(|kept| (key.to_owned(), kept)))
     }
 }
 
@@ -118,12 +205,22 @@ mod tests {
 
     #[test]
     fn only_what_somebody_reads_is_kept() {
-        let record =
-            br#"{"eventName":"x","tlsDetails":{"a":[1]},"resources":[{"ARN":"b"}],"a":1,"a":{"b":2},"a.b":3,"re\u0073ources":4}"#;
-        let read = kept("  s: {a.b: x}\n  condition: s").read(record).unwrap();
-        assert_eq!(read, json!({"eventName": "x", "a": {"b": 2}, "a.b": 3}));
-        let read = kept("  s: {resources.ARN: x}\n  condition: s").read(record).unwrap();
-        assert_eq!(read, json!({"eventName": "x", "resources": 4}));
+        let kept = kept("  s: {a.b: x, resources.ARN: y, c: z}\n  condition: s");
+        let check = |record: &str, expected: Value| assert_eq!(kept.read(record.as_bytes()).unwrap(), expected, "{record}");
+        check(r#"{"eventName":"x","tlsDetails":{"a":[1]},"eventType":true}"#, json!({"eventName": "x"}));
+        check(r#"{"a":1,"a":{"b":{"c":2},"d":3},"a.b":4,"a.c":5}"#, json!({"a": {"b": {"c": 2}}, "a.b": 4}));
+        check(
+            r#"{"re\u0073ources":[{"ARN":"b","type":"c"},[{"type":1}],-2,1.5,true,null,"t"]}"#,
+            json!({"resources": [{"ARN": "b"}, [{}], -2, 1.5, true, null, "t"]}),
+        );
+        check(
+            r#"{"userIdentity":{"sessionContext":{"sessionIssuer":{"arn":"r","type":"Role"},"attributes":{}},"arn":"a"}}"#,
+            json!({"userIdentity": {"sessionContext": {"sessionIssuer": {"arn": "r"}}, "arn": "a"}}),
+        );
+        check(
+            r#"{"c":{"all":[{"of":"it"}]},"userIdentity":"text"}"#,
+            json!({"c": {"all": [{"of": "it"}]}, "userIdentity": "text"}),
+        );
     }
 
     #[test]
@@ -136,8 +233,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
-        for bad in [&b"[]"[..], b"{", b"{}{}", b"{\"a\":}", b"1"] {
+    fn what_is_not_json_is_refused() {
+        for bad in [&b"{"[..], b"{}{}", b"{\"a\":}", b"{\"eventName\":1e999}", b"{\"x\":[}"] {
             assert!(kept("  s: {a: x}\n  condition: s").read(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
     }

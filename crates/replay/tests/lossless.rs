@@ -7,12 +7,14 @@ mod replayed;
 use std::cell::Cell;
 use std::path::PathBuf;
 
+use cordon_core::Log;
 use cordon_detect::RuleBook;
 use cordon_replay::{Replay, Tally};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{TestCaseError, TestRunner};
+use serde_json::json;
 
 /// What both ways have to agree on; how many were passed over is what they differ in.
 fn comparable(mut tally: Tally) -> Tally {
@@ -401,6 +403,22 @@ fn the_last_of_two_keys_of_a_name_counts() {
         let config = replayed::config();
         assert_eq!(replayed::replay(&Replay::new(&book, &config), &[path], 1, false).0.findings, expected, "{names}");
     }
+}
+
+/// The cases of the rules are what every field that a rule or its enrichment reads was thought of with.
+#[test]
+fn the_cases_of_every_rule_are_found_the_same_with_and_without_parsing_everything() {
+    let book = replayed::catalogue();
+    let cases = book.rules().iter().filter(|rule| rule.log == Log::CloudTrail).flat_map(|rule| &rule.cases);
+    let whole = |event: &serde_json::Value| {
+        let mut record = json!({"eventVersion": "1.11", "eventSource": "s3.amazonaws.com", "eventName": "GetObject",
+            "userIdentity": {"type": "IAMUser", "arn": "arn:aws:iam::111111111111:user/a", "accountId": "111111111111", "userName": "a"}});
+        record.as_object_mut().unwrap().extend(event.as_object().unwrap().clone());
+        serde_json::to_vec(&record).unwrap()
+    };
+    let records: Vec<Vec<u8>> = cases.map(|case| whole(&case.event)).collect();
+    let passed_over = agree(&book, &records.join(b"\n".as_slice())).unwrap_or_else(|error| panic!("{error}"));
+    assert!(records.len() > 300 && passed_over > 10, "{} cases, {passed_over} passed over", records.len());
 }
 
 #[test]

@@ -226,7 +226,7 @@ impl Take for Judge<'_, '_> {
                 return Flow::Continue(());
             }
             Sifted::Among => (self.replay.kept.read(value), Some(among.as_slice())),
-            Sifted::Unknown => (serde_json::from_slice(value), None),
+            Sifted::Unknown => (Kept::All.read(value), None),
         };
         let flow = match record {
             Ok(record) => self.parsed(record, place, rules),

@@ -85,7 +85,17 @@ impl Kept {
     /// # Errors
     /// What is not JSON.
     pub(crate) fn read(&self, record: &[u8]) -> Result<Value, serde_json::Error> {
-        let mut from = serde_json::Deserializer::from_slice(record);
+        // To look once whether all of it is UTF-8 is quicker than to look at every text.
+        match str::from_utf8(record) {
+            Ok(text) => self.read_from(serde_json::Deserializer::from_str(text)),
+            Err(_) => self.read_from(serde_json::Deserializer::from_slice(record)),
+        }
+    }
+
+    fn read_from<'de, R: serde_json::de::Read<'de>>(
+        &self,
+        mut from: serde_json::Deserializer<R>,
+    ) -> Result<Value, serde_json::Error> {
         let value = self.deserialize(&mut from)?;
         from.end()?;
         Ok(value)

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// A burst takes events in for so long, however many keep coming: then the next one is news again.
 const BURST_MAX_SECONDS: i64 = 24 * 3600;
 
+/// So many values are known of a group at the most where only new ones are reported: beyond, the oldest is new again.
+const KNOWN_VALUES: usize = 64;
+
 /// How many events a correlation may ask for. A window is one item of the table, far below its 400 KiB.
 pub const MAX_AT_LEAST: usize = 500;
 
@@ -24,10 +27,12 @@ pub struct Tally {
     pub key: String,
     /// What is counted, where it is not events but distinct values of a field.
     pub value: Option<String>,
-    /// What people are shown of the event, such as the name of the call.
+    /// What people are shown of the event: the value that is counted, else the name of the call.
     pub what: String,
     pub at_least: usize,
     pub span_seconds: i64,
+    /// Reached only by a value that was not counted within the timespan before.
+    pub only_new: bool,
 }
 
 impl Tally {
@@ -62,6 +67,9 @@ struct Member {
     what: String,
     /// Unix time in seconds.
     at: i64,
+    /// The event that brought it, so that a retry of that event is no repetition. Windows of earlier versions do not say.
+    #[serde(default)]
+    by: Option<EventId>,
 }
 
 /// The time during which events belong to what the first one opened.
@@ -72,16 +80,30 @@ struct Burst {
     until: i64,
 }
 
+impl Member {
+    /// True where another event brought the value, less than the timespan before.
+    fn is_of_before(&self, tally: &Tally, event: &EventId, at: i64) -> bool {
+        self.by.as_ref() != Some(event) && at.saturating_sub(self.at) < tally.span_seconds
+    }
+}
+
 impl Window {
     /// Counts an event of `at`, in Unix seconds. `name` is what a burst is called that this event opens.
     pub fn add(&mut self, tally: &Tally, event: &EventId, at: i64, name: &str) -> Count {
         let id = tally.member(event);
-        match self.members.iter_mut().find(|member| member.id == id) {
-            Some(known) => known.at = known.at.max(at),
-            None => self.members.push(Member { id, what: tally.what.clone(), at }),
+        let known = self.members.iter_mut().find(|member| member.id == id);
+        let repeated = known.as_ref().is_some_and(|known| known.is_of_before(tally, event, at));
+        match known {
+            Some(known) => {
+                known.at = known.at.max(at);
+                if !repeated {
+                    known.by = Some(event.clone());
+                }
+            }
+            None => self.members.push(Member { id, what: tally.what.clone(), at, by: Some(event.clone()) }),
         }
         self.members.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
-        let reached = self.reached(tally, at);
+        let reached = self.reached(tally, at) && !(tally.only_new && repeated);
         self.forget(tally);
         if !reached {
             return Count::Below;
@@ -125,7 +147,8 @@ impl Window {
         let newest = self.members.last().map_or(0, |member| member.at);
         let oldest = newest.saturating_sub(tally.span_seconds.saturating_mul(2));
         self.members.retain(|member| member.at > oldest);
-        let surplus = self.members.len().saturating_sub(tally.at_least.saturating_mul(2));
+        let room = tally.at_least.saturating_mul(2).max(if tally.only_new { KNOWN_VALUES } else { 0 });
+        let surplus = self.members.len().saturating_sub(room);
         self.members.drain(..surplus);
     }
 }

@@ -87,6 +87,9 @@ impl<'a> Enriched<'a> {
             cordon.insert("subject".to_owned(), describe_subject(&self.subject));
             cordon.insert("actor_is_subject".to_owned(), Value::Bool(is_own(&self.actor, &self.subject)));
             cordon.insert("failed".to_owned(), Value::Bool(failed(self.record)));
+            if let Some(tool) = text(self.record, "/userAgent").and_then(tool) {
+                cordon.insert("tool".to_owned(), Value::String(tool.to_owned()));
+            }
             let policy = documents::describe(self.record, self.facts);
             if !policy.is_empty() {
                 cordon.insert("policy".to_owned(), Value::Object(policy));
@@ -118,6 +121,14 @@ fn failed(record: &Value) -> bool {
     };
     let outcome = || text(record, &format!("/responseElements/{}", text(record, "/eventName")?));
     says("errorCode") || says("errorMessage") || outcome() == Some("Failure")
+}
+
+/// The program of a user agent, without its version and what else changes from call to call: `aws-cli` of
+/// `aws-cli/2.31.4 md/awscrt#0.27.6 …`. Terraform and others name their partner first (`APN/1.0 HashiCorp/1.0 …`).
+fn tool(agent: &str) -> Option<&str> {
+    let mut products = agent.split([' ', '[', ']', '(', ')', ',', ';']).filter(|product| !product.is_empty());
+    let name = products.find(|product| !product.starts_with("APN/"))?.split('/').next()?;
+    Some(name).filter(|name| !name.is_empty())
 }
 
 fn describe_actor(actor: &Actor) -> Value {

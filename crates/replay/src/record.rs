@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 /// What enrichment and a finding read themselves.
-const READ: [&str; 28] = [
+const READ: [&str; 29] = [
     "errorCode",
     "errorMessage",
     "eventID",
@@ -33,6 +33,7 @@ const READ: [&str; 28] = [
     "requestParameters.userName",
     // Of the member that is called as the call is.
     "responseElements",
+    "userAgent",
     "userIdentity.accessKeyId",
     "userIdentity.accountId",
     "userIdentity.arn",

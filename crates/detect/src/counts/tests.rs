@@ -12,7 +12,15 @@ fn tally(at_least: usize, span_seconds: i64, value: Option<&str>) -> Tally {
         tags: vec![],
         response: None,
     };
-    Tally { detection, key: "burst#a".to_owned(), value: value.map(str::to_owned), what: "X".to_owned(), at_least, span_seconds }
+    Tally {
+        detection,
+        key: "burst#a".to_owned(),
+        value: value.map(str::to_owned),
+        what: "X".to_owned(),
+        at_least,
+        span_seconds,
+        only_new: false,
+    }
 }
 
 fn id(n: impl std::fmt::Display) -> EventId {
@@ -62,6 +70,22 @@ fn a_burst_that_never_ends_is_news_again_after_a_day() {
     let (mut counts, tally) = (MemoryCounts::default(), tally(2, 60, None));
     let opened = (0..90_000).step_by(30).filter(|at| counts.count(&tally, &id(at), *at) == Count::Opened).count();
     assert_eq!(opened, 2);
+}
+
+#[test]
+fn only_a_value_that_was_not_there_before_is_news() {
+    let mut counts = MemoryCounts::default();
+    let day = 24 * 3600;
+    let mut count =
+        |n: i64, value: &str, at: i64| counts.count(&Tally { only_new: true, ..tally(2, 7 * day, Some(value)) }, &id(n), at);
+    assert_eq!([count(1, "aws-cli", 0), count(2, "aws-cli", 60)], [Count::Below, Count::Below], "the first of all");
+    assert_eq!(count(3, "TruffleHog", 120), Count::Opened);
+    assert_eq!(count(3, "TruffleHog", 120), Count::Opened, "a retry of the event that opened it");
+    assert_eq!([count(4, "TruffleHog", 130), count(5, "aws-cli", 3 * day)], [Count::Below, Count::Below], "both are known");
+    assert_eq!(count(6, "Boto3", 4 * day), Count::Opened);
+    assert_eq!(count(7, "Pacu", 4 * day + 60), Count::Joined("e-6".to_owned()));
+    assert_eq!(count(7, "Pacu", 4 * day + 60), Count::Joined("e-6".to_owned()), "a retry of one that joined");
+    assert_eq!(count(8, "TruffleHog", 10 * day + 130), Count::Opened, "not seen for a week, while others were");
 }
 
 #[test]

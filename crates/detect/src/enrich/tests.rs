@@ -131,3 +131,20 @@ fn any_json_can_be_enriched() {
         assert_eq!(cordon(&record)["actor"]["kind"], "unknown", "{record}");
     }
 }
+
+#[test]
+fn the_tool_is_the_program_without_what_changes_from_call_to_call() {
+    let check = |agent: &str, expected: Option<&str>| {
+        let record = json!({"userAgent": agent});
+        assert_eq!(cordon(&record)["tool"].as_str(), expected, "{agent}");
+    };
+    check("aws-cli/2.31.4 md/awscrt#0.27.6 ua/2.1 os/linux#6.8 md/command#sts.get-caller-identity", Some("aws-cli"));
+    check("Boto3/1.40.45 md/Botocore#1.40.45 ua/2.1 os/linux", Some("Boto3"));
+    check("[S3 Browser/10.0.9 (https://s3browser.com)]", Some("S3"));
+    check("APN/1.0 HashiCorp/1.0 Terraform/1.13.3 (+https://www.terraform.io)", Some("HashiCorp"));
+    check("TruffleHog", Some("TruffleHog"));
+    check("AWS Internal", Some("AWS"));
+    check("", None);
+    check(" / ", None);
+    assert_eq!(cordon(&json!({"userAgent": 5}))["tool"], Value::Null);
+}

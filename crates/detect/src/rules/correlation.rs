@@ -76,6 +76,8 @@ pub struct Correlation {
     /// Fields that have another name in the events of some rules: by alias, then by the rule's name.
     aliases: BTreeMap<String, BTreeMap<String, String>>,
     generate: bool,
+    /// Reached only by a value that was not counted within the timespan before.
+    only_new: bool,
 }
 
 impl Deref for Correlation {
@@ -88,7 +90,7 @@ impl Deref for Correlation {
 
 impl Correlation {
     /// Takes from Sigma's correlation what can be counted.
-    pub(super) fn new(about: About, sigma: &CorrelationRule, series: Vec<Series>) -> Result<Self, String> {
+    pub(super) fn new(about: About, sigma: &CorrelationRule, only_new: bool, series: Vec<Series>) -> Result<Self, String> {
         let (predicates, fields) = match &sigma.condition {
             CorrelationCondition::Threshold { predicates, field, percentile: _ } => {
                 (predicates, field.as_deref().unwrap_or_default())
@@ -106,6 +108,9 @@ impl Correlation {
                 return Err(format!("`{}` is not supported: Cordon counts, by `event_count` or `value_count`", other.as_str()));
             }
         };
+        if only_new && distinct.is_none() {
+            return Err("`only-new` is about values: it needs `value_count`".to_owned());
+        }
         let at_least = match predicates.as_slice() {
             [(ConditionOperator::Gte, count)] => *count,
             [(ConditionOperator::Gt, count)] => count.saturating_add(1),
@@ -143,6 +148,7 @@ impl Correlation {
             named: sigma.rules.clone(),
             aliases: aliases.collect(),
             generate: sigma.generate,
+            only_new,
         })
     }
 
@@ -162,10 +168,12 @@ impl Correlation {
         Some(Tally {
             detection: self.about.detection(),
             key,
+            // Of values, people are shown these.
+            what: value.clone().unwrap_or_else(|| cut(&field_text(record, "eventName").unwrap_or_default())),
             value,
-            what: cut(&field_text(record, "eventName").unwrap_or_default()),
             at_least: self.at_least,
             span_seconds: self.span_seconds,
+            only_new: self.only_new,
         })
     }
 

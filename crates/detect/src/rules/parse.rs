@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::{About, Case, Correlation, Expected, Rule, RuleError, RuleSource, Series};
 
 /// Our keys beside Sigma's.
-const OUR_KEYS: [&str; 3] = ["response", "guide", "cases"];
+const OUR_KEYS: [&str; 4] = ["response", "guide", "cases", "only-new"];
 
 /// Sigma's top-level keys of a detection rule or a correlation.
 const SIGMA_KEYS: [&str; 23] = [
@@ -49,6 +49,7 @@ struct OurBlocks {
     response: Option<Response>,
     guide: Option<String>,
     cases: Vec<Given>,
+    only_new: Option<bool>,
     keys: Vec<String>,
     /// Ours that have no value.
     empty: Vec<String>,
@@ -88,6 +89,10 @@ impl<'de> Visitor<'de> for Blocks {
                 "cases" => {
                     blocks.cases = map.next_value::<Option<_>>()?.unwrap_or_default();
                     blocks.cases.is_empty()
+                }
+                "only-new" => {
+                    blocks.only_new = map.next_value()?;
+                    blocks.only_new.is_none()
                 }
                 _ => {
                     map.next_value::<IgnoredAny>()?;
@@ -266,6 +271,9 @@ fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) ->
     let about = about(source, id, &sigma.head(), blocks.guide, blocks.response);
     let fault = |key: &str, reason: String| RuleError { path: source.path.clone(), line: line_of_key(&source.text, key), reason };
     match sigma {
+        Sigma::Rule(..) if blocks.only_new.is_some() => {
+            Err(fault("only-new", "`only-new` is about what was counted: it stands beside `correlation`".to_owned()))
+        }
         Sigma::Rule(mut sigma, log) => {
             // Our blocks among them: they were read above, and the engine has no use for them.
             sigma.custom_attributes.clear();
@@ -276,7 +284,8 @@ fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) ->
         Sigma::Correlation(sigma) => {
             let series = blocks.cases.into_iter().map(Given::of_correlation).collect::<Result<_, _>>();
             let series = series.map_err(|reason| fault("cases", reason))?;
-            let correlation = Correlation::new(about, &sigma, series).map_err(|reason| fault("correlation", reason))?;
+            let correlation = Correlation::new(about, &sigma, blocks.only_new.unwrap_or_default(), series)
+                .map_err(|reason| fault("correlation", reason))?;
             Ok(Parsed::Correlation(Box::new(correlation)))
         }
     }

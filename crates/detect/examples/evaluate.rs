@@ -6,7 +6,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use cordon_detect::{RuleBook, RuleSource};
+use cordon_detect::{Placeholders, RuleBook, RuleSource};
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 40;
@@ -17,16 +17,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     collect(Path::new("rules"), &mut sources)?;
     let load = |sources: &[RuleSource]| RuleBook::load(sources.to_vec()).map_err(|errors| format!("{errors:?}"));
     let without_cases: Vec<RuleSource> = sources.iter().map(RuleSource::without_cases).collect();
-    let mut best = [f64::MAX; 2];
+    let packed = RuleSource::new("rules.json", cordon_detect::pack(&sources).map_err(|errors| format!("{errors:?}"))?);
+    let unpack = || RuleBook::load_packed(&packed, &Placeholders::default()).map_err(|errors| format!("{errors:?}"));
+    let [mut whole, mut without, mut unpacked] = [f64::MAX; 3];
     for _ in 0..ROUNDS {
-        for (best, sources) in best.iter_mut().zip([&sources, &without_cases]) {
-            let started = Instant::now();
-            black_box(load(sources)?);
-            *best = best.min(started.elapsed().as_secs_f64() * 1e3);
-        }
+        whole = whole.min(milliseconds(|| load(&sources))?);
+        without = without.min(milliseconds(|| load(&without_cases))?);
+        unpacked = unpacked.min(milliseconds(unpack)?);
     }
-    let [whole, without] = best;
-    println!("{} rules loaded in {whole:.1} ms, without their cases in {without:.1} ms", sources.len());
+    println!(
+        "{} rules loaded in {whole:.1} ms, without their cases in {without:.1} ms, packed in {unpacked:.1} ms",
+        sources.len()
+    );
     let book = load(&sources)?;
     for (name, record) in records() {
         let mut best = f64::MAX;
@@ -40,6 +42,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{:7.1} µs  {name}, {} matching", best * 1e6, book.evaluate(&record).len());
     }
     Ok(())
+}
+
+fn milliseconds(load: impl FnOnce() -> Result<RuleBook, String>) -> Result<f64, String> {
+    let started = Instant::now();
+    let book = black_box(load()?);
+    let took = started.elapsed().as_secs_f64() * 1e3;
+    drop(book);
+    Ok(took)
 }
 
 fn records() -> Vec<(&'static str, Value)> {

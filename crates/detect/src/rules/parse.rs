@@ -11,6 +11,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::sigma::bare;
 use super::{About, Case, Correlation, Expected, Rule, RuleError, RuleSource, Series};
 
 /// Our keys beside Sigma's.
@@ -266,12 +267,11 @@ fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) ->
     let about = about(source, id, &sigma.head(), blocks.guide, blocks.response);
     let fault = |key: &str, reason: String| RuleError { path: source.path.clone(), line: line_of_key(&source.text, key), reason };
     match sigma {
-        Sigma::Rule(mut sigma, log) => {
-            // Our blocks among them: they were read above, and the engine has no use for them.
-            sigma.custom_attributes.clear();
+        Sigma::Rule(sigma, log) => {
             let cases = blocks.cases.into_iter().map(Given::of_rule).collect::<Result<_, _>>();
             let cases = cases.map_err(|reason| fault("cases", reason))?;
-            Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma: *sigma })))
+            let sigma = bare(sigma.logsource, sigma.detection, sigma.sigma_version);
+            Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma })))
         }
         Sigma::Correlation(sigma) => {
             let series = blocks.cases.into_iter().map(Given::of_correlation).collect::<Result<_, _>>();

@@ -65,6 +65,14 @@ fn records() -> Vec<(&'static str, Value)> {
         })
     };
     let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    // What takes longest: nothing is settled by one statement alone, and every resource has to be asked about.
+    let narrow = r#"{"Version":"2012-10-17","Statement":[
+        {"Effect":"Allow","Action":["iam:Get*","iam:List*","iam:P*","iam:Attach*","iam:Create*","lambda:*","ec2:*","sagemaker:*"],
+         "Resource":["arn:aws:iam::*:user/app-*","arn:aws:iam::*:role/app-*","arn:aws:lambda:*:*:function:app-*","arn:aws:ec2:*:*:*"],
+         "Condition":{"StringEquals":{"aws:PrincipalTag/team":"app","aws:RequestedRegion":["eu-west-1","us-east-1"]}}},
+        {"Effect":"Allow","NotAction":["iam:*","organizations:*","account:*"],"Resource":"*"},
+        {"Effect":"Deny","Action":"*","Resource":"arn:aws:iam::*:role/cordon-*","Condition":{"Bool":{"aws:ViaAWSService":"false"}}},
+        {"Effect":"Deny","NotAction":["iam:*","sts:*"],"Resource":"*","Condition":{"StringNotEquals":{"aws:RequestedRegion":"eu-west-1"}}}]}"#;
     vec![
         ("a call that only reads", record("ListUsers", json!(null))),
         (
@@ -74,6 +82,10 @@ fn records() -> Vec<(&'static str, Value)> {
         (
             "an inline policy that allows everything",
             record("PutUserPolicy", json!({"userName": "eve", "policyName": "p", "policyDocument": document})),
+        ),
+        (
+            "an inline policy of four statements, with conditions, wildcards and denies",
+            record("PutUserPolicy", json!({"userName": "eve", "policyName": "p", "policyDocument": narrow})),
         ),
     ]
 }

@@ -49,17 +49,18 @@ fn root() -> PathBuf {
 
 fn options() -> Options {
     let root = root();
-    let rules = root.join("rules");
-    let book = RuleBook::load(cordon_lambda::bundle::read_rules(&rules).unwrap()).unwrap();
-    let mut options = Options::play(&root, cordon_detect::event_patterns(&book));
+    let sources = cordon_lambda::bundle::read_rules(&root.join("rules")).unwrap();
+    let rules = cordon_detect::pack(&sources).unwrap();
+    let book = RuleBook::load(sources).unwrap();
+    let mut options = Options::play(&root, rules, cordon_detect::event_patterns(&book));
     let fixture = |name: &str| root.join("tests").join("fixtures").join(name);
-    let mut enforce = StackSpec::new(ENFORCE, "111111111111", fixture("enforce.toml"), rules.clone());
+    let mut enforce = StackSpec::new(ENFORCE, "111111111111", fixture("enforce.toml"));
     enforce.settle = Duration::from_secs(2);
-    let mut shipped = StackSpec::new(SHIPPED, "222222222222", root.join("cordon.toml"), rules.clone());
+    let mut shipped = StackSpec::new(SHIPPED, "222222222222", root.join("cordon.toml"));
     shipped.mode = Mode::DryRun;
     shipped.slack = SlackMode::Webhook;
-    let mut brief = StackSpec::new(BRIEF, "333333333333", fixture("brief.toml"), rules.clone());
-    let approval = StackSpec::new(APPROVAL, "444444444444", fixture("approval.toml"), rules);
+    let mut brief = StackSpec::new(BRIEF, "333333333333", fixture("brief.toml"));
+    let approval = StackSpec::new(APPROVAL, "444444444444", fixture("approval.toml"));
     brief.approval_timeout = BRIEF_TIMEOUT;
     brief.escalation_timeout = BRIEF_TIMEOUT;
     options.label = "tests".to_owned();

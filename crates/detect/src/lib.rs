@@ -22,5 +22,5 @@ pub use enrich::{Enriched, Facts};
 pub use need::{Need, Test};
 pub use pattern::event_patterns;
 pub use rules::{
-    About, Case, Correlation, Expected, Judgement, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series, Step,
+    About, Case, Correlation, Expected, Judgement, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series, Step, pack,
 };

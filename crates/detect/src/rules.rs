@@ -7,8 +7,10 @@
 //! correlation says `generate: true`, as Sigma defines it.
 
 mod correlation;
+mod packed;
 mod parse;
 mod placeholders;
+mod sigma;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,9 +18,11 @@ use std::ops::Deref;
 
 use cordon_core::{Detection, EventId, Level, Log, Response, RuleId};
 use rsigma_parser::SigmaRule;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use self::correlation::{Correlation, Series, Step};
+pub use self::packed::pack;
 pub use self::placeholders::Placeholders;
 use crate::counts::{Count, Counts, Tally};
 use crate::engine::{Matcher, SigmaMatcher};
@@ -80,7 +84,8 @@ pub struct Case {
 }
 
 /// By what people know a rule or a correlation, and what is done when it matches.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct About {
     /// Sigma's `name`, else its `id`, else the file's name without its extension.
     pub id: RuleId,
@@ -184,14 +189,38 @@ impl RuleBook {
     /// Every fault of every file, in the order of their paths and lines.
     pub fn load_for(sources: Vec<RuleSource>, placeholders: &Placeholders) -> Result<Self, Vec<RuleError>> {
         let sources: Vec<RuleSource> = sources.into_iter().map(|source| placeholders.fill(source)).collect();
-        let mut rules = Vec::with_capacity(sources.len());
-        let mut correlations = Vec::new();
+        let mut parsed = Vec::with_capacity(sources.len());
         let mut errors = Vec::new();
         for document in sources.iter().flat_map(parse::documents) {
             match parse::parse(&document) {
-                Ok(parse::Parsed::Rule(rule)) => rules.push(*rule),
-                Ok(parse::Parsed::Correlation(correlation)) => correlations.push(*correlation),
+                Ok(found) => parsed.push(found),
                 Err(faults) => errors.extend(faults),
+            }
+        }
+        Self::of(parsed, errors, |path| sources.iter().find(|source| source.path == path).map(|source| source.text.as_str()))
+    }
+
+    /// Loads what [`pack`] made of rule files, for a deployment. It has no cases.
+    ///
+    /// # Errors
+    /// What is wrong with the packed rules: they were changed, or another version packed them.
+    pub fn load_packed(packed: &RuleSource, placeholders: &Placeholders) -> Result<Self, Vec<RuleError>> {
+        let parsed = packed::unpack(packed, placeholders).map_err(|error| vec![error])?;
+        Self::of(parsed, Vec::new(), |_| None)
+    }
+
+    /// The book of some documents, unless there is any fault.
+    fn of<'t>(
+        parsed: Vec<parse::Parsed>,
+        mut errors: Vec<RuleError>,
+        text: impl Fn(&str) -> Option<&'t str>,
+    ) -> Result<Self, Vec<RuleError>> {
+        let mut rules = Vec::with_capacity(parsed.len());
+        let mut correlations = Vec::new();
+        for document in parsed {
+            match document {
+                parse::Parsed::Rule(rule) => rules.push(*rule),
+                parse::Parsed::Correlation(correlation) => correlations.push(*correlation),
             }
         }
         rules.sort_by(|a: &Rule, b: &Rule| a.id.cmp(&b.id).then_with(|| a.path.cmp(&b.path)));
@@ -204,13 +233,10 @@ impl RuleBook {
             Ok(matchers) if errors.is_empty() => Ok(Self { rules, correlations, matchers }),
             Ok(_) => Err(in_order(errors)),
             Err(faults) => {
-                for (position, reason) in faults {
-                    if let Some(rule) = rules.get(position) {
-                        let text =
-                            sources.iter().find(|source| source.path == rule.path).map_or("", |source| source.text.as_str());
-                        errors.push(parse::detection_error(&rule.path, text, &reason));
-                    }
-                }
+                let rule_of = |(position, reason)| Some((rules.get(position)?, reason));
+                errors.extend(faults.into_iter().filter_map(rule_of).map(|(rule, reason): (&Rule, String)| {
+                    parse::detection_error(&rule.path, text(&rule.path).unwrap_or_default(), &reason)
+                }));
                 Err(in_order(errors))
             }
         }

@@ -340,6 +340,22 @@ fn the_tag_and_the_name_of_a_deployment_are_what_its_rules_look_for() {
 }
 
 #[test]
+fn packed_rules_are_the_same_rules_and_find_the_same() {
+    let sources = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"));
+    let packed = RuleSource::new("rules.json", cordon_detect::pack(&sources).unwrap());
+    let placeholders = cordon_detect::Placeholders::new("team:approved", "team:until", "yes", "watch").unwrap();
+    let with_cases = RuleBook::load_for(sources.clone(), &placeholders).unwrap();
+    let written = RuleBook::load_for(sources.iter().map(RuleSource::without_cases).collect(), &placeholders).unwrap();
+    let read = RuleBook::load_packed(&packed, &placeholders).unwrap();
+    assert_eq!((read.rules(), read.correlations()), (written.rules(), written.correlations()));
+    for (rule, event) in all_hits(&with_cases) {
+        let record = cases::record(rule.log, event).unwrap();
+        let enriched = Enriched::of(rule.log, &record, None);
+        assert_eq!(read.judge(&enriched), with_cases.judge(&enriched), "`{}`: {event}", rule.id);
+    }
+}
+
+#[test]
 fn each_of_the_ten_high_risk_calls_has_its_alert() {
     let book = shipped();
     for call in [
@@ -381,11 +397,14 @@ fn public_sigma_rules_load_and_their_events_fit_the_patterns() {
     let book = load(Path::new(&folder));
     assert!(!book.rules().is_empty());
     assert!(book.rules().iter().all(|rule| rule.response.is_none() && rule.author != "unknown"));
-    let both = [sources(Path::new(&folder)), sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))].concat();
-    let both = RuleBook::load(both).map_err(|errors| format!("{errors:?}")).unwrap();
+    let all = [sources(Path::new(&folder)), sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))].concat();
+    let both = RuleBook::load(all.clone()).map_err(|errors| format!("{errors:?}")).unwrap();
     for detail in event_patterns(&both) {
         let size = pattern::envelope(&detail).to_string().chars().count();
         assert!(size <= pattern::MAX_PATTERN_CHARS, "{size} characters");
     }
+    let packed = RuleSource::new("rules.json", cordon_detect::pack(&all).unwrap());
+    let packed = RuleBook::load_packed(&packed, &cordon_detect::Placeholders::default()).unwrap();
+    assert_eq!(packed.rules().len(), both.rules().len());
     println!("{} public rules, {} patterns with ours", book.rules().len(), event_patterns(&both).len());
 }

@@ -44,7 +44,7 @@ pub(crate) async fn pack(layout: &Layout, options: &Options, progress: &Progress
     let step = progress.step("functions packed");
     let mut tasks = tokio::task::JoinSet::new();
     for stack in &options.stacks {
-        let package_options = package_options(layout, stack, options.event_patterns.clone());
+        let package_options = package_options(layout, stack, options);
         tasks.spawn_blocking(move || package(&package_options));
     }
     while let Some(packed) = tasks.join_next().await {
@@ -54,13 +54,13 @@ pub(crate) async fn pack(layout: &Layout, options: &Options, progress: &Progress
     Ok(())
 }
 
-fn package_options(layout: &Layout, stack: &StackSpec, event_patterns: Vec<serde_json::Value>) -> PackageOptions {
+fn package_options(layout: &Layout, stack: &StackSpec, options: &Options) -> PackageOptions {
     PackageOptions {
         bootstraps: PackageOptions::cargo(&layout.target.join("release")),
         config: stack.config.clone(),
-        rules: stack.rules.clone(),
+        rules: options.rules.clone(),
         out: layout.stack(&stack.name).join("artifacts"),
         architecture: Architecture::host(),
-        event_patterns,
+        event_patterns: options.event_patterns.clone(),
     }
 }

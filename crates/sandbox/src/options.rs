@@ -41,8 +41,6 @@ pub struct StackSpec {
     pub account: String,
     /// The `cordon.toml` to pack with the functions.
     pub config: PathBuf,
-    /// The folder of rules to pack with the functions.
-    pub rules: PathBuf,
     pub mode: Mode,
     pub slack: SlackMode,
     pub approval_timeout: Duration,
@@ -55,12 +53,11 @@ pub struct StackSpec {
 impl StackSpec {
     /// An enforcing stack with short waits, which is what `cordon sandbox` runs.
     #[must_use]
-    pub fn new(name: &str, account: &str, config: PathBuf, rules: PathBuf) -> Self {
+    pub fn new(name: &str, account: &str, config: PathBuf) -> Self {
         Self {
             name: name.to_owned(),
             account: account.to_owned(),
             config,
-            rules,
             mode: Mode::Enforce,
             slack: SlackMode::Bot,
             approval_timeout: Duration::from_secs(15 * 60),
@@ -99,6 +96,8 @@ pub struct Options {
     pub page_port: Option<u16>,
     pub stacks: Vec<StackSpec>,
     pub people: Vec<Person>,
+    /// What `cordon_detect::pack` made of the rules: it is packed with the functions of every stack.
+    pub rules: String,
     /// The `detail` patterns that `cordon_detect` generated from the rules.
     pub event_patterns: Vec<serde_json::Value>,
     /// Print no progress.

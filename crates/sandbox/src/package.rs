@@ -1,6 +1,6 @@
-//! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules/**`, and the manifest that Terraform reads.
+//! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules.json`, and the manifest that Terraform reads.
 //!
-//! The same input gives the same bytes: entries are sorted, times are fixed, modes are set. What has not changed is not packed
+//! The same input gives the same bytes: times are fixed, modes are set. What has not changed is not packed
 //! again. It never compiles anything; the caller says where the executables are.
 
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ use crate::layout;
 pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate"];
 
 /// Raised when the same input has to give different bytes than before.
-const FORMAT: &str = "cordon-zip-1";
+const FORMAT: &str = "cordon-zip-2";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Architecture {
@@ -45,7 +45,8 @@ pub struct PackageOptions {
     /// The executable of each of [`FUNCTIONS`].
     pub bootstraps: BTreeMap<String, PathBuf>,
     pub config: PathBuf,
-    pub rules: PathBuf,
+    /// What `cordon_detect::pack` made of the rules. The rule files themselves are left out: a function reads one or the other.
+    pub rules: String,
     /// The folder that gets the zips and `manifest.json`.
     pub out: PathBuf,
     pub architecture: Architecture,
@@ -89,8 +90,8 @@ pub struct FunctionZip {
 /// [`SandboxError::Io`] that names the file which cannot be read or written.
 pub fn package(options: &PackageOptions) -> Result<Manifest, SandboxError> {
     layout::create_dir(&options.out)?;
-    let mut common = vec![Entry::read("cordon.toml", 0o644, &options.config)?];
-    collect_rules(&options.rules, "rules", &mut common)?;
+    let rules = Entry { name: "rules.json".to_owned(), mode: 0o644, content: options.rules.clone().into_bytes() };
+    let common = [Entry::read("cordon.toml", 0o644, &options.config)?, rules];
     let mut functions = BTreeMap::new();
     for name in FUNCTIONS {
         let path = options
@@ -119,28 +120,6 @@ impl Entry {
         let content = fs::read(path).map_err(SandboxError::io(format!("cannot read `{}`", path.display())))?;
         Ok(Self { name: name.to_owned(), mode, content })
     }
-}
-
-fn collect_rules(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<(), SandboxError> {
-    let read = |error| SandboxError::Io { what: format!("cannot read the rules in `{}`", folder.display()), source: error };
-    let mut paths = Vec::new();
-    for item in fs::read_dir(folder).map_err(read)? {
-        paths.push(item.map_err(read)?.path());
-    }
-    paths.sort();
-    for path in paths {
-        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
-        if name.starts_with('.') {
-            continue;
-        }
-        let inside = format!("{prefix}/{name}");
-        if path.is_dir() {
-            collect_rules(&path, &inside, entries)?;
-        } else if matches!(path.extension().and_then(|extension| extension.to_str()), Some("yml" | "yaml")) {
-            entries.push(Entry::read(&inside, 0o644, &path)?);
-        }
-    }
-    Ok(())
 }
 
 /// What a zip was made from and what came of it; stands beside the zip.
@@ -206,14 +185,11 @@ mod tests {
         for name in FUNCTIONS {
             fs::write(build.join(name), format!("the {name} executable")).unwrap();
         }
-        fs::create_dir_all(folder.join("rules/aws")).unwrap();
-        fs::write(folder.join("rules/aws/root.yml"), "title: root\n").unwrap();
-        fs::write(folder.join("rules/README.md"), "not packed").unwrap();
         fs::write(folder.join("cordon.toml"), "mode = \"dry-run\"\n").unwrap();
         PackageOptions {
             bootstraps: PackageOptions::cargo(&build),
             config: folder.join("cordon.toml"),
-            rules: folder.join("rules"),
+            rules: "{\"format\":1}\n".to_owned(),
             out: folder.join("out"),
             architecture: Architecture::Arm64,
             event_patterns: vec![serde_json::json!({"detail": {"eventName": ["AttachUserPolicy"]}})],
@@ -229,12 +205,16 @@ mod tests {
         let mut archive = zip::ZipArchive::new(fs::File::open(options.out.join("notify.zip")).unwrap()).unwrap();
         let mut names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
         names.sort();
-        assert_eq!(names, ["bootstrap", "cordon.toml", "rules/aws/root.yml"]);
+        assert_eq!(names, ["bootstrap", "cordon.toml", "rules.json"]);
         let mut bootstrap = archive.by_name("bootstrap").unwrap();
         assert_eq!(bootstrap.unix_mode().unwrap() & 0o777, 0o755);
         let mut text = String::new();
         bootstrap.read_to_string(&mut text).unwrap();
         assert_eq!(text, "the notify executable");
+        drop(bootstrap);
+        let mut rules = String::new();
+        archive.by_name("rules.json").unwrap().read_to_string(&mut rules).unwrap();
+        assert_eq!(rules, options.rules);
     }
 
     #[test]
@@ -258,6 +238,8 @@ mod tests {
         let second = package(&options).unwrap();
         assert_ne!(second.functions["notify"], first.functions["notify"]);
         assert_eq!(second.functions["classify"], first.functions["classify"]);
+        let third = package(&PackageOptions { rules: "{\"format\":2}\n".to_owned(), ..options }).unwrap();
+        assert_ne!(third.functions["classify"], second.functions["classify"], "other rules make another package");
     }
 
     #[test]

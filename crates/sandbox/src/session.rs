@@ -26,19 +26,20 @@ const HEARTBEAT: Duration = Duration::from_secs(1);
 impl Options {
     /// What `cordon sandbox` starts: one enforcing stack with the sandbox's own `cordon.toml`.
     #[must_use]
-    pub fn play(workspace_root: &Path, event_patterns: Vec<serde_json::Value>) -> Self {
+    pub fn play(workspace_root: &Path, rules: String, event_patterns: Vec<serde_json::Value>) -> Self {
         let config = workspace_root.join("crates").join("sandbox").join("cordon.toml");
         Self {
             workspace_root: workspace_root.to_owned(),
             label: "play".to_owned(),
             port: None,
             page_port: None,
-            stacks: vec![StackSpec::new(STACK, ACCOUNT, config, workspace_root.join("rules"))],
+            stacks: vec![StackSpec::new(STACK, ACCOUNT, config)],
             people: vec![
                 Person::new(people::APPROVER, "Alice", "approver on call"),
                 Person::new(people::COLLEAGUE, "Ben", "colleague, not an approver"),
                 Person::new(people::ATTACKER, "Mallory", "approver, and the attacker"),
             ],
+            rules,
             event_patterns,
             quiet: false,
         }

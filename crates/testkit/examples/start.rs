@@ -1,21 +1,23 @@
 //! Measures how long a function takes from being started to its first poll for work, against a Runtime API that only waits.
 //!
-//! `cargo run --release -p cordon-testkit --example start -- target/release/classify` in the repository's root, whose
-//! `cordon.toml` and `rules/` the function loads. Nothing else is reached: the poll is never answered.
+//! `cargo run --release -p cordon-testkit --example start -- FOLDER`, where FOLDER is an unpacked zip of `cordon package`: its
+//! `bootstrap` is started and loads what lies beside it, as on Lambda. With the path of an executable instead, that one is
+//! started and loads the `cordon.toml` and `rules/` of the current folder. Nothing else is reached: the poll is never answered.
 
 use std::io::{self, Read, Write as _};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 const RUNS: usize = 41;
 
 fn main() -> io::Result<()> {
-    let Some(function) = std::env::args_os().nth(1) else {
-        return Err(io::Error::other("usage: start FUNCTION"));
+    let Some(given) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        return Err(io::Error::other("usage: start FOLDER, or start FUNCTION"));
     };
+    let (function, root) = if given.is_dir() { (given.join("bootstrap"), given) } else { (given, std::env::current_dir()?) };
     let api = TcpListener::bind("127.0.0.1:0")?;
-    let root = std::env::current_dir()?;
     let mut times = Vec::new();
     for _ in 0..RUNS {
         let mut command = Command::new(&function);

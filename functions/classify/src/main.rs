@@ -17,7 +17,7 @@ struct App {
 
 async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
-    let bundle = Bundle::load_without_cases(&settings.root)?;
+    let bundle = Bundle::load_packed(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
     let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
     let iam = SdkIam::new(&sdk);

@@ -75,7 +75,7 @@ pub struct Policy {
 pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Add { principal, rule, until, reason, owner, policy, deployment } => {
-            let bundle = Bundle::load_without_cases(&policy.policy)?;
+            let bundle = Bundle::load_packed(&policy.policy)?;
             let wanted = Wanted { principal, rule: scope(&rule, &bundle)?, until, reason, owner };
             add(&wanted, bundle.config(), &deployment).await
         }

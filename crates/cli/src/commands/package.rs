@@ -5,12 +5,14 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use cordon_lambda::Bundle;
+use cordon_lambda::bundle::read_rules;
 use cordon_sandbox::{Architecture, PackageOptions, package};
 
+use crate::commands::rule;
 use crate::failure::Failure;
 
 /// Takes the executables that `cargo lambda build --release` (or `cargo build --release`) left, and packs each with
-/// cordon.toml and rules/, which are checked first.
+/// cordon.toml and what rules/ holds, which are checked first.
 #[derive(Args)]
 pub struct Arguments {
     /// The folder that holds cordon.toml and rules/.
@@ -38,7 +40,8 @@ enum Processor {
 }
 
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let bundle = Bundle::load(&arguments.root)?;
+    let sources = read_rules(&arguments.root.join("rules")).map_err(Failure::Input)?;
+    let bundle = Bundle::of(cordon_lambda::bundle::config(&arguments.root)?, sources.clone())?;
     let failures = cordon_detect::check_cases(bundle.book());
     if let Some(first) = failures.first() {
         return Err(Failure::Input(format!(
@@ -54,7 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let options = PackageOptions {
         bootstraps,
         config: arguments.root.join("cordon.toml"),
-        rules: arguments.root.join("rules"),
+        rules: rule::pack(&sources)?,
         out: arguments.out.clone(),
         architecture: match arguments.architecture {
             Processor::Arm64 => Architecture::Arm64,

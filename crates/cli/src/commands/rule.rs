@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use cordon_detect::RuleBook;
+use cordon_detect::{RuleBook, RuleError, RuleSource};
 use cordon_lambda::bundle::read_rules;
 
 use crate::failure::Failure;
@@ -44,11 +44,22 @@ pub fn run(command: &Command) -> Result<ExitCode, Failure> {
 
 /// Loads the rules below a folder, or names every file that does not load.
 pub fn load(folder: &Path) -> Result<RuleBook, Failure> {
-    let sources = read_rules(folder).map_err(Failure::Input)?;
-    RuleBook::load(sources).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        Failure::Input(format!("{} rule file(s) do not load:\n  {}", lines.len(), lines.join("\n  ")))
-    })
+    from(read_rules(folder).map_err(Failure::Input)?)
+}
+
+/// As [`load`], of files that were read already.
+pub fn from(sources: Vec<RuleSource>) -> Result<RuleBook, Failure> {
+    RuleBook::load(sources).map_err(|errors| unusable(&errors))
+}
+
+/// Packs rule files for the functions.
+pub fn pack(sources: &[RuleSource]) -> Result<String, Failure> {
+    cordon_detect::pack(sources).map_err(|errors| unusable(&errors))
+}
+
+fn unusable(errors: &[RuleError]) -> Failure {
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    Failure::Input(format!("{} rule file(s) do not load:\n  {}", lines.len(), lines.join("\n  ")))
 }
 
 fn list(book: &RuleBook) {

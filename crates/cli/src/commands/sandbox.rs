@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
+use cordon_lambda::bundle::read_rules;
 use cordon_sandbox::{Options, find_workspace};
 
 use crate::commands::rule;
@@ -27,8 +28,9 @@ pub struct Arguments {
 
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
     let root = find_workspace(std::path::Path::new(".")).map_err(|error| Failure::Input(error.to_string()))?;
-    let book = rule::load(&root.join("rules"))?;
-    let mut options = Options::play(&root, cordon_detect::event_patterns(&book));
+    let sources = read_rules(&root.join("rules")).map_err(Failure::Input)?;
+    let rules = rule::pack(&sources)?;
+    let mut options = Options::play(&root, rules, cordon_detect::event_patterns(&rule::from(sources)?));
     options.port = arguments.port;
     options.page_port = arguments.page_port;
     options.quiet = arguments.quiet;

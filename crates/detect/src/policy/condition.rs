@@ -33,11 +33,11 @@ pub(super) struct Request<'a> {
 }
 
 /// What a call carries under a condition key.
-enum Carried {
+enum Carried<'a> {
     Absent,
-    These(Vec<String>),
+    This(&'a str),
     /// The caller picks one of these.
-    OneOf(Vec<String>),
+    OneOf(&'static [&'static str]),
     /// The caller picks anything, or leaves it out.
     Anything,
     /// Something, or nothing.
@@ -45,61 +45,92 @@ enum Carried {
     Unknown,
 }
 
-/// The least of the conditions' weights: all of them have to hold.
-pub(super) fn weigh_all(conditions: &[Condition], request: Request<'_>) -> Weight {
-    conditions.iter().map(|condition| weigh(condition, request)).min().unwrap_or(Weight::Always)
+/// A condition, read once to be weighed for many calls.
+pub(super) struct Clause<'d> {
+    test: Test,
+    /// In lower case.
+    key: String,
+    values: &'d [String],
 }
 
-fn weigh(condition: &Condition, request: Request<'_>) -> Weight {
-    let operator = condition.operator.to_lowercase();
-    let (for_all, operator) = match (operator.strip_prefix("forallvalues:"), operator.strip_prefix("foranyvalue:")) {
-        (Some(rest), _) => (true, rest),
-        (None, Some(rest)) => (false, rest),
-        (None, None) => (false, operator.as_str()),
-    };
-    let (if_exists, operator) = match operator.strip_suffix("ifexists") {
-        Some(rest) => (true, rest),
-        None => (false, operator),
-    };
-    let carried = carried(&condition.key.to_lowercase(), request);
-    if operator == "null" {
-        return weigh_null(condition, &carried);
+/// What a condition asks of its key.
+enum Test {
+    /// That it is there, or that it is not.
+    Null,
+    Compare {
+        operator: Operator,
+        holds_when_absent: bool,
+    },
+    /// Nobody knows what.
+    Unknown,
+}
+
+impl<'d> Clause<'d> {
+    pub(super) fn new(condition: &'d Condition) -> Self {
+        let operator = condition.operator.to_lowercase();
+        let (for_all, operator) = match (operator.strip_prefix("forallvalues:"), operator.strip_prefix("foranyvalue:")) {
+            (Some(rest), _) => (true, rest),
+            (None, Some(rest)) => (false, rest),
+            (None, None) => (false, operator.as_str()),
+        };
+        let (if_exists, operator) = match operator.strip_suffix("ifexists") {
+            Some(rest) => (true, rest),
+            None => (false, operator),
+        };
+        let test = match Operator::named(operator) {
+            _ if operator == "null" => Test::Null,
+            // A negated comparison, one with `IfExists` and one over all values of a key hold where there is no value.
+            Some(operator) => Test::Compare { operator, holds_when_absent: operator.negated || if_exists || for_all },
+            None => Test::Unknown,
+        };
+        Self { test, key: condition.key.to_lowercase(), values: &condition.values }
     }
-    let Some(operator) = Operator::named(operator) else { return Weight::Limits };
-    let holds = |value: &str| operator.holds(value, &condition.values);
-    // A negated comparison, one with `IfExists` and one over all values of a key hold where there is no value.
-    let holds_when_absent = operator.negated || if_exists || for_all;
+
+    pub(super) fn weigh(&self, request: Request<'_>) -> Weight {
+        match self.test {
+            Test::Null => weigh_null(self.values, &carried(&self.key, request)),
+            Test::Compare { operator, holds_when_absent } => {
+                weigh_comparison(operator, holds_when_absent, self.values, &carried(&self.key, request))
+            }
+            Test::Unknown => Weight::Limits,
+        }
+    }
+}
+
+/// The least of the conditions' weights: all of them have to hold.
+pub(super) fn weigh_all(conditions: &[Clause<'_>], request: Request<'_>) -> Weight {
+    conditions.iter().map(|condition| condition.weigh(request)).min().unwrap_or(Weight::Always)
+}
+
+fn weigh_comparison(operator: Operator, holds_when_absent: bool, wanted: &[String], carried: &Carried<'_>) -> Weight {
+    let holds = |value: &str| operator.holds(value, wanted);
     match carried {
         Carried::Absent if holds_when_absent => Weight::Always,
         Carried::Absent => Weight::Never,
-        Carried::These(values) if values.iter().all(|value| holds(value)) => Weight::Always,
-        Carried::These(_) => Weight::Never,
+        Carried::This(value) => always_if(holds(value)),
         Carried::OneOf(values) if values.iter().all(|value| holds(value)) => Weight::Always,
         Carried::OneOf(values) if values.iter().any(|value| holds(value)) => Weight::Reachable,
         Carried::OneOf(_) => Weight::Limits,
-        Carried::Anything if condition.values.is_empty() && !holds_when_absent => Weight::Never,
-        Carried::Anything => operator.whatever_the_value(&condition.values).unwrap_or(Weight::Reachable),
-        Carried::UnknownOrAbsent | Carried::Unknown if condition.values.is_empty() => {
+        Carried::Anything if wanted.is_empty() && !holds_when_absent => Weight::Never,
+        Carried::Anything => operator.whatever_the_value(wanted).unwrap_or(Weight::Reachable),
+        Carried::UnknownOrAbsent | Carried::Unknown if wanted.is_empty() => {
             if holds_when_absent {
                 Weight::Always
             } else {
                 Weight::Never
             }
         }
-        Carried::UnknownOrAbsent if holds_when_absent => {
-            operator.whatever_the_value(&condition.values).unwrap_or(Weight::Reachable)
-        }
+        Carried::UnknownOrAbsent if holds_when_absent => operator.whatever_the_value(wanted).unwrap_or(Weight::Reachable),
         // Leaving some values out hardly narrows; naming the only ones does.
-        Carried::UnknownOrAbsent | Carried::Unknown => operator
-            .whatever_the_value(&condition.values)
-            .unwrap_or(if operator.negated { Weight::Reachable } else { Weight::Limits }),
+        Carried::UnknownOrAbsent | Carried::Unknown => {
+            operator.whatever_the_value(wanted).unwrap_or(if operator.negated { Weight::Reachable } else { Weight::Limits })
+        }
     }
 }
 
 /// `Null: true` asks for the key to be absent.
-fn weigh_null(condition: &Condition, carried: &Carried) -> Weight {
-    let absent =
-        |wanted: bool| condition.values.iter().any(|value| value.eq_ignore_ascii_case(if wanted { "true" } else { "false" }));
+fn weigh_null(values: &[String], carried: &Carried<'_>) -> Weight {
+    let absent = |wanted: bool| values.iter().any(|value| value.eq_ignore_ascii_case(if wanted { "true" } else { "false" }));
     match (absent(true), absent(false)) {
         (true, true) => return Weight::Always,
         (false, false) => return Weight::Never,
@@ -107,7 +138,7 @@ fn weigh_null(condition: &Condition, carried: &Carried) -> Weight {
     }
     match carried {
         Carried::Absent => always_if(absent(true)),
-        Carried::These(_) | Carried::OneOf(_) => always_if(absent(false)),
+        Carried::This(_) | Carried::OneOf(_) => always_if(absent(false)),
         Carried::Anything => Weight::Reachable,
         Carried::UnknownOrAbsent if absent(true) => Weight::Reachable,
         Carried::UnknownOrAbsent | Carried::Unknown => Weight::Limits,
@@ -119,23 +150,22 @@ fn always_if(holds: bool) -> Weight {
 }
 
 /// What a direct call by an ordinary caller carries. Keys of IAM's "global condition context keys" and of IAM itself.
-fn carried(key: &str, request: Request<'_>) -> Carried {
-    let these = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
-    let action = request.action.to_lowercase();
-    let in_iam = |prefixes: &[&str]| prefixes.iter().any(|prefix| action.starts_with(prefix));
+fn carried<'a>(key: &str, request: Request<'a>) -> Carried<'a> {
+    let begins = |prefix: &str| request.action.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+    let in_iam = |prefixes: &[&str]| prefixes.iter().any(|prefix| begins(prefix));
     match key {
-        "iam:passedtoservice" => request.passed_to.map_or(Carried::Absent, |service| Carried::These(these(&[service]))),
-        "iam:policyarn" if in_iam(&["iam:attach", "iam:detach"]) => Carried::OneOf(these(&STRONG_POLICIES)),
+        "iam:passedtoservice" => request.passed_to.map_or(Carried::Absent, Carried::This),
+        "iam:policyarn" if in_iam(&["iam:attach", "iam:detach"]) => Carried::OneOf(&STRONG_POLICIES),
         "iam:permissionsboundary" if in_iam(&["iam:create", "iam:put", "iam:attach", "iam:detach", "iam:delete"]) => {
             Carried::UnknownOrAbsent
         }
         "iam:policyarn" | "iam:permissionsboundary" | "iam:awsservicename" | "iam:associatedresourcearn" => Carried::Absent,
-        "aws:securetransport" => Carried::These(these(&["true"])),
-        "aws:viaawsservice" | "aws:principalisawsservice" => Carried::These(these(&["false"])),
+        "aws:securetransport" => Carried::This("true"),
+        "aws:viaawsservice" | "aws:principalisawsservice" => Carried::This("false"),
         "aws:calledvia" | "aws:calledviafirst" | "aws:calledvialast" => Carried::Absent,
         // IAM is called in one region of each partition.
         "aws:requestedregion" if in_iam(&["iam:", "organizations:", "account:"]) => {
-            Carried::OneOf(these(&["us-east-1", "us-gov-west-1", "cn-north-1"]))
+            Carried::OneOf(&["us-east-1", "us-gov-west-1", "cn-north-1"])
         }
         "aws:requestedregion" | "aws:useragent" | "aws:referer" | "aws:tagkeys" => Carried::Anything,
         "aws:multifactorauthpresent" | "aws:multifactorauthage" => Carried::Anything,
@@ -224,7 +254,7 @@ mod tests {
     fn check(request: Request<'_>, operator: &str, key: &str, values: &[&str], expected: Weight) {
         let values = values.iter().map(|value| (*value).to_owned()).collect();
         let condition = Condition { operator: operator.to_owned(), key: key.to_owned(), values };
-        assert_eq!(weigh(&condition, request), expected, "{condition:?}");
+        assert_eq!(Clause::new(&condition).weigh(request), expected, "{condition:?}");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::Answer;
-use super::condition::{Request, Weight, weigh_all};
-use super::document::{Document, Effect, Statement};
+use super::condition::{Clause, Request, Weight, weigh_all};
+use super::document::{Document, Effect, Selection, Statement};
 use super::wildcard::{matches, matches_any_case};
 
 /// The name of a resource that no document has in mind.
@@ -40,81 +40,124 @@ pub(super) struct Call {
 }
 
 /// Where a resource lies.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    partition: String,
-    region: String,
-    account: String,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Place<'d> {
+    partition: &'d str,
+    region: &'d str,
+    account: &'d str,
+}
+
+/// A statement, read once: a document is asked a few hundred times.
+struct Prepared<'d> {
+    effect: Effect,
+    actions: &'d Selection,
+    /// Of `NotResource`, what is left out.
+    all_but: bool,
+    /// With the policy variables filled in.
+    resources: Vec<Cow<'d, str>>,
+    conditions: Vec<Clause<'d>>,
+    /// True where it holds for every resource and under no condition.
+    everywhere: bool,
+}
+
+impl<'d> Prepared<'d> {
+    fn new(statement: &'d Statement) -> Self {
+        let (all_but, patterns) = match &statement.resources {
+            Selection::Only(patterns) => (false, patterns),
+            Selection::AllBut(patterns) => (true, patterns),
+        };
+        let is_anything = |pattern: &String| !pattern.is_empty() && pattern.bytes().all(|byte| byte == b'*');
+        let every_resource = if all_but { patterns.is_empty() } else { patterns.iter().any(is_anything) };
+        Self {
+            effect: statement.effect,
+            actions: &statement.actions,
+            all_but,
+            resources: patterns.iter().map(|pattern| expand(statement, pattern)).collect(),
+            conditions: statement.conditions.iter().map(Clause::new).collect(),
+            everywhere: every_resource && statement.conditions.is_empty(),
+        }
+    }
+
+    fn covers(&self, resource: &str) -> bool {
+        self.resources.iter().any(|pattern| matches(pattern, resource)) != self.all_but
+    }
 }
 
 /// A document, prepared to be asked many times.
 pub(super) struct Judge<'d> {
-    document: &'d Document,
+    statements: Vec<Prepared<'d>>,
     /// Where to look for resources that are nobody's in particular: wherever the document has some, and elsewhere.
-    places: Vec<Place>,
+    places: Vec<Place<'d>>,
     /// Resources that the document's own patterns name.
     named: BTreeSet<String>,
 }
 
 impl<'d> Judge<'d> {
     pub(super) fn new(document: &'d Document) -> Self {
-        let patterns: Vec<(&Statement, &String)> = document
-            .statements
-            .iter()
-            .flat_map(|statement| statement.resources.patterns().iter().map(move |pattern| (statement, pattern)))
-            .collect();
-        let parts = |at: usize, valid: fn(&str) -> bool, other: &str| -> Vec<String> {
-            let found = patterns.iter().filter_map(|(_, pattern)| pattern.splitn(6, ':').nth(at)).filter(|part| valid(part));
+        let statements: Vec<Prepared<'_>> = document.statements.iter().map(Prepared::new).collect();
+        let patterns = || document.statements.iter().flat_map(|statement| statement.resources.patterns());
+        let parts = |at: usize, valid: fn(&str) -> bool, other: &'static str| -> Vec<&'d str> {
+            let found = patterns().filter_map(|pattern| pattern.splitn(6, ':').nth(at)).filter(|part| valid(part));
             let found: BTreeSet<&str> = found.collect();
             let elsewhere = Some(other).filter(|other| !found.contains(other));
-            found.into_iter().take(MAX_PLACES).chain(elsewhere).map(str::to_owned).collect()
+            found.into_iter().take(MAX_PLACES).chain(elsewhere).collect()
         };
         let (partitions, regions, accounts) =
             (parts(1, is_partition, "aws"), parts(3, is_region, REGION), parts(4, is_account, ACCOUNT));
-        let mut places = Vec::new();
+        let mut places = Vec::with_capacity(partitions.len() * regions.len() * accounts.len());
         for (partition, region) in partitions.iter().flat_map(|partition| regions.iter().map(move |region| (partition, region))) {
-            places.extend(accounts.iter().map(|account| Place {
-                partition: partition.clone(),
-                region: region.clone(),
-                account: account.clone(),
-            }));
+            places.extend(accounts.iter().map(|account| Place { partition, region, account }));
         }
-        let named = patterns.iter().filter_map(|(statement, pattern)| example(&expand(statement, pattern))).collect();
-        Self { document, places, named }
+        let named = statements.iter().flat_map(|statement| &statement.resources).filter_map(|pattern| example(pattern)).collect();
+        Self { statements, places, named }
     }
 
     /// Whether the document lets its holder make the call.
     pub(super) fn answer(&self, call: Call) -> Answer {
+        let concerned = || {
+            let concerns = |statement: &&Prepared<'_>| statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
+            self.statements.iter().filter(concerns)
+        };
+        let (mut allowed, mut everywhere, mut denied) = (false, false, false);
+        for statement in concerned() {
+            match statement.effect {
+                Effect::Allow => (allowed, everywhere) = (true, everywhere || statement.everywhere),
+                Effect::Deny => denied = true,
+            }
+        }
+        match (allowed, everywhere, denied) {
+            (false, _, _) => Answer::No,
+            // What most policies say, and all that can be said of it.
+            (true, true, false) => Answer::Yes,
+            (true, true, true) | (true, false, _) => self.answer_by_resource(call, &concerned().collect::<Vec<_>>()),
+        }
+    }
+
+    fn answer_by_resource(&self, call: Call, concerned: &[&Prepared<'_>]) -> Answer {
         let request = Request { action: call.action, passed_to: call.passed_to };
-        let concerned: Vec<&Statement> = self
-            .document
-            .statements
-            .iter()
-            .filter(|statement| statement.actions.holds(|pattern| matches_any_case(pattern, call.action)))
-            .collect();
-        if concerned.iter().all(|statement| statement.effect == Effect::Deny) {
-            return Answer::No;
+        let (mut resource, mut at_large) = (String::new(), Answer::No);
+        for name in [Some(ANYBODY), call.on_oneself.then_some(ONESELF)].into_iter().flatten() {
+            for place in &self.places {
+                fill(&mut resource, call.resource, *place, name);
+                at_large = at_large.max(on_resource(concerned, &resource, request));
+                if at_large == Answer::Yes {
+                    return Answer::Yes;
+                }
+            }
         }
-        let ask = |resource: &str| on_resource(&concerned, resource, request);
-        let names = [Some(ANYBODY), call.on_oneself.then_some(ONESELF)];
-        let anybody =
-            names.into_iter().flatten().flat_map(|name| self.places.iter().map(move |place| fill(call.resource, place, name)));
-        let at_large = anybody.map(|resource| ask(&resource)).max().unwrap_or(Answer::No);
-        if at_large == Answer::Yes {
-            return Answer::Yes;
+        if at_large == Answer::Limited {
+            return Answer::Limited;
         }
-        let anywhere = Place { partition: "*".to_owned(), region: "*".to_owned(), account: "*".to_owned() };
-        let kind = fill(call.resource, &anywhere, "*");
-        let named = self.named.iter().filter(|resource| matches(&kind, resource)).take(MAX_NAMED);
-        named.map(|resource| ask(resource)).chain([at_large]).max().unwrap_or(Answer::No).min(Answer::Limited)
+        fill(&mut resource, call.resource, Place { partition: "*", region: "*", account: "*" }, "*");
+        let mut named = self.named.iter().filter(|named| matches(&resource, named)).take(MAX_NAMED);
+        if named.any(|named| on_resource(concerned, named, request) != Answer::No) { Answer::Limited } else { Answer::No }
     }
 }
 
 /// IAM's rule: an explicit deny wins, then an allow is needed.
-fn on_resource(concerned: &[&Statement], resource: &str, request: Request<'_>) -> Answer {
-    let applies = |statement: &Statement| statement.resources.holds(|pattern| matches(&expand(statement, pattern), resource));
+fn on_resource(concerned: &[&Prepared<'_>], resource: &str, request: Request<'_>) -> Answer {
     let mut allowed = Answer::No;
-    for statement in concerned.iter().filter(|statement| applies(statement)) {
+    for statement in concerned.iter().filter(|statement| statement.covers(resource)) {
         let weight = weigh_all(&statement.conditions, request);
         match (statement.effect, weight) {
             // A deny that a caller can step out of takes nothing back.
@@ -127,22 +170,21 @@ fn on_resource(concerned: &[&Statement], resource: &str, request: Request<'_>) -
     allowed
 }
 
-/// A resource's ARN from its template, in one pass: this is asked a few hundred times for each document.
-fn fill(template: &str, place: &Place, name: &str) -> String {
-    let mut out = String::with_capacity(template.len() + 32);
+/// Writes a resource's ARN from its template, in one pass: this is done a few hundred times for each document.
+fn fill(out: &mut String, template: &str, place: Place<'_>, name: &str) {
+    out.clear();
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('{') {
         out.push_str(before);
         out.push_str(match after.as_bytes().first() {
-            Some(b'p') => &place.partition,
-            Some(b'r') => &place.region,
-            Some(b'a') => &place.account,
+            Some(b'p') => place.partition,
+            Some(b'r') => place.region,
+            Some(b'a') => place.account,
             _ => name,
         });
         rest = after.split_once('}').map_or("", |(_, rest)| rest);
     }
     out.push_str(rest);
-    out
 }
 
 /// A pattern with its policy variables filled in.
@@ -193,6 +235,7 @@ fn is_account(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     const PUT: Call =
@@ -262,5 +305,39 @@ mod tests {
         check(PUT, allow_if(json!({"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}})), Answer::No);
         let both = json!({"Bool": {"aws:SecureTransport": "true"}, "IpAddress": {"aws:SourceIp": "10.0.0.0/8"}});
         check(PUT, allow_if(both), Answer::Limited);
+    }
+
+    fn statement() -> impl Strategy<Value = Value> {
+        let resources =
+            ["*", "**", "arn:aws:iam::*:user/*", "arn:aws:iam::*:user/bob", "arn:aws:iam::*:user/${aws:username}", "x"];
+        let resource = prop::sample::subsequence(resources.to_vec(), 0..3);
+        let action = prop::sample::select(vec!["*", "iam:*", "IAM:put*", "iam:CreateAccessKey", "s3:*"]);
+        let condition = prop::sample::select(vec![
+            json!({}),
+            json!({"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+            json!({"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}),
+            json!({"Bool": {"aws:SecureTransport": "true"}}),
+        ]);
+        (prop::bool::weighted(0.7), action, any::<bool>(), resource, condition).prop_map(
+            |(allow, action, only, resource, when)| {
+                json!({
+                    "Effect": if allow { "Allow" } else { "Deny" }, "Action": action, "Condition": when,
+                    if only { "Resource" } else { "NotResource" }: resource,
+                })
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_answered_at_once_is_what_asking_about_resources_answers(statements in prop::collection::vec(statement(), 0..4)) {
+            let document = Document::parse(&json!({"Version": "2012-10-17", "Statement": statements})).unwrap();
+            let judge = Judge::new(&document);
+            for call in [PUT, KEY] {
+                let concerns = |statement: &&Prepared<'_>| statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
+                let concerned: Vec<&Prepared<'_>> = judge.statements.iter().filter(concerns).collect();
+                prop_assert_eq!(judge.answer(call), judge.answer_by_resource(call, &concerned), "{}", json!(statements));
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@
 
 use cordon_core::{AccountId, Arn};
 
-use super::condition::{Request, Weight, weigh_all};
+use super::condition::{Clause, Request, Weight};
 use super::document::{Condition, Document, Effect, Statement};
 use super::wildcard::matches_any_case;
 
@@ -92,7 +92,7 @@ fn limits(conditions: &[Condition]) -> Option<Vec<String>> {
     let request = Request { action: "sts:AssumeRole", passed_to: None };
     let mut found = Vec::new();
     for condition in conditions {
-        match weigh_all(std::slice::from_ref(condition), request) {
+        match Clause::new(condition).weigh(request) {
             Weight::Never => return None,
             Weight::Always => {}
             // A second factor says nothing about who the caller is, but a person reads it as a condition.

@@ -19,6 +19,9 @@ fn run(pattern: &[u8], text: &[u8], same: impl Fn(u8, u8) -> bool) -> bool {
             Some(b'*') => {
                 last = Some((p, t));
                 p += 1;
+                if p == pattern.len() {
+                    return true;
+                }
             }
             Some(b'?') => {
                 p += 1;

@@ -8,7 +8,7 @@ use std::ops::Deref;
 
 use cordon_core::RuleId;
 use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{About, Expected, Rule, RuleError};
@@ -60,16 +60,19 @@ impl Step {
 }
 
 /// A rule about several events.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Correlation {
     pub about: About,
     /// The rules whose events are counted.
+    #[serde(skip)]
     pub rules: Vec<RuleId>,
     pub group_by: Vec<String>,
     pub span_seconds: i64,
     pub at_least: usize,
     /// The field whose distinct values are counted; `None`: the events are.
     pub distinct: Option<String>,
+    #[serde(skip)]
     pub series: Vec<Series>,
     /// The rules by the names under which the file has them, until they are found.
     named: Vec<String>,

@@ -11,6 +11,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::sigma::bare;
 use super::{About, Case, Correlation, Expected, Rule, RuleError, RuleSource, Series};
 
 /// Our keys beside Sigma's.
@@ -274,12 +275,11 @@ fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) ->
         Sigma::Rule(..) if blocks.only_new.is_some() => {
             Err(fault("only-new", "`only-new` is about what was counted: it stands beside `correlation`".to_owned()))
         }
-        Sigma::Rule(mut sigma, log) => {
-            // Our blocks among them: they were read above, and the engine has no use for them.
-            sigma.custom_attributes.clear();
+        Sigma::Rule(sigma, log) => {
             let cases = blocks.cases.into_iter().map(Given::of_rule).collect::<Result<_, _>>();
             let cases = cases.map_err(|reason| fault("cases", reason))?;
-            Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma: *sigma })))
+            let sigma = bare(sigma.logsource, sigma.detection, sigma.sigma_version);
+            Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma })))
         }
         Sigma::Correlation(sigma) => {
             let series = blocks.cases.into_iter().map(Given::of_correlation).collect::<Result<_, _>>();

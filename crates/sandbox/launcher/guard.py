@@ -10,7 +10,8 @@ Terraform together with its providers. It exits with the command's own status.
 
 `emulator` also writes a ledger of who stands behind each temporary key. The emulator's CloudTrail
 record names only the key id, so the relay needs that to say which role made a call. The ledger
-holds names and never a secret or a session token.
+holds names and never a secret or a session token. And it gives the emulator `AWSDenyAll`, one of the
+policies that AWS publishes: without it, denies that find no other room could not be tried.
 """
 
 import json
@@ -22,6 +23,7 @@ import threading
 import time
 
 GRACE_SECONDS = 5.0
+AWS_DENY_ALL = "arn:aws:iam::aws:policy/AWSDenyAll"
 
 
 def kill_group(group, sig):
@@ -111,8 +113,14 @@ def die_with_the_guard():
 def emulator(ledger_path):
     threading.Thread(target=die_with_the_guard, daemon=True).start()
 
-    from ministack.services import sts
+    from ministack.services import iam, sts
 
+    # The emulator has some of the policies that AWS publishes, and not this one. The document is AWS's.
+    iam._aws_managed_policies[AWS_DENY_ALL] = iam._make_aws_managed_record(
+        "AWSDenyAll",
+        '{"Version":"2012-10-17","Statement":[{"Sid":"DenyAll","Effect":"Deny","Action":["*"],"Resource":"*"}]}',
+        "Deny all access.",
+    )
     register = sts.register_session
     lock = threading.Lock()
     written = {}

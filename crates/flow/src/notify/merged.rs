@@ -16,6 +16,7 @@ use super::{Notify, Told};
 use crate::messages;
 use crate::pace::{Posted, Turn, step_after};
 use crate::ports::{Channel, DeliveryError};
+use crate::wait;
 
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
@@ -75,11 +76,12 @@ impl Notify<'_> {
     async fn refresh(&self, channel: &dyn Channel, head: &Head) -> Result<Result<(), DeliveryError>, StateError> {
         let Some(at) = &head.slack else { return Ok(Ok(())) };
         let approval = self.cases.approval(&head.id).await?;
-        let Some(card) = messages::current(head, approval.as_ref()) else { return Ok(Ok(())) };
+        let glass = wait::has_glass(self.approval, channel);
+        let Some(card) = messages::current(head, approval.as_ref(), glass) else { return Ok(Ok(())) };
         let mut updated = channel.update(at, &card).await;
         let (newer, decided) = (self.cases.head(&head.id).await?, self.cases.approval(&head.id).await?);
         if decided != approval
-            && let Some(card) = messages::current(&newer, decided.as_ref())
+            && let Some(card) = messages::current(&newer, decided.as_ref(), glass)
         {
             updated = channel.update(at, &card).await;
         }

@@ -230,6 +230,8 @@ async fn a_denial_asks_for_its_reason_in_a_dialog_and_changes_nothing() -> Test 
     attacker.attaches_administrator_to(user).await;
     let card = card_of(user);
     browser.text_where(&card, |text| text.contains("Deny")).await;
+    // A person has one dialog at a time, and the tests beside this one deny as Alice.
+    browser.presses("//div[@id='people-choices']//label[contains(., 'Mallory')]").await;
     browser.presses(&format!("({card})[1]//button[normalize-space()='Deny']")).await;
     browser.presses("//dialog[@id='confirm' and @open]//button[@id='confirm-yes']").await;
     let dialog = "//dialog[@id='modal' and @open]";

@@ -10,6 +10,7 @@ mod deployment;
 mod findings;
 mod intake;
 mod remedies;
+mod unanswered;
 
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};

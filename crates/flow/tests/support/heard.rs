@@ -80,10 +80,13 @@ impl Channel for Heard {
     }
 
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let mut posts = self.posts_elsewhere.lock().unwrap();
-        posts.push((channel.to_owned(), message.clone()));
-        Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let mut posts = self.posts_elsewhere.lock().unwrap();
+            posts.push((channel.to_owned(), message.clone()));
+            Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {

@@ -33,7 +33,7 @@ pub const BRIEF: &str = "brief";
 /// Wants two people for what is critical, or one who breaks the glass; contains ahead of the question what is not, and on
 /// nobody's answer what can be contained. It waits just long enough for a test to answer.
 pub const APPROVAL: &str = "approval";
-/// A dry run that asks for real.
+/// A dry run that asks for real, and sends its incidents to a Security Hub that is not there.
 pub const REHEARSAL: &str = "rehearsal";
 /// The channel that [`BRIEF`] calls where nobody answers.
 pub const LOUD: &str = "C0LOUD";
@@ -75,6 +75,7 @@ fn options() -> Options {
     [approval.approval_timeout, approval.escalation_timeout] = APPROVAL_TIMEOUTS;
     let mut rehearsal = StackSpec::new(REHEARSAL, "555555555555", fixture("rehearsal.toml"), rules);
     rehearsal.mode = Mode::DryRun;
+    rehearsal.security_hub = true;
     brief.approval_timeout = BRIEF_TIMEOUT;
     brief.escalation_timeout = BRIEF_TIMEOUT;
     options.label = "tests".to_owned();

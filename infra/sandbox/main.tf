@@ -50,6 +50,7 @@ module "cordon" {
   approval_timeout_seconds   = var.approval_timeout_seconds
   escalation_timeout_seconds = var.escalation_timeout_seconds
   settle_seconds             = var.settle_seconds
+  security_hub               = var.security_hub
   log_level                  = var.log_level
 
   # So that a sandbox can be taken away.

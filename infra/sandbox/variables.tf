@@ -59,6 +59,12 @@ variable "settle_seconds" {
   default     = 1
 }
 
+variable "security_hub" {
+  description = "Whether each incident is sent to Security Hub, which the emulator does not have: it refuses them."
+  type        = bool
+  default     = false
+}
+
 variable "log_level" {
   description = "What the functions log."
   type        = string

@@ -132,17 +132,19 @@ fn what_is_taken_back_ends_as_what_was_decided_and_what_is_not_as_partial() {
 }
 
 #[test]
-fn only_what_names_itself_an_undo_is_one_and_everything_else_is_an_event() {
+fn only_what_names_itself_an_undo_or_a_vote_is_one_and_everything_else_is_an_event() {
     let machine = sample();
     let first = |input: serde_json::Value| {
         let run = Run { state: machine.start().to_owned(), input, variables: serde_json::Map::new() };
         machine.past_choices(run).unwrap_or_else(|fault| panic!("{fault}")).state
     };
     assert_eq!(first(json!({"cordon": "undo", "incident": ways::INCIDENT})), "Undo");
+    assert_eq!(first(json!({"cordon": "voted", "incident": ways::INCIDENT})), "NotifyVoted");
     for event in [
         json!({"source": "aws.iam", "detail": {"cordon": "undo", "incident": ways::INCIDENT}}),
         json!({"source": "undo", "detail-type": "undo"}),
         json!({"cordon": "undone"}),
+        json!({"source": "aws.iam", "detail": {"cordon": "voted"}}),
         json!({}),
     ] {
         assert_eq!(first(event), "Classify");

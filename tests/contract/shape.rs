@@ -19,14 +19,14 @@ const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
-const MAY_FAIL: [&str; 6] =
-    ["NotifyMerged", "NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
+const MAY_FAIL: [&str; 7] =
+    ["NotifyMerged", "NotifyVoted", "NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
 /// The states that wait for a person: how long, as the template says it, and where their time-out leads.
 const WAITS: [(&str, u32, &str, &str); 2] = [
     ("WaitForApproval", APPROVAL_TIMEOUT_SECONDS, "approval_timeout_seconds", "Escalate"),
     ("WaitAfterEscalation", ESCALATION_TIMEOUT_SECONDS, "escalation_timeout_seconds", "Expire"),
 ];
-/// Where an execution begins: with an event, or with somebody's wish to undo.
+/// Where an execution begins: with an event, with somebody's wish to undo, or with a vote that the card is to show.
 pub const START: &str = "Start?";
 /// Terraform's file with the functions' own timeouts.
 const FUNCTIONS: &str = "infra/modules/cordon/functions.tf";

@@ -249,8 +249,9 @@ pub fn outcomes() -> Vec<(Outcome, &'static str, &'static str)> {
 
 /// The ends at which no incident was opened.
 pub const WITHOUT_INCIDENT: [&str; 3] = ["Ignored", "Duplicate", "Merged"];
-/// The ends of an undo: its incident is closed already, and keeps its outcome.
-const OF_UNDO: [&str; 2] = ["Undone", "UndoRefused"];
+/// The ends that decide nothing of an incident: of an undo, whose incident is closed already and keeps its outcome, and of a
+/// card that was brought up to date.
+const BESIDE: [&str; 3] = ["Undone", "UndoRefused", "CardShown"];
 
 /// Each outcome is written by its state, which leads to the end of its name and shows it there.
 pub fn closings(machine: &Machine) -> Vec<String> {
@@ -282,7 +283,7 @@ pub fn closings(machine: &Machine) -> Vec<String> {
         faults.extend(checked.err());
     }
     let ends: BTreeSet<&str> = machine.of_type("Succeed").chain(machine.of_type("Fail")).map(|(name, _)| name).collect();
-    let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).chain(OF_UNDO).collect();
+    let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).chain(BESIDE).collect();
     faults.extend(
         ends.symmetric_difference(&named)
             .map(|end| format!("`{end}` is an end of the machine or an outcome, and not the other: name ends for outcomes")),
@@ -306,9 +307,9 @@ pub fn walk(machine: &Machine) -> Walk {
     let mut walk = Walk::default();
     let event =
         json!({"version": "0", "id": "sample", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "detail": {}});
-    let undo = json!({"cordon": "undo", "incident": INCIDENT});
+    let ours = |what: &str| json!({"cordon": what, "incident": INCIDENT});
     let begins = |input| Run { state: machine.start().to_owned(), input, variables: Map::new() };
-    let mut open = vec![begins(event), begins(undo)];
+    let mut open = vec![begins(event), begins(ours("undo")), begins(ours("voted"))];
     // Two executions that stand before the same state with the same knowledge go on in the same way.
     let mut known = BTreeSet::new();
     while let Some(run) = open.pop() {

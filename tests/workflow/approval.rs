@@ -1,12 +1,10 @@
 //! Approval on the real functions and state machine: several people, containment ahead of the question, escalation, the command
 //! line's identity, and the button that undoes.
 
-use cordon_flow::Cases;
-use cordon_flow::approver::Voter;
-use cordon_flow::decide::{Answer, Choice, Decide};
+use cordon_flow::decide::{Answer, Choice};
 use serde_json::Value;
 
-use super::deployment::{ADMINISTRATOR, APPROVAL, APPROVER, BRIEF, Deployment, ENFORCE, LIMIT, POLL, STRANGER};
+use super::deployment::{ADMINISTRATOR, APPROVAL, APPROVER, BRIEF, Deployment, ENFORCE, LIMIT, LOUD, POLL, STRANGER};
 use super::{Test, kinds};
 
 /// In the deployment of these tests, an approver like the other.
@@ -42,7 +40,7 @@ async fn a_containment_that_went_ahead_is_taken_back_by_a_denial() -> Test {
     // Before anybody has answered.
     assert_eq!(somebody.creates_user("iam-test-ahead-refused").await, Err("AccessDenied".to_owned()));
     assert!(card.everything().contains("contained for now"), "{}", card.everything());
-    deployment.deny(&card, APPROVER).await;
+    deployment.deny(&card, SECOND).await;
     let incident = deployment.closed("iam-test-ahead", "CreateUser").await;
     assert_eq!(incident["head"]["outcome"], "denied");
     assert_eq!(deployment.inline_policies("iam-test-ahead").await, ["sandbox"]);
@@ -64,6 +62,13 @@ async fn where_nobody_answers_more_people_are_called_before_it_expires() -> Test
         .alert(|alert| alert["message"] == "escalated" && alert["actor_arn"].to_string().contains("iam-test-escalated"))
         .await;
     assert_eq!(alert.message["route"], "ask");
+    // The second channel has heard, by name.
+    let loud = deployment
+        .slack()
+        .wait_for_message(BRIEF, LIMIT, |message| message.channel == LOUD && message.everything().contains("iam-test-escalated"))
+        .await
+        .unwrap();
+    assert!(loud.everything().contains("<@U0ALICE001>") && loud.buttons().is_empty(), "{}", loud.everything());
     Ok(())
 }
 
@@ -79,20 +84,9 @@ async fn the_command_line_decides_by_the_same_rules_without_slack() -> Test {
             incident["head"]["actor"]["name"] == "iam-test-no-click" && incident["head"]["state"] == "asking"
         })
         .await;
-    let id = asking["id"].as_str().unwrap().parse()?;
-    let sdk = deployment.stack.operator();
-    let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), deployment.stack.outputs.table_name.clone());
-    let tasks = cordon_aws::StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/approval.toml"))?;
-    let config = cordon_core::Config::parse("approval.toml", &text)?;
-    let clock = cordon_aws::SystemClock;
-    let decide = Decide { cases: Cases::new(&table), config: &config, channel: None, tasks: &tasks, clock: &clock };
     for (person, counts) in [(&stranger, false), (&somebody, false), (&alice, true)] {
-        let caller = aws_sdk_sts::Client::new(&person.config).get_caller_identity().send().await?;
-        let arn = caller.arn().unwrap().to_owned();
-        let answer = decide.run(&id, Voter::Principal(&arn), Choice::Approve, Some("seen on the wire")).await;
-        let answer = answer.map_err(|error| error.message)?;
-        assert_eq!(matches!(answer, Answer::Accepted(Choice::Approve)), counts, "{arn}: {answer:?}");
+        let answer = deployment.types(person, &asking, Choice::Approve).await;
+        assert_eq!(matches!(answer, Answer::Accepted(Choice::Approve)), counts, "{}: {answer:?}", person.name);
     }
     let incident = deployment.closed("iam-test-no-click", "CreateUser").await;
     assert_eq!(incident["head"]["outcome"], "contained");

@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::json;
 
 use crate::Test;
-use crate::deployment::{Deployment, ENFORCE};
+use crate::deployment::{APPROVAL, Deployment, ENFORCE};
 
 const POLL: Duration = Duration::from_millis(150);
 /// A browser beside two dozen other tests on two cores takes its time.
@@ -230,6 +230,8 @@ async fn a_denial_asks_for_its_reason_in_a_dialog_and_changes_nothing() -> Test 
     attacker.attaches_administrator_to(user).await;
     let card = card_of(user);
     browser.text_where(&card, |text| text.contains("Deny")).await;
+    // A person has one dialog at a time, and the tests beside this one deny as Alice.
+    browser.presses("//div[@id='people-choices']//label[contains(., 'Mallory')]").await;
     browser.presses(&format!("({card})[1]//button[normalize-space()='Deny']")).await;
     browser.presses("//dialog[@id='confirm' and @open]//button[@id='confirm-yes']").await;
     let dialog = "//dialog[@id='modal' and @open]";
@@ -242,5 +244,31 @@ async fn a_denial_asks_for_its_reason_in_a_dialog_and_changes_nothing() -> Test 
     assert_eq!(incident["head"]["outcome"], "denied");
     assert!(incident["log"].to_string().contains("it is our own exercise"), "{incident:#}");
     attacker.creates_user("iam-test-dialog-after").await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_glass_is_broken_in_the_browser_with_a_reason_that_the_skipped_are_told() -> Test {
+    let Some(browser) = Browser::start().await else { return Ok(()) };
+    let deployment = Deployment::get(APPROVAL);
+    browser.opens(&deployment).await?;
+    let user = "iam-test-glass-page";
+    let attacker = deployment.user(user).await;
+    attacker.attaches_administrator_to(user).await;
+    let card = card_of(user);
+    browser.text_where(&card, |text| text.contains("0 of 2 approvals")).await;
+    // No dialog of Slack's own stands before it: the one that asks for the reason does.
+    browser.presses(&format!("({card})[1]//button[normalize-space()='Break glass']")).await;
+    let dialog = "//dialog[@id='modal' and @open]";
+    browser.text_where(dialog, |text| text.contains("Each of them is told")).await;
+    let field = browser.driver().find(Locator::XPath(&format!("{dialog}//textarea"))).await?;
+    field.send_keys("nobody else is awake").await?;
+    browser.presses(&format!("{dialog}//button[@id='modal-submit']")).await;
+    let told = "//div[@id='messages']//article[contains(., 'You were not waited for')]";
+    let told = browser.text_where(told, |text| text.contains("nobody else is awake")).await;
+    assert!(told.contains("Ben"), "{told}");
+    attacker.is_refused(user).await;
+    let ended = browser.text_where(&card, |text| text.contains("Approved alone, past the quorum")).await;
+    assert!(ended.contains("nobody else is awake"), "{ended}");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! One emulator with four deployments of Cordon, shared by every end-to-end test of a process: the same zips, Terraform and
+//! One emulator with five deployments of Cordon, shared by every end-to-end test of a process: the same zips, Terraform and
 //! state machine as a real deployment, and IAM that enforces.
 //!
 //! It ends with the process: the emulator's guard sees its standard input close.
@@ -8,6 +8,9 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use cordon_detect::RuleBook;
+use cordon_flow::approver::Voter;
+use cordon_flow::decide::{Answer, Choice, Decide};
+use cordon_flow::voted;
 use cordon_sandbox::slack::{Alert, Click, ClickAnswer, Message};
 use cordon_sandbox::{Keys, Mode, Options, Sandbox, SlackMode, Stack, StackSpec, people};
 use serde_json::Value;
@@ -27,8 +30,15 @@ pub const ENFORCE: &str = "enforce";
 pub const SHIPPED: &str = "shipped";
 /// Enforces, acts on IAM writes by itself, and gives people a few seconds for the rest.
 pub const BRIEF: &str = "brief";
-/// Wants two people for what is critical, and contains ahead of the question what is not.
+/// Wants two people for what is critical, or one who breaks the glass; contains ahead of the question what is not, and on
+/// nobody's answer what can be contained. It waits just long enough for a test to answer.
 pub const APPROVAL: &str = "approval";
+/// A dry run that asks for real, and sends its incidents to a Security Hub that is not there.
+pub const REHEARSAL: &str = "rehearsal";
+/// The channel that [`BRIEF`] calls where nobody answers.
+pub const LOUD: &str = "C0LOUD";
+/// How long [`APPROVAL`] waits for an answer: until it calls more people, and after that.
+pub const APPROVAL_TIMEOUTS: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(40)];
 /// How long [`BRIEF`] waits for an answer.
 pub const BRIEF_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -40,7 +50,9 @@ static DEPLOYMENT: LazyLock<Sandbox> = LazyLock::new(|| {
         std::mem::forget(runtime);
         started
     });
-    started.join().unwrap().unwrap_or_else(|error| panic!("the sandbox does not start: {error}"))
+    let sandbox = started.join().unwrap().unwrap_or_else(|error| panic!("the sandbox does not start: {error}"));
+    sandbox.slack().add_channel(BRIEF, LOUD, "aws-incidents-loud");
+    sandbox
 });
 
 pub fn root() -> PathBuf {
@@ -62,11 +74,15 @@ fn options() -> Options {
     shipped.mode = Mode::DryRun;
     shipped.slack = SlackMode::Webhook;
     let mut brief = StackSpec::new(BRIEF, "333333333333", fixture("brief.toml"));
-    let approval = StackSpec::new(APPROVAL, "444444444444", fixture("approval.toml"));
+    let mut approval = StackSpec::new(APPROVAL, "444444444444", fixture("approval.toml"));
+    [approval.approval_timeout, approval.escalation_timeout] = APPROVAL_TIMEOUTS;
+    let mut rehearsal = StackSpec::new(REHEARSAL, "555555555555", fixture("rehearsal.toml"));
+    rehearsal.mode = Mode::DryRun;
+    rehearsal.security_hub = true;
     brief.approval_timeout = BRIEF_TIMEOUT;
     brief.escalation_timeout = BRIEF_TIMEOUT;
     options.label = "tests".to_owned();
-    options.stacks = vec![enforce, shipped, brief, approval];
+    options.stacks = vec![enforce, shipped, brief, approval, rehearsal];
     options.quiet = true;
     options
 }
@@ -127,20 +143,28 @@ impl Deployment {
 
     /// The incident that an event of `actor` opened, once it is closed; with `outcome` in its header.
     pub async fn closed(&self, actor: &str, event: &str) -> Value {
-        self.incident_where(&format!("closed incident of {actor} for {event}"), |incident| {
+        self.closed_within(LIMIT, actor, event).await
+    }
+
+    pub async fn closed_within(&self, limit: Duration, actor: &str, event: &str) -> Value {
+        self.incident_within(limit, &format!("closed incident of {actor} for {event}"), |incident| {
             is_about(incident, actor, event) && incident["head"]["outcome"].is_string()
         })
         .await
     }
 
     pub async fn incident_where(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        self.incident_within(LIMIT, what, wanted).await
+    }
+
+    async fn incident_within(&self, limit: Duration, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let began = std::time::Instant::now();
         loop {
             let incidents = self.stack.incidents().await.unwrap();
             if let Some(found) = incidents.iter().find(|incident| wanted(incident)) {
                 return found.clone();
             }
-            assert!(began.elapsed() < LIMIT, "no {what} in {LIMIT:?}; there are: {}", summary(&incidents));
+            assert!(began.elapsed() < limit, "no {what} in {limit:?}; there are: {}", summary(&incidents));
             tokio::time::sleep(POLL).await;
         }
     }
@@ -198,13 +222,54 @@ impl Deployment {
         self.with_a_reason(card, "cordon_undo", user).await
     }
 
+    /// Approves alone, with a reason.
+    pub async fn breaks_the_glass(&self, card: &Message, user: &str) -> ClickAnswer {
+        self.with_a_reason(card, "cordon_break_glass", user).await
+    }
+
+    /// Clicks again where a test beside this one had the same person open another dialog in its place.
     async fn with_a_reason(&self, card: &Message, action: &str, user: &str) -> ClickAnswer {
-        let answer = self.click(card, action, user).await;
-        let asked = self.sandbox.slack().modals(&self.stack.spec.name).into_iter().find(|modal| modal.user == user);
-        match asked {
-            Some(modal) => self.sandbox.slack().submit(&modal.id, "It was planned.").await.unwrap(),
-            None => answer,
+        let slack = self.sandbox.slack();
+        // Every button carries the same; the one that is pressed may have come after the card was looked at.
+        let (_, block) = card.buttons().into_iter().next().unwrap();
+        let incident = block["elements"][0]["value"].as_str().unwrap().to_owned();
+        loop {
+            let answer = self.click(card, action, user).await;
+            if answer.status != 200 || !answer.body.is_empty() {
+                return answer;
+            }
+            let is_ours = |modal: &cordon_sandbox::slack::OpenModal| {
+                modal.user == user && modal.view["private_metadata"].to_string().contains(&incident)
+            };
+            let asked = slack.modals(&self.stack.spec.name).into_iter().find(is_ours);
+            if let Some(modal) = asked
+                && let Ok(answer) = slack.submit(&modal.id, "It was planned.").await
+            {
+                return answer;
+            }
         }
+    }
+
+    /// Decides as `cordon incident approve` and `deny` do: with the caller's AWS identity and without Slack's secret.
+    pub async fn types(&self, person: &Person, incident: &Value, choice: Choice) -> Answer {
+        let caller = aws_sdk_sts::Client::new(&person.config).get_caller_identity().send().await.unwrap();
+        let sdk = self.stack.operator();
+        let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
+        let sfn = aws_sdk_sfn::Client::new(&sdk);
+        let tasks = cordon_aws::StepFunctions::new(sfn.clone());
+        let text = std::fs::read_to_string(&self.stack.spec.config).unwrap();
+        let config = cordon_core::Config::parse("cordon.toml", &text).unwrap();
+        let (cases, clock) = (cordon_flow::Cases::new(&table), cordon_aws::SystemClock);
+        let decide = Decide { cases, config: &config, channel: None, tasks: &tasks, clock: &clock };
+        let id = incident["id"].as_str().unwrap().parse().unwrap();
+        let answer = decide.run(&id, Voter::Principal(caller.arn().unwrap()), choice, Some("seen on the wire")).await;
+        let answer = answer.unwrap_or_else(|error| panic!("{}", error.message));
+        if answer.counts() {
+            let machine = voted::state_machine(incident["head"]["execution"].as_str().unwrap()).unwrap();
+            let executions = cordon_aws::StateMachine::new(sfn, machine);
+            voted::show_on_card(cases, &executions, &id).await.unwrap_or_else(|error| panic!("{}", error.message));
+        }
+        answer
     }
 
     async fn click(&self, card: &Message, action: &str, user: &str) -> ClickAnswer {

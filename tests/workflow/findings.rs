@@ -5,7 +5,7 @@ use cordon_record::verify::check;
 use serde_json::Value;
 
 use super::Test;
-use super::deployment::{APPROVER, Deployment, ENFORCE};
+use super::deployment::{APPROVER, Deployment, ENFORCE, REHEARSAL};
 
 #[tokio::test]
 async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_ends() -> Test {
@@ -42,5 +42,29 @@ async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_en
     let file = cordon_record::export::json(&record).to_string();
     let kept = closed["unmapped"]["cordon"]["last_hash"].as_str();
     assert_eq!(check(&file, kept)?.anchored_at, closed["unmapped"]["cordon"]["log_seq"].as_u64());
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_security_hub_takes_no_finding_the_timeline_says_so_and_the_incident_goes_on() -> Test {
+    const ACTOR: &str = "iam-test-no-hub";
+    let deployment = Deployment::get(REHEARSAL);
+    let attacker = deployment.user(ACTOR).await;
+    attacker.attaches_administrator_to(ACTOR).await;
+    let card = deployment.card(ACTOR, "AttachUserPolicy").await;
+    deployment.approve(&card, APPROVER).await;
+    assert_eq!(deployment.closed(ACTOR, "AttachUserPolicy").await["head"]["outcome"], "alerted");
+    // When it opens and when it ends; the bus takes both.
+    let failed = |incident: &Value| -> Vec<Value> {
+        let log = incident["log"].as_array().unwrap().iter();
+        log.filter(|entry| entry["data"]["findings"] == "failed").map(|entry| entry["data"]["reasons"].clone()).collect()
+    };
+    let told = |incident: &Value| incident["head"]["actor"]["name"] == ACTOR && failed(incident).len() == 2;
+    let incident = deployment.incident_where("two findings that were not taken", told).await;
+    for reasons in failed(&incident) {
+        let said = reasons["Security Hub"].as_str().unwrap();
+        assert!(said.contains("did not take the finding: status 400"), "{said}");
+        assert_eq!(reasons.as_object().unwrap().len(), 1, "{reasons}");
+    }
     Ok(())
 }

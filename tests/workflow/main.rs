@@ -12,6 +12,7 @@ mod intake;
 mod person;
 mod remedies;
 mod rights;
+mod unanswered;
 
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};

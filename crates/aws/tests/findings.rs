@@ -13,7 +13,7 @@ use aws_sigv4::sign::v4::SigningParams;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use cordon_aws::{EventBus, SecurityHub};
 use cordon_core::event::Event;
 use cordon_core::incident::{EventFacts, Found, Head};
@@ -24,6 +24,21 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 const ACCOUNT: &str = "111122223333";
+/// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html>
+const REQUIRED: [&str; 12] = [
+    "AwsAccountId",
+    "CreatedAt",
+    "Description",
+    "GeneratorId",
+    "Id",
+    "ProductArn",
+    "Resources",
+    "SchemaVersion",
+    "Severity",
+    "Title",
+    "Types",
+    "UpdatedAt",
+];
 
 #[derive(Clone)]
 struct Aws {
@@ -31,7 +46,8 @@ struct Aws {
     asked: Arc<Mutex<Vec<(String, HeaderMap, Value)>>>,
 }
 
-async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+async fn answer(State(aws): State<Aws>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> (StatusCode, String) {
+    assert_eq!((method, uri.query()), (Method::POST, None));
     aws.asked.lock().unwrap().push((uri.path().to_owned(), headers, serde_json::from_slice(&body).unwrap()));
     (StatusCode::from_u16(aws.answer.0).unwrap(), aws.answer.1.to_string())
 }
@@ -103,7 +119,15 @@ async fn security_hub_gets_the_finding_with_a_signature_over_what_was_sent() {
     assert_eq!(result, Ok(()));
     let (path, headers, body) = aws.asked.lock().unwrap()[0].clone();
     assert_eq!((path.as_str(), body["Findings"].as_array().unwrap().len()), ("/findings/import", 1));
-    assert_eq!(body["Findings"][0]["AwsAccountId"], ACCOUNT);
+    assert_eq!((body.as_object().unwrap().len(), &headers["content-type"]), (1, &"application/json".parse().unwrap()));
+    let finding = &body["Findings"][0];
+    assert_eq!(finding["AwsAccountId"], ACCOUNT);
+    // In the account's own product, which is the one that the function's role may import into.
+    assert_eq!(finding["ProductArn"], format!("arn:aws:securityhub:us-east-1:{ACCOUNT}:product/{ACCOUNT}/default"));
+    // What AWS says that each finding needs; `cordon-record` checks the rest against the published model.
+    for required in REQUIRED {
+        assert!(!finding[required].is_null(), "`{required}` is not in {finding:#}");
+    }
     // Signed anew from what arrived: the same only if host, date, token, type and body are what was signed.
     let text = |name: &str| headers[name].to_str().unwrap().to_owned();
     let identity = credentials().into();

@@ -69,6 +69,8 @@ pub enum NotifyInput {
     Escalated { incident: IncidentId },
     /// One person approved where more were wanted: the skipped ones are told.
     BreakGlass { incident: IncidentId },
+    /// A vote was given on the command line, which cannot post: the card shows it.
+    Voted { incident: IncidentId },
     /// What was changed was undone from Slack, or could not be.
     Undone { incident: IncidentId },
     /// The event could not be judged.
@@ -286,6 +288,7 @@ mod tests {
             &NotifyInput::Outcome { incident: incident.clone(), outcome: Outcome::NeedsPerson },
             json!({"message": "outcome", "incident": id, "outcome": "needs_person"}),
         );
+        check(&NotifyInput::Voted { incident: incident.clone() }, json!({"message": "voted", "incident": id}));
         check(&WaitInput::Expire { incident: incident.clone(), expire: true }, json!({"incident": id, "expire": true}));
         check(
             &WaitInput::Ask { incident: incident.clone(), task_token: "t".into(), timeout_seconds: 9, last: true },

@@ -20,6 +20,7 @@ use crate::decide::{Answer, Choice, Decide};
 use crate::messages;
 use crate::ports::{Channel, Executions};
 use crate::undo::{AskUndo, UndoAnswer};
+use crate::wait;
 
 /// What arrived, as bytes: after the gateway's base64 was taken off, before anything else.
 pub struct Request<'a> {
@@ -243,7 +244,10 @@ impl Callback<'_> {
             | Answer::Expired(_)
             | Answer::Refused(_)
             | Answer::NotFound => match self.decide.cases.approval(incident).await? {
-                Some(approval) => messages::asking(&head, &approval),
+                Some(approval) => {
+                    let glass = wait::has_glass(&self.decide.config.approval, self.channel);
+                    messages::asking(&head, &approval, glass)
+                }
                 None => return Ok(()),
             },
         };

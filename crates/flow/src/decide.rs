@@ -21,6 +21,7 @@ use crate::wait;
 
 /// How often a vote is counted against others before the caller has to try again.
 const TRIES: u32 = 5;
+const NO_GLASS: &str = "Approving alone is not allowed here (`break_glass` of [approval] in cordon.toml). Nothing was changed.";
 /// The longest reason that is kept.
 const REASON_MAX_CHARS: usize = 1_000;
 
@@ -78,10 +79,12 @@ impl Decide<'_> {
     /// would count.
     pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, StateError> {
         let Some(head) = self.head(id).await? else { return Ok(Some(Answer::NotFound)) };
-        match entitled(self.config, self.channel, voter, &head.actor).await {
-            Ok(_) => Ok(None),
-            Err(refusal) => self.refuse(id, voter.by(), choice, refusal).await.map(Some),
-        }
+        let refusal = match entitled(self.config, self.channel, voter, &head.actor).await {
+            Ok(_) if choice == Choice::BreakGlass && !self.config.approval.break_glass => NO_GLASS.to_owned(),
+            Ok(_) => return Ok(None),
+            Err(refusal) => refusal,
+        };
+        self.refuse(id, voter.by(), choice, refusal).await.map(Some)
     }
 
     async fn head(&self, id: &IncidentId) -> Result<Option<Head>, StateError> {
@@ -100,9 +103,7 @@ impl Decide<'_> {
 
     fn glass_stays_whole(&self, reason: Option<&str>) -> Option<&'static str> {
         if !self.config.approval.break_glass {
-            return Some(
-                "Approving alone is not allowed here (`break_glass` of [approval] in cordon.toml). Nothing was changed.",
-            );
+            return Some(NO_GLASS);
         }
         reason.is_none().then_some("Approving alone needs a reason. Nothing was changed.")
     }

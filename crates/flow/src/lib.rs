@@ -23,6 +23,7 @@ pub mod provenance;
 pub mod remediate;
 pub mod switch;
 pub mod undo;
+pub mod voted;
 pub mod wait;
 
 pub use accounts::Accounts;

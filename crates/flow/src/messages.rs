@@ -17,19 +17,22 @@ pub use alert::{ALERT_SCHEMA, Alert, structured};
 use crate::cases::{Approval, Vote};
 use crate::wait;
 
-/// The card with buttons.
+/// The card with buttons. `glass`: see [`wait::has_glass`].
 #[must_use]
-pub fn asking(head: &Head, approval: &Approval) -> Message {
-    card(head).asking(&question(head, approval))
+pub fn asking(head: &Head, approval: &Approval, glass: bool) -> Message {
+    card(head).asking(&question(head, approval, glass))
 }
 
 /// How the question stands, as the table has it.
-fn question(head: &Head, approval: &Approval) -> Question {
+fn question(head: &Head, approval: &Approval, glass: bool) -> Question {
+    // Where one approval is enough there is none to break, and a rehearsal tells nobody that they were skipped.
+    let is_dry_run = head.decision.as_ref().is_some_and(|decision| decision.dry_run);
     Question {
         deadline: Some(approval.deadline),
         needed: usize::try_from(approval.quorum).unwrap_or(usize::MAX),
         approved_by: approval.ballots.iter().map(|ballot| decider(&ballot.by)).collect(),
         looking: head.looking.iter().map(|looking| decider(&looking.by)).collect(),
+        break_glass: glass && approval.quorum > 1 && !is_dry_run,
         ahead: if wait::went_ahead(head) { Ahead::Stands } else { Ahead::Nothing },
     }
 }
@@ -140,13 +143,13 @@ fn stands(record: Option<&StepRecord>) -> bool {
 
 /// The card as it stands now, for when a fact of it has changed. `None` where none was posted, or the incident is over.
 #[must_use]
-pub fn current(head: &Head, approval: Option<&Approval>) -> Option<Message> {
+pub fn current(head: &Head, approval: Option<&Approval>, glass: bool) -> Option<Message> {
     if head.outcome.is_some() || head.slack.is_none() {
         return None;
     }
     match (head.state, approval, head.decision.as_ref().map(|decision| decision.route)) {
         (State::Opened | State::Closed, _, _) | (_, _, None) => None,
-        (State::Asking, Some(approval), _) if approval.vote == Vote::Waiting => Some(asking(head, approval)),
+        (State::Asking, Some(approval), _) if approval.vote == Vote::Waiting => Some(asking(head, approval, glass)),
         (_, Some(approval), _) => match approval.vote {
             Vote::Approved | Vote::Denied => {
                 Some(decided(head, approval.vote == Vote::Approved, approval.by.as_deref().unwrap_or_default()))

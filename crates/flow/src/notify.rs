@@ -4,6 +4,7 @@
 //! where every configured channel failed is the state itself retried, because then nobody would know.
 
 mod call;
+mod card;
 mod failure;
 mod merged;
 mod outcome;
@@ -58,6 +59,7 @@ impl Notify<'_> {
             NotifyInput::Containing { incident } => self.tell(&incident, "containing", None).await,
             NotifyInput::Escalated { incident } => self.escalated(&incident).await,
             NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
+            NotifyInput::Voted { incident } => self.voted(&incident).await,
             NotifyInput::Undone { incident } => self.undone(&incident).await,
             NotifyInput::Outcome { incident, outcome } => self.close(&incident, outcome).await,
             NotifyInput::Failure { incident, event, execution, state, error, cause } => {

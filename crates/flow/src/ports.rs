@@ -101,6 +101,8 @@ pub trait Channel: Send + Sync {
     async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
     /// Replaces the message that was clicked on, where it cannot be replaced by its id.
     async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
+    /// Whether a click can open a dialog here. An incoming webhook's cannot.
+    fn has_dialogs(&self) -> bool;
     /// Opens a dialog for the click that brought the trigger. Needs a bot token.
     async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError>;
     /// The ids of a user group's members. Needs a bot token; asked at most once a decision, so not kept here.

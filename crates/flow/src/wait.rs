@@ -9,7 +9,7 @@ use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Head, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId, Route};
+use cordon_core::{Config, IncidentId, Route, config};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -73,7 +73,7 @@ impl Wait<'_> {
     /// all the same: SNS has told of it, and the command line can answer.
     async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        let card = messages::asking(head, approval);
+        let card = messages::asking(head, approval, has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
         let (posted, data) = match &head.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
@@ -216,6 +216,12 @@ impl Wait<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// Whether an approver can break the glass by a button: `cordon.toml` allows it, and a dialog can ask for the reason.
+#[must_use]
+pub fn has_glass(policy: &config::Approval, channel: &dyn Channel) -> bool {
+    policy.break_glass && channel.has_dialogs()
 }
 
 /// Whether a containment went ahead of the question.

@@ -1,7 +1,8 @@
 //! A function dies before and after every single effect, each in turn, on every way that changes something.
 //!
 //! The driver does what the state machine does: it tries a state again that died, gives a new token to a state that waits, and
-//! goes by the answers. A person whose click got no answer clicks again.
+//! goes by the answers. A person whose click got no answer clicks again. Where nobody decides, the deadlines pass, the first one
+//! and the last one.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -12,6 +13,7 @@ use std::future::Future;
 
 use cordon_contract::{
     CheckInput, ClassifyInput, ClassifyOutput, ErrorName, NotifyInput, RemediateInput, RemediateOutput, StateError, WaitInput,
+    WaitOutput,
 };
 use cordon_core::{Call, IncidentId, Outcome, Route};
 use cordon_flow::approver::Voter;
@@ -24,59 +26,82 @@ use support::{APPROVER, CONFIG, World, attach, create_user};
 /// More than any state is tried again.
 const TRIES: usize = 8;
 
+/// Who is called at the first deadline.
+const CALLED: &str =
+    "[approval.escalation]\nslack_channel = \"C0LOUD\"\ntopic = \"arn:aws:sns:us-east-1:111111111111:on-call\"\n";
+
 /// A way through the machine.
 #[derive(Clone, Copy)]
 struct Way {
     name: &'static str,
     config: &'static str,
     event: fn(&str) -> Value,
-    /// What people say, one after the other.
-    says: &'static [(&'static str, Choice)],
+    /// What people say, one after the other: a list for each wait.
+    says: &'static [&'static [(&'static str, Choice)]],
     ends: Outcome,
     undone: bool,
 }
 
+const ASK: Way =
+    Way { name: "ask, approve", config: "", event: attach, says: &[&[APPROVES]], ends: Outcome::Contained, undone: false };
+const AHEAD: &str = "[gates]\ncontain_then_ask = [\"admin-attached\"]\n";
+const APPROVES: (&str, Choice) = (APPROVER, Choice::Approve);
+const DENIES: (&str, Choice) = (APPROVER, Choice::Deny);
+
 const WAYS: [Way; 6] = [
-    Way {
-        name: "ask, approve",
-        config: "",
-        event: attach,
-        says: &[(APPROVER, Choice::Approve)],
-        ends: Outcome::Contained,
-        undone: false,
-    },
-    Way { name: "ask, deny", config: "", event: attach, says: &[(APPROVER, Choice::Deny)], ends: Outcome::Denied, undone: false },
+    ASK,
+    Way { name: "ask, deny", says: &[&[DENIES]], ends: Outcome::Denied, ..ASK },
     Way {
         name: "ask, two approve, undo",
         config: "[approval.quorum]\nhigh = 2\n",
-        event: attach,
-        says: &[(APPROVER, Choice::Approve), ("U0SECOND", Choice::Approve)],
-        ends: Outcome::Contained,
+        says: &[&[APPROVES, ("U0SECOND", Choice::Approve)]],
         undone: true,
+        ..ASK
+    },
+    Way { name: "act", config: "[gates]\nauto = [\"iam-write\"]\n", event: create_user, says: &[], ..ASK },
+    Way { name: "contain, then ask, deny", config: AHEAD, says: &[&[DENIES]], ends: Outcome::Denied, ..ASK },
+    Way { name: "contain, then ask, approve", config: AHEAD, ..ASK },
+];
+
+/// Every way past the first deadline; the second channel and the second topic are called on each.
+const ESCALATED: [Way; 9] = [
+    Way { name: "escalated, approve", says: &[&[], &[APPROVES]], ..ASK },
+    Way { name: "escalated, deny", says: &[&[], &[DENIES]], ends: Outcome::Denied, ..ASK },
+    Way {
+        name: "one approves, looking, escalated, another approves",
+        config: "[approval.quorum]\nhigh = 2\n",
+        says: &[&[APPROVES, ("U0SECOND", Choice::Looking)], &[], &[("U0SECOND", Choice::Approve)]],
+        ..ASK
     },
     Way {
-        name: "act",
-        config: "[gates]\nauto = [\"iam-write\"]\n",
-        event: create_user,
-        says: &[],
-        ends: Outcome::Contained,
-        undone: false,
+        name: "escalated, one breaks the glass",
+        config: "break_glass = true\n[approval.quorum]\nhigh = 2\n",
+        says: &[&[], &[(APPROVER, Choice::BreakGlass)]],
+        ..ASK
+    },
+    Way { name: "nobody, close", says: &[&[], &[]], ends: Outcome::Expired, ..ASK },
+    Way {
+        name: "nobody, contain",
+        config: "on_timeout = \"contain\"\n",
+        says: &[&[], &[]],
+        // The policy that was attached still stands.
+        ends: Outcome::Partial,
+        ..ASK
+    },
+    Way { name: "contain, nobody, close", config: AHEAD, says: &[&[], &[]], ends: Outcome::Expired, ..ASK },
+    Way {
+        name: "contain, nobody, hold",
+        config: "on_timeout = \"hold-containment\"\n[gates]\ncontain_then_ask = [\"admin-attached\"]\n",
+        says: &[&[], &[]],
+        ends: Outcome::Expired,
+        ..ASK
     },
     Way {
-        name: "contain, then ask, deny",
-        config: "[gates]\ncontain_then_ask = [\"admin-attached\"]\n",
-        event: attach,
-        says: &[(APPROVER, Choice::Deny)],
-        ends: Outcome::Denied,
-        undone: false,
-    },
-    Way {
-        name: "contain, then ask, approve",
-        config: "[gates]\ncontain_then_ask = [\"admin-attached\"]\n",
-        event: attach,
-        says: &[(APPROVER, Choice::Approve)],
-        ends: Outcome::Contained,
-        undone: false,
+        name: "contain, nobody, contain",
+        config: "on_timeout = \"contain\"\n[gates]\ncontain_then_ask = [\"admin-attached\"]\n",
+        says: &[&[], &[]],
+        ends: Outcome::Partial,
+        ..ASK
     },
 ];
 
@@ -152,39 +177,108 @@ impl Execution<'_> {
         panic!("a verification never ended");
     }
 
-    /// Puts the question, hears the people, and gives what the state machine is told.
-    fn asked(&self, id: &IncidentId, says: &[(&str, Choice)]) -> Value {
-        self.notify(NotifyInput::Asked { incident: id.clone() });
+    /// Puts the question with a new token, and hears what people say.
+    fn waits(&self, id: &IncidentId, last: bool, says: &[(&str, Choice)]) {
         self.state(|| {
             self.tokens.set(self.tokens.get() + 1);
             let wait = self.world.wait();
-            let task_token = format!("token-{}", self.tokens.get());
-            let input = WaitInput::Ask { incident: id.clone(), task_token, timeout_seconds: 600, last: true };
+            let task_token = self.token();
+            let input = WaitInput::Ask { incident: id.clone(), task_token, timeout_seconds: 600, last };
             async move { wait.run(input).await }
         });
         for (user, choice) in says {
             let answer = self.state(|| {
                 let decide = self.world.decide();
-                async move { decide.run(id, Voter::Slack(user), *choice, None).await }
+                async move { decide.run(id, Voter::Slack(user), *choice, Some("on fire")).await }
             });
             let counts = answer.counts() || matches!(answer, Answer::Already { .. });
             assert!(counts, "{answer:?}");
         }
-        let token = format!("token-{}", self.tokens.get());
+    }
+
+    fn token(&self) -> String {
+        format!("token-{}", self.tokens.get())
+    }
+
+    /// With what the newest task was completed, if it was.
+    fn completed(&self) -> Option<Value> {
         let completed = self.world.heard.completed.lock().unwrap().clone();
-        let answers: Vec<&Value> = completed.iter().filter(|(of, _)| *of == token).map(|(_, answer)| answer).collect();
-        assert_eq!(answers.len(), 1, "the newest task is completed once: {completed:?}");
-        answers[0].clone()
+        let answers: Vec<&Value> = completed.iter().filter(|(of, _)| *of == self.token()).map(|(_, answer)| answer).collect();
+        assert!(answers.len() <= 1, "the newest task is completed once: {completed:?}");
+        answers.first().map(|answer| (*answer).clone())
+    }
+
+    /// The wait's time is over, and with it its token.
+    fn timed_out(&self, input: &WaitInput) -> WaitOutput {
+        self.world.clock.pass(601);
+        self.world.heard.gone.lock().unwrap().push(self.token());
+        let answer = self.state(|| {
+            let wait = self.world.wait();
+            let input = input.clone();
+            async move { wait.run(input).await }
+        });
+        answer.unwrap()
+    }
+
+    /// Asks as often as people are waited for, and gives what the state machine is told.
+    fn asked(&self, id: &IncidentId, says: &[&[(&str, Choice)]]) -> Value {
+        self.notify(NotifyInput::Asked { incident: id.clone() });
+        let mut last = false;
+        for said in says {
+            self.waits(id, last, said);
+            if let Some(answer) = self.completed() {
+                return answer;
+            }
+            if last {
+                break;
+            }
+            match self.timed_out(&WaitInput::Escalate { incident: id.clone(), escalate: true }) {
+                WaitOutput::Looking => {}
+                WaitOutput::Escalate => {
+                    self.notify(NotifyInput::Escalated { incident: id.clone() });
+                    last = true;
+                }
+                decided => panic!("nobody had decided: {decided:?}"),
+            }
+        }
+        assert!(last, "the last wait comes after the escalation");
+        serde_json::to_value(self.timed_out(&WaitInput::Expire { incident: id.clone(), expire: true })).unwrap()
+    }
+
+    /// What a decision leads to, where that is not the remedies.
+    fn decided(&self, id: &IncidentId, decision: &str) -> Option<Outcome> {
+        let reverted = || {
+            let reverted = self.remediate(&RemediateInput::Revert { incident: id.clone() });
+            assert_eq!(reverted, RemediateOutput::Reverted);
+        };
+        match decision {
+            "approved" | "contain" => None,
+            "break_glass" => {
+                self.notify(NotifyInput::BreakGlass { incident: id.clone() });
+                None
+            }
+            "denied" => Some(Outcome::Denied),
+            "expired" => Some(Outcome::Expired),
+            "denied_contained" => {
+                reverted();
+                Some(Outcome::Denied)
+            }
+            "expired_contained" => {
+                reverted();
+                Some(Outcome::Expired)
+            }
+            other => panic!("{other}"),
+        }
     }
 
     fn run(&self, way: &Way) -> (IncidentId, Outcome) {
         let id = self.opened(&(way.event)("e"));
         let incident = || id.clone();
         let apply = RemediateInput::Apply { incident: incident() };
-        let released = match self.route(&id) {
+        let ended = match self.route(&id) {
             Route::Act => {
                 self.notify(NotifyInput::Acting { incident: incident() });
-                true
+                None
             }
             route => {
                 if route == Route::ContainThenAsk {
@@ -192,27 +286,16 @@ impl Execution<'_> {
                     self.remediate(&apply);
                     self.verified(&id);
                 }
-                match self.asked(&id, way.says)["decision"].as_str().unwrap() {
-                    "approved" => true,
-                    "denied" => false,
-                    "denied_contained" => {
-                        let reverted = self.remediate(&RemediateInput::Revert { incident: incident() });
-                        assert_eq!(reverted, RemediateOutput::Reverted);
-                        false
-                    }
-                    other => panic!("{other}"),
-                }
+                self.decided(&id, self.asked(&id, way.says)["decision"].as_str().unwrap())
             }
         };
-        let outcome = if released {
+        let outcome = ended.unwrap_or_else(|| {
             self.remediate(&apply);
             match self.verified(&id) {
                 RemediateOutput::Contained => Outcome::Contained,
                 _ => Outcome::Partial,
             }
-        } else {
-            Outcome::Denied
-        };
+        });
         self.notify(NotifyInput::Outcome { incident: incident(), outcome });
         if way.undone {
             let answer = self.state(|| {
@@ -230,7 +313,8 @@ impl Execution<'_> {
 }
 
 fn play(way: &Way, strike: Option<(usize, When)>) -> (End, usize) {
-    let world = World::with(&format!("{CONFIG}\n{}", way.config));
+    // Keys of [approval] first: they stand in the table that opens before the tables of a way's own.
+    let world = World::with(&format!("{CONFIG}\n{CALLED}[approval]\n{}", way.config));
     let faults = world.iam.faults();
     match strike {
         Some((nth, when)) => faults.strike(nth, when, Failure::Killed),
@@ -243,13 +327,18 @@ fn play(way: &Way, strike: Option<(usize, When)>) -> (End, usize) {
     assert_eq!(world.head(&id).outcome, Some(way.ends));
     // Whether people were told once or twice does not count; what happened does. `timeline` checks the chain.
     let mut kinds: Vec<String> = world.timeline(&id).into_iter().filter(|kind| kind != "notified" && kind != "asked").collect();
-    kinds.dedup();
+    // A report whose answer was lost is made again; `writes` shows that what it reports was done once.
+    kinds.dedup_by(|kind, before| kind == before && ["applied", "verified", "reverted"].contains(&kind.as_str()));
+    if kinds.iter().any(|kind| kind == "escalated") {
+        let is_called = world.heard.alerts.lock().unwrap().iter().any(|alert| alert.topic.is_some());
+        let is_loud = world.heard.posts_elsewhere.lock().unwrap().iter().any(|(channel, _)| channel == "C0LOUD");
+        assert!(is_called && is_loud, "{}: more people are called whatever dies", way.name);
+    }
     (End { iam: world.iam.state(), writes: world.iam.writes(), kinds }, effects)
 }
 
-#[test]
-fn scenario_28_a_function_that_dies_before_or_after_any_effect_ends_right_and_does_nothing_twice() {
-    for way in &WAYS {
+fn dies_everywhere(ways: &[Way]) {
+    for way in ways {
         let (undisturbed, effects) = play(way, None);
         assert!(effects > 10, "{}: {effects}", way.name);
         for nth in 1..=effects {
@@ -259,4 +348,14 @@ fn scenario_28_a_function_that_dies_before_or_after_any_effect_ends_right_and_do
             }
         }
     }
+}
+
+#[test]
+fn scenario_28_a_function_that_dies_before_or_after_any_effect_ends_right_and_does_nothing_twice() {
+    dies_everywhere(&WAYS);
+}
+
+#[test]
+fn scenario_28_the_same_on_every_way_past_a_deadline() {
+    dies_everywhere(&ESCALATED);
 }

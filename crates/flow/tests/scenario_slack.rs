@@ -272,3 +272,66 @@ fn scenario_14_where_slack_takes_nothing_sns_is_told_the_timeline_says_so_and_th
     let alerts = world.heard.alerts.lock().unwrap();
     assert_eq!(alerts.iter().map(|alert| alert.body["message"].clone()).collect::<Vec<_>>(), ["asked", "outcome"]);
 }
+
+/// `break_glass = true`, and two people for what is high.
+fn glass(extra: &str) -> World {
+    let policy =
+        support::CONFIG.replace("mode = \"enforce\"", &format!("{extra}\n[approval]\nbreak_glass = true\nrehearse = true"));
+    World::with(&format!("{policy}\n[approval.quorum]\nhigh = 2\n"))
+}
+
+fn has_glass(world: &World) -> bool {
+    world.heard.posts.lock().unwrap().last().unwrap().to_value().to_string().contains("cordon_break_glass")
+}
+
+#[test]
+fn the_glass_stands_only_on_a_card_where_it_can_be_broken() {
+    const ENFORCE: &str = "mode = \"enforce\"";
+    let shown = |world: World| {
+        asked(&world);
+        has_glass(&world)
+    };
+    assert!(shown(glass(ENFORCE)));
+    let two = "[approval.quorum]\nhigh = 2\n";
+    assert!(!shown(World::with(&format!("{}\n{two}", support::CONFIG))), "cordon.toml does not allow it");
+    let one = support::CONFIG.replace(ENFORCE, "mode = \"enforce\"\n[approval]\nbreak_glass = true");
+    assert!(!shown(World::with(&one)), "one approval is enough");
+    assert!(!shown(glass("mode = \"dry-run\"")), "a rehearsal");
+    let webhook = glass(ENFORCE);
+    *webhook.heard.has_no_dialogs.lock().unwrap() = true;
+    assert!(!shown(webhook), "nothing could ask for the reason");
+}
+
+#[test]
+fn the_glass_is_broken_by_a_click_and_a_reason_and_by_nothing_less() {
+    let world = glass("mode = \"enforce\"");
+    let incident = asked(&world);
+    // One has approved, and the card that says so still has the glass.
+    signed(&world, &form(&with(click(&incident, "cordon_approve"), "/user/id", json!("U0SECOND"))));
+    let shown = world.heard.updates.lock().unwrap().last().unwrap().to_value().to_string();
+    assert!(shown.contains("1 of 2 approvals") && shown.contains("cordon_break_glass"), "{shown}");
+    assert_eq!(signed(&world, &form(&click(&incident, "cordon_break_glass"))).status, 200);
+    let asks = world.heard.modals.lock().unwrap().last().unwrap().clone();
+    assert_eq!((asks.kind, asks.incident.as_str()), (cordon_slack::ModalKind::BreakGlass, incident.as_str()));
+    nothing_decided(&world, &incident);
+
+    let blank = with(submission(&incident, "break_glass"), "/view/state/values/reason/reason/value", json!("  "));
+    let reply = signed(&world, &form(&with(blank, "/user/id", json!("U0SECOND"))));
+    assert!(reply.is_json && reply.text.contains("needs a reason"), "{reply:?}");
+    nothing_decided(&world, &incident);
+    let broken = signed(&world, &form(&with(submission(&incident, "break_glass"), "/user/id", json!("U0SECOND"))));
+    assert_eq!((broken.status, broken.text.as_str()), (200, ""));
+    assert_eq!(world.heard.completed.lock().unwrap()[0].1["decision"], "break_glass");
+    let card = world.heard.updates.lock().unwrap().last().unwrap().to_value().to_string();
+    assert!(card.contains("*Approved*") && !card.contains("\"action_id\""), "{card}");
+}
+
+#[test]
+fn a_glass_on_an_old_card_opens_no_dialog_once_the_policy_has_taken_it_back() {
+    let world = World::with(&format!("{}\n[approval.quorum]\nhigh = 2\n", support::CONFIG));
+    let incident = asked(&world);
+    let reply = signed(&world, &form(&click(&incident, "cordon_break_glass")));
+    assert!(reply.text.contains("not allowed here"), "{reply:?}");
+    assert!(world.heard.modals.lock().unwrap().is_empty());
+    assert_eq!(world.timeline(&incident).last().unwrap(), "refused");
+}

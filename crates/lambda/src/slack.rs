@@ -105,6 +105,13 @@ impl Channel for SlackChannel {
         self.client.respond(response_url, Reply::Replace(message)).await.map_err(failed)
     }
 
+    fn has_dialogs(&self) -> bool {
+        match &self.secret.delivery {
+            Delivery::Bot { .. } => true,
+            Delivery::Webhook { .. } => false,
+        }
+    }
+
     async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
         self.client.open_view(trigger_id, modal).await.map_err(failed)
     }

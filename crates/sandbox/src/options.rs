@@ -48,6 +48,8 @@ pub struct StackSpec {
     pub escalation_timeout: Duration,
     /// The wait between a change and its second verification.
     pub settle: Duration,
+    /// Whether incidents go to Security Hub, too. The emulator has none and refuses them, as AWS does where it is not enabled.
+    pub security_hub: bool,
 }
 
 impl StackSpec {
@@ -63,6 +65,7 @@ impl StackSpec {
             approval_timeout: Duration::from_secs(15 * 60),
             escalation_timeout: Duration::from_secs(5 * 60),
             settle: Duration::from_secs(1),
+            security_hub: false,
         }
     }
 }

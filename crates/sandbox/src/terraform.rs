@@ -242,6 +242,7 @@ fn variable_values(variables: &Variables<'_>) -> Value {
         "approval_timeout_seconds": stack.approval_timeout.as_secs(),
         "escalation_timeout_seconds": stack.escalation_timeout.as_secs(),
         "settle_seconds": stack.settle.as_secs(),
+        "security_hub": stack.security_hub,
         "access_key": stack.account,
         "name": stack.name,
     })

@@ -153,6 +153,8 @@ pub struct Question {
     pub approved_by: Vec<Decider>,
     /// Who said that they are looking.
     pub looking: Vec<Decider>,
+    /// Whether one person may approve alone, past the quorum, and a dialog can ask them why.
+    pub break_glass: bool,
     pub ahead: Ahead,
 }
 

@@ -6,13 +6,15 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{Sessions, SpokeRole, StepFunctions, SystemClock, Table};
+use cordon_aws::{Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock, Table};
+use cordon_contract::StateError;
 use cordon_core::incident::State;
 use cordon_core::{Config, IncidentId};
 use cordon_flow::Cases;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Choice, Decide};
 use cordon_flow::undo::Undo;
+use cordon_flow::voted;
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -162,7 +164,7 @@ async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) ->
     }
     let mut heads = Vec::new();
     for state in states {
-        heads.extend(cases.by_state(state, limit).await.map_err(cordon_contract::StateError::from)?);
+        heads.extend(cases.by_state(state, limit).await.map_err(StateError::from)?);
     }
     heads.sort_by_key(|head| std::cmp::Reverse(head.opened_at));
     if as_json {
@@ -226,5 +228,18 @@ async fn decide(
     let decide = Decide { cases: Cases::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
     let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await?;
     println!("{}", answer.sentence());
-    Ok(if answer.counts() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    if !answer.counts() {
+        return Ok(ExitCode::from(1));
+    }
+    if let Err(error) = show_on_card(&sdk, &table, &id).await {
+        eprintln!("It counts; the card in Slack shows it at its next update ({}).", error.message);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The vote stands; what may fail here is only that people see it at once.
+async fn show_on_card(sdk: &SdkConfig, table: &Table, id: &IncidentId) -> Result<(), StateError> {
+    let cases = Cases::new(table);
+    let Some(machine) = voted::state_machine(&cases.head(id).await?.execution) else { return Ok(()) };
+    voted::show_on_card(cases, &StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine), id).await
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{Notify, Told};
 use crate::messages;
 use crate::pace::{Posted, Turn, step_after};
-use crate::ports::{Channel, DeliveryError};
+use crate::ports::Channel;
 
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
@@ -69,21 +69,6 @@ impl Notify<'_> {
             (Ok(message), Ok(())) => Posted::Card(message),
             (Err(error), _) | (Ok(_), Err(error)) => Posted::Failed(error),
         })
-    }
-
-    /// Brings the card up to date. A decision that comes in between must not get its buttons back, so it is looked for after.
-    async fn refresh(&self, channel: &dyn Channel, head: &Head) -> Result<Result<(), DeliveryError>, StateError> {
-        let Some(at) = &head.slack else { return Ok(Ok(())) };
-        let approval = self.cases.approval(&head.id).await?;
-        let Some(card) = messages::current(head, approval.as_ref()) else { return Ok(Ok(())) };
-        let mut updated = channel.update(at, &card).await;
-        let (newer, decided) = (self.cases.head(&head.id).await?, self.cases.approval(&head.id).await?);
-        if decided != approval
-            && let Some(card) = messages::current(&newer, decided.as_ref())
-        {
-            updated = channel.update(at, &card).await;
-        }
-        Ok(updated)
     }
 }
 

@@ -5,6 +5,7 @@ use cordon_core::IncidentId;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::runner::StepRecord;
+use cordon_slack::Message;
 use serde_json::json;
 
 use super::{Notify, Told};
@@ -61,13 +62,18 @@ impl Notify<'_> {
         Ok(())
     }
 
-    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, StateError> {
+    /// The card at the end of an incident.
+    pub(super) async fn outcome_card(&self, head: &Head, outcome: Outcome) -> Result<Message, StateError> {
         let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.plan.steps.len());
         for n in 1..=head.plan.steps.len() {
             steps.push(self.cases.step(&head.id, n).await?);
         }
         let approval = self.cases.approval(&head.id).await?;
-        let card = messages::outcome(head, outcome, &steps, approval.as_ref());
+        Ok(messages::outcome(head, outcome, &steps, approval.as_ref()))
+    }
+
+    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, StateError> {
+        let card = self.outcome_card(head, outcome).await?;
         let turn = match outcome {
             Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
             Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Told,
@@ -78,6 +84,7 @@ impl Notify<'_> {
         Ok(match channel.update(at, &card).await {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
+                let approval = self.cases.approval(&head.id).await?;
                 if let Err(error) = channel.reply(at, &messages::ended(head, outcome, approval.as_ref())).await {
                     tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
                 }

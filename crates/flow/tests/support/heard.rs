@@ -23,6 +23,8 @@ pub struct Heard {
     pub replies: Mutex<Vec<(String, Message)>>,
     pub updates: Mutex<Vec<Message>>,
     pub modals: Mutex<Vec<Modal>>,
+    /// As with an incoming webhook.
+    pub has_no_dialogs: Mutex<bool>,
     /// The user groups that there are.
     pub groups: Mutex<BTreeMap<String, Vec<String>>>,
     pub whispers: Mutex<Vec<String>>,
@@ -78,10 +80,13 @@ impl Channel for Heard {
     }
 
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        let mut posts = self.posts_elsewhere.lock().unwrap();
-        posts.push((channel.to_owned(), message.clone()));
-        Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+        let heard = || {
+            Self::answer(&self.slack_is_down)?;
+            let mut posts = self.posts_elsewhere.lock().unwrap();
+            posts.push((channel.to_owned(), message.clone()));
+            Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })
+        };
+        self.faults.killable("slack", heard).await
     }
 
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
@@ -93,6 +98,10 @@ impl Channel for Heard {
             Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
         };
         self.faults.killable("slack", heard).await
+    }
+
+    fn has_dialogs(&self) -> bool {
+        !*self.has_no_dialogs.lock().unwrap()
     }
 
     async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {

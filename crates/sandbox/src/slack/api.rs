@@ -32,7 +32,7 @@ async fn web_api(Shared(slack): Shared<SlackStandIn>, Path(method): Path<String>
         headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|text| text.strip_prefix("Bearer "));
     let Some(token) = token else { return refused("not_authed") };
     let Some(member) = slack.member(|member| member.bot_token == token) else { return refused("invalid_auth") };
-    if let Some(answer) = slack.next_fault(&member.stack).await {
+    if let Some(answer) = slack.next_fault(&member.stack, &body).await {
         return answer;
     }
     let Some(call) = decode(&headers, &body) else { return refused("invalid_json") };
@@ -54,7 +54,7 @@ async fn webhook(Shared(slack): Shared<SlackStandIn>, Path(path): Path<String>, 
     let Some(member) = slack.member(|member| member.webhook_path == path) else {
         return (StatusCode::NOT_FOUND, "no_service").into_response();
     };
-    if let Some(answer) = slack.next_fault(&member.stack).await {
+    if let Some(answer) = slack.next_fault(&member.stack, &body).await {
         return answer;
     }
     let Ok(Value::Object(call)) = serde_json::from_slice(&body) else {
@@ -143,11 +143,13 @@ impl SlackStandIn {
         self.lock().members.iter().find(|member| wanted(member)).cloned()
     }
 
-    async fn next_fault(&self, stack: &str) -> Option<Response> {
+    async fn next_fault(&self, stack: &str, body: &[u8]) -> Option<Response> {
+        let body = String::from_utf8_lossy(body);
+        let is_about = |text: &Option<String>| text.as_ref().is_none_or(|text| body.contains(text));
         let fault = {
             let mut state = self.lock();
-            let index = state.faults.iter().position(|(of, _)| of == stack)?;
-            state.faults.remove(index).map(|(_, fault)| fault)
+            let index = state.faults.iter().position(|(of, text, _)| of == stack && is_about(text))?;
+            state.faults.remove(index).map(|(.., fault)| fault)
         }?;
         Some(match fault {
             Fault::RateLimited { retry_after_s } => {

@@ -127,7 +127,8 @@ struct State {
     clicks: Vec<Value>,
     /// Stacks whose SNS subscription is confirmed.
     subscribed: Vec<String>,
-    faults: VecDeque<(String, Fault)>,
+    /// Of a stack, and for calls that mention the text alone, if there is one.
+    faults: VecDeque<(String, Option<String>, Fault)>,
     last_ts: (i64, u32),
     triggers: Vec<modal::Trigger>,
     modals: Vec<OpenModal>,
@@ -206,7 +207,13 @@ impl SlackStandIn {
 
     /// Answers the stack's next calls to the Web API or a webhook with a fault each.
     pub fn fail_next(&self, stack: &str, faults: impl IntoIterator<Item = Fault>) {
-        self.lock().faults.extend(faults.into_iter().map(|fault| (stack.to_owned(), fault)));
+        self.lock().faults.extend(faults.into_iter().map(|fault| (stack.to_owned(), None, fault)));
+    }
+
+    /// The same for the next calls that mention a text, so that what others say meanwhile gets through.
+    pub fn fail_next_about(&self, stack: &str, text: &str, faults: impl IntoIterator<Item = Fault>) {
+        let about = |fault| (stack.to_owned(), Some(text.to_owned()), fault);
+        self.lock().faults.extend(faults.into_iter().map(about));
     }
 
     /// Lets a stack post into another channel too.

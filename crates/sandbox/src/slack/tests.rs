@@ -92,6 +92,11 @@ async fn faults_come_in_turn_and_then_end() {
     assert_eq!(call(&slack, "chat.postMessage", TOKEN, card()).await.0, 503);
     assert_eq!(call(&slack, "chat.postMessage", TOKEN, card()).await.1["error"], "fatal_error");
     assert_eq!(call(&slack, "chat.postMessage", TOKEN, card()).await.1["ok"], true);
+    slack.fail_next_about("cordon", "inc-2", [Fault::Unavailable]);
+    assert_eq!(call(&slack, "chat.postMessage", TOKEN, card()).await.1["ok"], true, "it is about inc-1");
+    let other = json!({"channel": "C0CORDON", "text": "news of inc-2"});
+    assert_eq!(call(&slack, "chat.postMessage", TOKEN, other.clone()).await.0, 503);
+    assert_eq!(call(&slack, "chat.postMessage", TOKEN, other).await.1["ok"], true);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::{Card, Merged, Message};
 use crate::blocks::{Block, Button, Confirm, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_VALUE, Style};
 use crate::text::{code, link, plain, sentence, unformatted, units};
-use crate::{APPROVE, DENY, LOOKING, UNDO as UNDO_ID};
+use crate::{APPROVE, BREAK_GLASS, DENY, LOOKING, UNDO as UNDO_ID};
 
 /// The most characters that the blocks of one card hold together.
 #[cfg(test)]
@@ -122,8 +122,9 @@ impl Card {
         format!("{}\n<!date^{}^{{ago}}|{said}>", fact("When", &utc(at)), at.as_second())
     }
 
-    /// Approve and Deny, each behind a dialog that says what the click does.
-    pub(super) fn buttons(&self) -> Block {
+    /// Approve and Deny, each behind a dialog that says what the click does. Break glass needs none: it opens the dialog that asks
+    /// for the reason, and stands last, away from Approve.
+    pub(super) fn buttons(&self, break_glass: bool) -> Block {
         let count = counted(self.calls.len(), "call", "calls");
         let subject = plain(&self.subject, 120);
         let approve = Confirm {
@@ -144,11 +145,13 @@ impl Card {
             style: Style::Danger,
         };
         // Green for Approve: a containment that was not needed is undone, an attacker who was let go is not.
-        Block::Actions(vec![
+        let mut buttons = vec![
             self.button(APPROVE, "Approve", Style::Primary, Some(approve)),
             self.button(DENY, "Deny", Style::Plain, Some(deny)),
             self.button(LOOKING, "I'm looking", Style::Plain, None),
-        ])
+        ];
+        buttons.extend(break_glass.then(|| self.button(BREAK_GLASS, "Break glass", Style::Danger, None)));
+        Block::Actions(buttons)
     }
 
     /// Takes the changes back, behind a dialog.

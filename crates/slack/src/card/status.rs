@@ -26,7 +26,7 @@ impl Card {
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
         blocks.extend(self.exceptions_section());
-        blocks.extend([self.buttons(), self.footer()]);
+        blocks.extend([self.buttons(question.break_glass), self.footer()]);
         let by = question.deadline.map(|deadline| format!(" before {}", utc(deadline))).unwrap_or_default();
         let standing = question.standing(Decider::spoken).map(|said| format!(" {said}")).unwrap_or_default();
         self.message(&format!("Approve or deny{by}. {news}{standing}"), blocks)

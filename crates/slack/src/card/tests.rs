@@ -110,6 +110,7 @@ fn every(card: &Card, report: &Report, decider: &Decider) -> Vec<Message> {
             needed: 2,
             approved_by: vec![decider.clone(); 9],
             looking: vec![decider.clone(); 9],
+            break_glass: true,
             ..question()
         }),
         card.note(&card.decision_reason),
@@ -168,6 +169,12 @@ fn the_card_that_asks() {
 }
 
 #[test]
+fn the_card_that_asks_two_people_and_lets_one_break_the_glass() {
+    let asks_two = Question { needed: 2, approved_by: vec![approver()], break_glass: true, ..question() };
+    insta::assert_json_snapshot!(card().asking(&asks_two));
+}
+
+#[test]
 fn votes_and_who_is_looking_stand_on_the_card() {
     let said = |question: &Question| read(&card().asking(question));
     assert!(!said(&question()).contains("approvals"));
@@ -209,6 +216,9 @@ fn only_a_question_and_what_can_be_taken_back_have_buttons() {
         let asks = message.text.contains("Approve or deny");
         let done = ["Contained.", "Partial:", "Failed."].iter().any(|word| message.text.contains(word));
         let expected: &[&str] = match (asks, done) {
+            (true, _) if message.text.contains("of 2 approvals") => {
+                &["cordon_approve", "cordon_deny", "cordon_looking", "cordon_break_glass"]
+            }
             (true, _) => &["cordon_approve", "cordon_deny", "cordon_looking"],
             (false, true) => &["cordon_undo"],
             (false, false) => &[],
@@ -234,15 +244,15 @@ fn later_events_are_counted_on_every_card() {
 
 #[test]
 fn a_button_carries_the_incidents_id_and_nothing_else() {
-    let asking = card().asking(&question());
+    let asking = card().asking(&Question { needed: 2, break_glass: true, ..question() });
     let actions = asking.blocks.iter().find(|block| block["type"] == "actions").unwrap();
     let buttons = actions["elements"].as_array().unwrap();
-    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["inc-0123456789abcdef0123"; 3]);
+    assert_eq!(buttons.iter().map(|button| &button["value"]).collect::<Vec<_>>(), ["inc-0123456789abcdef0123"; 4]);
     assert_eq!(
         buttons.iter().map(|button| &button["action_id"]).collect::<Vec<_>>(),
-        ["cordon_approve", "cordon_deny", "cordon_looking"]
+        ["cordon_approve", "cordon_deny", "cordon_looking", "cordon_break_glass"]
     );
-    assert_eq!(buttons.iter().map(|button| button["confirm"].is_object()).collect::<Vec<_>>(), [true, true, false]);
+    assert_eq!(buttons.iter().map(|button| button["confirm"].is_object()).collect::<Vec<_>>(), [true, true, false, false]);
 }
 
 #[test]

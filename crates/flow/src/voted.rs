@@ -1,0 +1,45 @@
+//! A vote of the command line, shown on the card in Slack.
+//!
+//! Whoever votes there has no right to post, and must have none: the secret with the bot token also signs clicks, and with it
+//! anybody's. So an execution of the state machine brings the card up to date. It is asked for after the vote was written, and
+//! the vote counts whether or not it comes about.
+
+use cordon_contract::StateError;
+use cordon_core::{Arn, IncidentId};
+use serde_json::json;
+
+use crate::cases::Cases;
+use crate::ports::Executions;
+
+/// Asks for the card to be brought up to date. The same vote asks once.
+///
+/// # Errors
+/// Where the table cannot be read, or no execution can be started.
+pub async fn show_on_card(cases: Cases<'_>, executions: &dyn Executions, id: &IncidentId) -> Result<(), StateError> {
+    let Some(approval) = cases.approval(id).await? else { return Ok(()) };
+    let input = json!({"cordon": "voted", "incident": id});
+    Ok(executions.start(&format!("voted-{id}-{}", approval.version), &input).await?)
+}
+
+/// The state machine of an execution, by the execution's ARN.
+#[must_use]
+pub fn state_machine(execution: &str) -> Option<String> {
+    let resource = execution.parse::<Arn>().ok()?.resource().to_owned();
+    let name = resource.strip_prefix("execution:")?.split(':').next().filter(|name| !name.is_empty())?;
+    Some(format!("{}stateMachine:{name}", execution.strip_suffix(&resource)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_execution_names_its_state_machine() {
+        let of = |arn: &str| state_machine(arn);
+        let machine = "arn:aws-us-gov:states:us-gov-west-1:111111111111:stateMachine:cordon";
+        assert_eq!(of("arn:aws-us-gov:states:us-gov-west-1:111111111111:execution:cordon:a-1").as_deref(), Some(machine));
+        assert_eq!(of("execution"), None);
+        assert_eq!(of("arn:aws:states:us-east-1:111111111111:express:cordon:a:b"), None);
+        assert_eq!(of("arn:aws:states:us-east-1:111111111111:execution:"), None);
+    }
+}

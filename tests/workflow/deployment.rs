@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use aws_sdk_iam::error::ProvideErrorMetadata as _;
 use cordon_detect::RuleBook;
 use cordon_sandbox::slack::{Alert, Click, ClickAnswer, Message};
 use cordon_sandbox::{Keys, Mode, Options, Sandbox, SlackMode, Stack, StackSpec, people};
 use serde_json::Value;
+
+use super::person::Person;
 
 pub const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 pub const ALL_OF_IAM: &str =
@@ -43,17 +43,18 @@ static DEPLOYMENT: LazyLock<Sandbox> = LazyLock::new(|| {
     started.join().unwrap().unwrap_or_else(|error| panic!("the sandbox does not start: {error}"))
 });
 
-fn root() -> PathBuf {
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 fn options() -> Options {
     let root = root();
     let rules = root.join("rules");
-    let book = RuleBook::load(cordon_lambda::bundle::read_rules(&rules).unwrap()).unwrap();
+    let more_rules = with_rules_of_the_tests(&root);
+    let book = RuleBook::load(cordon_lambda::bundle::read_rules(&more_rules).unwrap()).unwrap();
     let mut options = Options::play(&root, cordon_detect::event_patterns(&book));
     let fixture = |name: &str| root.join("tests").join("fixtures").join(name);
-    let mut enforce = StackSpec::new(ENFORCE, "111111111111", fixture("enforce.toml"), rules.clone());
+    let mut enforce = StackSpec::new(ENFORCE, "111111111111", fixture("enforce.toml"), more_rules);
     enforce.settle = Duration::from_secs(2);
     let mut shipped = StackSpec::new(SHIPPED, "222222222222", root.join("cordon.toml"), rules.clone());
     shipped.mode = Mode::DryRun;
@@ -66,6 +67,26 @@ fn options() -> Options {
     options.stacks = vec![enforce, shipped, brief, approval];
     options.quiet = true;
     options
+}
+
+/// The shipped rules, and those of the tests for the remedies that no shipped rule asks for.
+fn with_rules_of_the_tests(root: &Path) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("workflow").join("rules");
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+    for source in [root.join("rules"), root.join("tests").join("fixtures").join("rules")] {
+        for tactic in std::fs::read_dir(source).unwrap() {
+            let tactic = tactic.unwrap().path();
+            let to = folder.join(tactic.file_name().unwrap());
+            std::fs::create_dir_all(&to).unwrap();
+            for rule in std::fs::read_dir(&tactic).unwrap() {
+                let rule = rule.unwrap().path();
+                std::fs::copy(&rule, to.join(rule.file_name().unwrap())).unwrap();
+            }
+        }
+    }
+    folder
 }
 
 /// A deployment and the ways in which a test looks at it.
@@ -97,27 +118,29 @@ impl Deployment {
             self.stack.spec.account, assumed_by.name
         );
         let iam = self.operator();
-        let made = iam.create_role().role_name(role).assume_role_policy_document(trust).send().await.unwrap();
+        iam.create_role().role_name(role).assume_role_policy_document(trust).send().await.unwrap();
         iam.put_role_policy().role_name(role).policy_name("all").policy_document(ALL_OF_IAM).send().await.unwrap();
-        let assumed = aws_sdk_sts::Client::new(&assumed_by.config)
-            .assume_role()
-            .role_arn(made.role().unwrap().arn())
-            .role_session_name("night-shift")
-            .send()
-            .await
-            .unwrap();
-        let session = assumed.credentials().unwrap();
-        let credentials = aws_credential_types::Credentials::new(
-            session.access_key_id(),
-            session.secret_access_key(),
-            Some(session.session_token().to_owned()),
-            None,
-            "assumed",
-        );
-        let config = self.sandbox.client_for(&Keys::new("unused", "unused")).into_builder();
-        let config =
-            config.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(credentials)).build();
-        Person::new(role, config)
+        self.assumes(assumed_by, role).await.unwrap()
+    }
+
+    /// A session of a role of this account, or why there is none.
+    pub async fn assumes(&self, person: &Person, role: &str) -> Result<Person, String> {
+        person.assumes(&format!("arn:aws:iam::{}:role/{role}", self.stack.spec.account), role).await
+    }
+
+    /// Somebody with all rights of IAM in another account, of which Cordon knows nothing.
+    pub async fn outsider(&self, account: &str, name: &str) -> Person {
+        let iam = aws_sdk_iam::Client::new(&self.sandbox.client_for(&Keys::operator(account)));
+        iam.create_user().user_name(name).send().await.unwrap();
+        iam.put_user_policy().user_name(name).policy_name("all").policy_document(ALL_OF_IAM).send().await.unwrap();
+        let made = iam.create_access_key().user_name(name).send().await.unwrap();
+        let key = made.access_key().unwrap();
+        self.with_key(name, key.access_key_id(), key.secret_access_key())
+    }
+
+    /// Somebody with an access key of their own.
+    pub fn with_key(&self, name: &str, id: &str, secret: &str) -> Person {
+        Person::new(name, self.sandbox.client_for(&Keys::new(id, secret)))
     }
 
     /// The incident that an event of `actor` opened, once it is closed; with `outcome` in its header.
@@ -207,6 +230,19 @@ impl Deployment {
         self.sandbox.slack().click(&click).await.unwrap()
     }
 
+    /// Waits until every execution that handled an event has ended.
+    pub async fn handled(&self, event_id: &str) {
+        let began = std::time::Instant::now();
+        loop {
+            let executions = self.executions(event_id).await;
+            if !executions.is_empty() && executions.iter().all(|(status, _)| status == "SUCCEEDED") {
+                return;
+            }
+            assert!(began.elapsed() < LIMIT, "{event_id}: {executions:?}");
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
     pub fn page_url(&self) -> &str {
         self.sandbox.page_url()
     }
@@ -222,6 +258,12 @@ impl Deployment {
 
     /// Undoes a whole incident, as the command line does.
     pub async fn undoes(&self, incident: &Value) {
+        let result = self.undo_of(incident).await;
+        assert!(result.complete, "{result:?}");
+    }
+
+    /// As [`Deployment::undoes`], whatever comes of it.
+    pub async fn undo_of(&self, incident: &Value) -> cordon_respond::PlanResult<cordon_respond::RevertResult> {
         let sdk = self.stack.operator();
         let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
         let account = self.stack.spec.account.parse().unwrap();
@@ -230,8 +272,7 @@ impl Deployment {
         let undo = cordon_flow::undo::Undo { cases: cordon_flow::Cases::new(&table), accounts: &sessions, clock };
         let id = incident["id"].as_str().unwrap().parse().unwrap();
         let result = undo.run(&id, "arn:aws:iam::111111111111:user/alice", None, false).await;
-        let result = result.unwrap_or_else(|error| panic!("{}", error.message));
-        assert!(result.complete, "{result:?}");
+        result.unwrap_or_else(|error| panic!("{}", error.message))
     }
 
     pub async fn inline_policies(&self, user: &str) -> Vec<String> {
@@ -256,43 +297,6 @@ impl Deployment {
             }
         }
         found
-    }
-}
-
-/// Somebody with credentials of their own.
-pub struct Person {
-    pub name: String,
-    pub config: SdkConfig,
-    pub iam: aws_sdk_iam::Client,
-}
-
-impl Person {
-    fn new(name: &str, config: SdkConfig) -> Self {
-        Self { name: name.to_owned(), iam: aws_sdk_iam::Client::new(&config), config }
-    }
-
-    pub async fn attaches_administrator_to(&self, user: &str) {
-        self.iam.attach_user_policy().user_name(user).policy_arn(ADMINISTRATOR).send().await.unwrap();
-    }
-
-    /// `Ok` where IAM lets them make a user, else IAM's error code.
-    pub async fn creates_user(&self, name: &str) -> Result<(), String> {
-        match self.iam.create_user().user_name(name).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.code().unwrap_or("no code").to_owned()),
-        }
-    }
-
-    /// Waits until IAM refuses them.
-    pub async fn is_refused(&self, prefix: &str) {
-        let began = std::time::Instant::now();
-        for n in 0.. {
-            match self.creates_user(&format!("{prefix}-{n}")).await {
-                Err(code) => return assert_eq!(code, "AccessDenied"),
-                Ok(()) => assert!(began.elapsed() < LIMIT, "{} is never refused", self.name),
-            }
-            tokio::time::sleep(POLL).await;
-        }
     }
 }
 

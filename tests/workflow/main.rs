@@ -9,7 +9,9 @@ mod browser;
 mod deployment;
 mod findings;
 mod intake;
+mod person;
 mod remedies;
+mod rights;
 
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};
@@ -261,16 +263,20 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-undone").await;
     attacker.attaches_administrator_to("iam-test-undone").await;
+    attacker.reads_trails().await?;
+    let before = deployment.rights_of_user("iam-test-undone").await;
     let card = deployment.card("iam-test-undone", "AttachUserPolicy").await;
     deployment.approve(&card, APPROVER).await;
     let incident = deployment.closed("iam-test-undone", "AttachUserPolicy").await;
     assert_eq!(incident["head"]["outcome"], "contained");
     assert_eq!(attacker.creates_user("iam-test-undone-refused").await, Err("AccessDenied".to_owned()));
+    // What the administrator's policy gave beside IAM.
+    assert_eq!(attacker.reads_trails().await, Err("AccessDeniedException".to_owned()));
 
     deployment.undoes(&incident).await;
-    assert_eq!(deployment.attached("iam-test-undone").await, [ADMINISTRATOR]);
-    assert_eq!(deployment.inline_policies("iam-test-undone").await, ["sandbox"]);
+    assert_eq!(deployment.rights_of_user("iam-test-undone").await, before);
     attacker.creates_user("iam-test-undone-again").await?;
+    attacker.reads_trails().await?;
 
     let table = cordon_aws::Table::new(
         aws_sdk_dynamodb::Client::new(&deployment.stack.operator()),

@@ -21,8 +21,9 @@ async fn a_leaked_key_of_a_user_is_told_asked_for_and_stopped() -> Test {
     }
     let card = deployment.card("iam-test-leaked", "AWS_RISK_CREDENTIALS_EXPOSED").await;
     deployment.approve(&card, APPROVER).await;
-    holder.is_refused("iam-test-leaked-after").await;
     let incident = deployment.closed("iam-test-leaked", "AWS_RISK_CREDENTIALS_EXPOSED").await;
+    // The key is off last: until then it was the deny that refused.
+    assert_eq!(holder.creates_user("iam-test-leaked-after").await, Err("InvalidClientTokenId".to_owned()));
     assert_eq!(incident["head"]["detections"][0]["rule"], "health-credentials-exposed");
     assert_eq!(deployment.incidents("iam-test-leaked", "AWS_RISK_CREDENTIALS_EXPOSED").await.len(), 1);
     Ok(())

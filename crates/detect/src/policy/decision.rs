@@ -4,7 +4,9 @@
 //! its own patterns name: allowed on the former is [`Answer::Yes`], only on the latter [`Answer::Limited`].
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::Answer;
 use super::condition::{Clause, Request, Weight, weigh_all};
@@ -47,6 +49,13 @@ struct Place<'d> {
     account: &'d str,
 }
 
+/// What a statement says of a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ruling {
+    Denies,
+    Allows(Answer),
+}
+
 /// A statement, read once: a document is asked a few hundred times.
 struct Prepared<'d> {
     effect: Effect,
@@ -78,9 +87,28 @@ impl<'d> Prepared<'d> {
         }
     }
 
+    /// What it says of a call, where it covers the resource; `None`: nothing.
+    fn ruling(&self, request: Request<'_>) -> Option<Ruling> {
+        match (self.effect, weigh_all(&self.conditions, request)) {
+            (Effect::Deny, Weight::Always) => Some(Ruling::Denies),
+            // A deny that a caller can step out of takes nothing back.
+            (Effect::Deny, Weight::Never | Weight::Limits | Weight::Reachable) | (Effect::Allow, Weight::Never) => None,
+            (Effect::Allow, Weight::Limits) => Some(Ruling::Allows(Answer::Limited)),
+            (Effect::Allow, Weight::Reachable | Weight::Always) => Some(Ruling::Allows(Answer::Yes)),
+        }
+    }
+
     fn covers(&self, resource: &str) -> bool {
         self.resources.iter().any(|pattern| matches(pattern, resource)) != self.all_but
     }
+}
+
+/// Which statements cover the resources of one template, each as a list beside the document's.
+struct Covered {
+    /// Resources that are nobody's in particular.
+    at_large: Vec<Vec<bool>>,
+    /// Those of its kind that the document's own patterns name.
+    named: OnceCell<Vec<Vec<bool>>>,
 }
 
 /// A document, prepared to be asked many times.
@@ -90,6 +118,10 @@ pub(super) struct Judge<'d> {
     places: Vec<Place<'d>>,
     /// Resources that the document's own patterns name.
     named: BTreeSet<String>,
+    /// By template, and by whether oneself is enough: many calls are about the same resources.
+    covered: RefCell<BTreeMap<(&'static str, bool), Rc<Covered>>>,
+    /// Which statements are about the action that is asked about: here, so that a question allocates nothing.
+    concerned: RefCell<Vec<bool>>,
 }
 
 impl<'d> Judge<'d> {
@@ -109,62 +141,81 @@ impl<'d> Judge<'d> {
             places.extend(accounts.iter().map(|account| Place { partition, region, account }));
         }
         let named = statements.iter().flat_map(|statement| &statement.resources).filter_map(|pattern| example(pattern)).collect();
-        Self { statements, places, named }
+        Self { statements, places, named, covered: RefCell::default(), concerned: RefCell::default() }
     }
 
     /// Whether the document lets its holder make the call.
     pub(super) fn answer(&self, call: Call) -> Answer {
-        let concerned = || {
-            let concerns = |statement: &&Prepared<'_>| statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
-            self.statements.iter().filter(concerns)
-        };
+        let mut concerned = self.concerned.borrow_mut();
+        concerned.clear();
         let (mut allowed, mut everywhere, mut denied) = (false, false, false);
-        for statement in concerned() {
+        for statement in &self.statements {
+            let concerns = statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
+            concerned.push(concerns);
             match statement.effect {
-                Effect::Allow => (allowed, everywhere) = (true, everywhere || statement.everywhere),
-                Effect::Deny => denied = true,
+                Effect::Allow => (allowed, everywhere) = (allowed || concerns, everywhere || concerns && statement.everywhere),
+                Effect::Deny => denied |= concerns,
             }
         }
         match (allowed, everywhere, denied) {
             (false, _, _) => Answer::No,
             // What most policies say, and all that can be said of it.
             (true, true, false) => Answer::Yes,
-            (true, true, true) | (true, false, _) => self.answer_by_resource(call, &concerned().collect::<Vec<_>>()),
+            (true, true, true) | (true, false, _) => self.answer_by_resource(call, &concerned),
         }
     }
 
-    fn answer_by_resource(&self, call: Call, concerned: &[&Prepared<'_>]) -> Answer {
+    fn answer_by_resource(&self, call: Call, concerned: &[bool]) -> Answer {
         let request = Request { action: call.action, passed_to: call.passed_to };
-        let (mut resource, mut at_large) = (String::new(), Answer::No);
-        for name in [Some(ANYBODY), call.on_oneself.then_some(ONESELF)].into_iter().flatten() {
-            for place in &self.places {
-                fill(&mut resource, call.resource, *place, name);
-                at_large = at_large.max(on_resource(concerned, &resource, request));
-                if at_large == Answer::Yes {
-                    return Answer::Yes;
+        let concerned = self.statements.iter().zip(concerned).enumerate().filter(|(_, (_, concerned))| **concerned);
+        let rulings: Vec<(usize, Ruling)> =
+            concerned.filter_map(|(at, (statement, _))| Some((at, statement.ruling(request)?))).collect();
+        if rulings.iter().all(|(_, ruling)| *ruling == Ruling::Denies) {
+            return Answer::No;
+        }
+        let covered = self.covered(call);
+        let at_large = covered.at_large.iter().map(|resource| on_resource(&rulings, resource)).max().unwrap_or(Answer::No);
+        if at_large != Answer::No {
+            return at_large;
+        }
+        let named = covered.named.get_or_init(|| self.named(call.resource));
+        if named.iter().any(|resource| on_resource(&rulings, resource) != Answer::No) { Answer::Limited } else { Answer::No }
+    }
+
+    fn covered(&self, call: Call) -> Rc<Covered> {
+        let find = || {
+            let (mut resource, mut at_large) = (String::new(), Vec::new());
+            for name in [Some(ANYBODY), call.on_oneself.then_some(ONESELF)].into_iter().flatten() {
+                for place in &self.places {
+                    fill(&mut resource, call.resource, *place, name);
+                    at_large.push(self.covering(&resource));
                 }
             }
-        }
-        if at_large == Answer::Limited {
-            return Answer::Limited;
-        }
-        fill(&mut resource, call.resource, Place { partition: "*", region: "*", account: "*" }, "*");
-        let mut named = self.named.iter().filter(|named| matches(&resource, named)).take(MAX_NAMED);
-        if named.any(|named| on_resource(concerned, named, request) != Answer::No) { Answer::Limited } else { Answer::No }
+            Rc::new(Covered { at_large, named: OnceCell::new() })
+        };
+        let mut covered = self.covered.borrow_mut();
+        Rc::clone(covered.entry((call.resource, call.on_oneself)).or_insert_with(find))
+    }
+
+    fn named(&self, template: &str) -> Vec<Vec<bool>> {
+        let mut kind = String::new();
+        fill(&mut kind, template, Place { partition: "*", region: "*", account: "*" }, "*");
+        let named = self.named.iter().filter(|named| matches(&kind, named)).take(MAX_NAMED);
+        named.map(|named| self.covering(named)).collect()
+    }
+
+    fn covering(&self, resource: &str) -> Vec<bool> {
+        self.statements.iter().map(|statement| statement.covers(resource)).collect()
     }
 }
 
 /// IAM's rule: an explicit deny wins, then an allow is needed.
-fn on_resource(concerned: &[&Prepared<'_>], resource: &str, request: Request<'_>) -> Answer {
+fn on_resource(rulings: &[(usize, Ruling)], covered: &[bool]) -> Answer {
     let mut allowed = Answer::No;
-    for statement in concerned.iter().filter(|statement| statement.covers(resource)) {
-        let weight = weigh_all(&statement.conditions, request);
-        match (statement.effect, weight) {
-            // A deny that a caller can step out of takes nothing back.
-            (Effect::Deny, Weight::Always) => return Answer::No,
-            (Effect::Deny, Weight::Never | Weight::Limits | Weight::Reachable) | (Effect::Allow, Weight::Never) => {}
-            (Effect::Allow, Weight::Limits) => allowed = allowed.max(Answer::Limited),
-            (Effect::Allow, Weight::Reachable | Weight::Always) => allowed = Answer::Yes,
+    for (_, ruling) in rulings.iter().filter(|(at, _)| covered.get(*at).copied().unwrap_or_default()) {
+        match ruling {
+            Ruling::Denies => return Answer::No,
+            Ruling::Allows(how_far) => allowed = allowed.max(*how_far),
         }
     }
     allowed
@@ -334,8 +385,8 @@ mod tests {
             let document = Document::parse(&json!({"Version": "2012-10-17", "Statement": statements})).unwrap();
             let judge = Judge::new(&document);
             for call in [PUT, KEY] {
-                let concerns = |statement: &&Prepared<'_>| statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
-                let concerned: Vec<&Prepared<'_>> = judge.statements.iter().filter(concerns).collect();
+                let concerns = |statement: &Prepared<'_>| statement.actions.holds(|pattern| matches_any_case(pattern, call.action));
+                let concerned: Vec<bool> = judge.statements.iter().map(concerns).collect();
                 prop_assert_eq!(judge.answer(call), judge.answer_by_resource(call, &concerned), "{}", json!(statements));
             }
         }

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use cordon_detect::RuleBook;
+use cordon_detect::{Correlation, Rule, RuleBook};
 use serde::Deserializer;
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
@@ -33,8 +33,9 @@ pub(crate) struct Kept(Option<BTreeSet<Box<str>>>);
 impl Kept {
     pub(crate) fn new(book: &RuleBook) -> Self {
         let mut kept: BTreeSet<Box<str>> = READ.into_iter().map(Box::from).collect();
-        for rule in book.rules() {
-            let Some(fields) = rule.fields() else { return Self(None) };
+        let counted = book.correlations().iter().map(Correlation::fields);
+        for fields in book.rules().iter().map(Rule::fields).chain(counted) {
+            let Some(fields) = fields else { return Self(None) };
             for path in fields {
                 // A rule's path is looked up as one key too.
                 kept.insert(path.into());

@@ -8,8 +8,11 @@ use std::path::PathBuf;
 
 use cordon_core::{Config, Log};
 use cordon_detect::cases::envelope;
-use cordon_detect::{Correlation, Expected, RuleBook, RuleSource, Series};
+use cordon_detect::{Correlation, Enriched, Expected, MemoryCounts, RuleBook, RuleSource, Series};
 use cordon_replay::{Replay, Tally};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
 use serde_json::{Value, json};
 
 use crate::replayed::{Said, gzip};
@@ -250,6 +253,36 @@ fn what_is_too_much_to_be_counted_is_told_and_the_same_for_any_number_of_threads
     assert_eq!(found[1], json!({"not_counted": {"too_many": tally.uncounted, "without_time": 0}}));
     for threads in [2, 8] {
         assert_eq!(files.replay(&book, &config, threads), (tally.clone(), said.clone()), "{threads} threads");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(100) })]
+
+    /// Whatever file an event lies in, the bursts are those of the deployed functions' counting, had the events come in order.
+    #[test]
+    fn bursts_are_those_of_counting_in_the_order_of_time(events in vec((select(vec!["ann", "ben"]), 0_i64..400, 0..3_usize), 0..40)) {
+        let (book, config) = (book(RULES), replayed::config());
+        let mut texts = vec![Vec::new(); 3];
+        let mut in_order = Vec::new();
+        for (n, (user, at, file)) in events.iter().enumerate() {
+            let id = format!("e-{n:02}");
+            let record = call(user, &id, &jiff::Timestamp::from_second(*at).unwrap().to_string());
+            texts[*file].extend(lines(std::slice::from_ref(&record)));
+            in_order.push((*at, id, record));
+        }
+        in_order.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+        let mut counts = MemoryCounts::default();
+        let opens = |(at, id, record): &(i64, String, Value)| {
+            !book.correlate(&Enriched::new(record), &id.parse().unwrap(), *at, &mut counts).is_empty()
+        };
+        let mut expected: Vec<String> = in_order.into_iter().filter(opens).map(|(_, id, _)| id).collect();
+        let (tally, said) = Files::with(&texts).replay(&book, &config, 2);
+        let mut found: Vec<String> = said.findings().iter().map(|line| line["event_id"].as_str().unwrap().to_owned()).collect();
+        prop_assert_eq!(tally.bursts, found.len() as u64);
+        expected.sort();
+        found.sort();
+        prop_assert_eq!(found, expected);
     }
 }
 

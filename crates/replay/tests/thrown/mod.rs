@@ -285,6 +285,12 @@ pub fn detection() -> BoxedStrategy<String> {
         .boxed()
 }
 
+/// The detection of a rule that is counted: any, or one that matches much.
+pub fn counted() -> BoxedStrategy<String> {
+    let much = "  s: {eventName: [CreateUser, AttachUserPolicy, ConsoleLogin, GetObject]}\n  condition: s";
+    prop_oneof![1 => detection(), 1 => Just(much.to_owned())].boxed()
+}
+
 /// What a correlation counts, and how: with fields that few records have, and such as a path may not begin as it reads.
 pub fn correlation() -> BoxedStrategy<String> {
     let field = || {
@@ -305,7 +311,8 @@ pub fn correlation() -> BoxedStrategy<String> {
             .as_slice(),
         )
     };
-    (vec(field(), 0..3), proptest::option::of(field()), 1..4_u8, select(["1s", "30s", "1m", "1h"].as_slice()), any::<bool>())
+    let at_least = select([1, 2, 2, 2, 3].as_slice());
+    (vec(field(), 0..3), proptest::option::weighted(0.3, field()), at_least, select(["1s", "30s", "1m", "1h"].as_slice()), any::<bool>())
         .prop_map(|(group_by, distinct, at_least, timespan, generate)| {
             let (kind, distinct) = match distinct {
                 Some(field) => ("value_count", format!(", field: '{field}'")),

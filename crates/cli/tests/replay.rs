@@ -62,6 +62,43 @@ fn the_summary_goes_to_standard_output_and_with_json_to_standard_error() {
 }
 
 #[test]
+fn a_burst_is_told_once_behind_the_events_and_so_is_what_could_not_be_counted() {
+    let refused = |n: u32, time: &str| {
+        format!(
+            r#"{{"eventVersion":"1.08","eventName":"CreateUser","eventSource":"iam.amazonaws.com","errorCode":"AccessDenied","userIdentity":{{"type":"IAMUser","userName":"eve","accountId":"111111111111","arn":"arn:aws:iam::111111111111:user/eve"}},"eventID":"r-{n}","eventTime":"{time}","recipientAccountId":"111111111111"}}"#
+        ) + "\n"
+    };
+    let half = |from: u32| (from..from + 6).map(|n| refused(n, &format!("2026-01-01T00:00:{n:02}Z"))).collect::<String>();
+    let other = format!("{FOUND}\n{}", half(0));
+    let folder = Folder::with(&[("a.jsonl", &half(6)), ("b.jsonl", &other), ("c.jsonl", &refused(99, "never"))]);
+    let path = folder.0.path().display().to_string();
+    let (code, out, err) = run(&["--json", &path]);
+    let lines: Vec<serde_json::Value> = out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((code, lines.len()), (Some(0), 3), "{out}{err}");
+    assert_eq!((&lines[0]["event_id"], &lines[0]["record"]), (&"e-1".into(), &0.into()));
+    let burst = &lines[1];
+    assert_eq!(
+        (&burst["event_id"], &burst["record"], &burst["file"]),
+        (&"r-9".into(), &3.into(), &folder.path("a.jsonl").display().to_string().into())
+    );
+    assert_eq!((&burst["rules"][0]["id"], &burst["severity"]), (&"identity-calls-refused".into(), &"medium".into()));
+    assert_eq!(lines[2], serde_json::json!({"not_counted": {"too_many": 0, "without_time": 1}}));
+    let told = err.split_once("\n\n").map(|(_, told)| told).unwrap_or_default();
+    assert!(
+        told.starts_with(
+            "Events that were not counted, so that bursts may be missing:\n           1  do not say when they were\n\n\
+             Rules match 1 events, and 1 burst was counted:\n"
+        ),
+        "{err}"
+    );
+    assert!(
+        err.contains("           1  medium         identity-calls-refused  A principal was refused many times within minutes\n"),
+        "{err}"
+    );
+    assert!(err.contains("           2  arn:aws:iam::111111111111:user/eve\n"), "{err}");
+}
+
+#[test]
 fn what_cannot_be_read_is_told_on_standard_error_and_ends_in_1() {
     let folder = Folder::with(&[("a.jsonl", &format!("nonsense\n{FOUND}\n")), ("b.jsonl", &format!("{FOUND}\n"))]);
     let path = folder.0.path().display().to_string();

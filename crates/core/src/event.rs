@@ -14,7 +14,7 @@ use crate::ids::{AccountId, EventId};
 use crate::json::at;
 
 /// Where an event came from, as far as trust goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
     /// A source that only AWS can use.
@@ -117,6 +117,18 @@ impl Event {
     /// # Errors
     /// [`Unreadable`], which still carries an id to claim, where a field that a judgement rests on is missing.
     pub fn from_envelope(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
+        let mut event = Self::outline(envelope, relay_source)?;
+        if event.log == Log::CloudTrail {
+            event.record = envelope["detail"].clone();
+        }
+        Ok(event)
+    }
+
+    /// The same without a copy of CloudTrail's record, for whoever has it and decodes many. A notice has its own all the same.
+    ///
+    /// # Errors
+    /// As [`Self::from_envelope`].
+    pub fn outline(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
         let record = &envelope["detail"];
         let source = envelope["source"].as_str().unwrap_or_default();
         let log = Log::of(envelope);
@@ -166,7 +178,7 @@ impl Event {
             name: name.to_owned(),
             service: service.to_owned(),
             error_code: record["errorCode"].as_str().map(str::to_owned),
-            record: record.clone(),
+            record: Value::Null,
         })
     }
 }

@@ -136,10 +136,14 @@ impl Window {
     /// True where some window that holds the moment `at` holds enough members.
     fn reached(&self, tally: &Tally, at: i64) -> bool {
         let within = |from: i64, to: i64| to >= from && to.saturating_sub(from) < tally.span_seconds;
-        let starts = self.members.iter().map(|member| member.at).filter(|start| within(*start, at));
-        let mut starts = starts.collect::<Vec<_>>();
+        let mut starts: Vec<i64> = self.members.iter().map(|member| member.at).filter(|start| within(*start, at)).collect();
         starts.dedup();
-        starts.iter().any(|start| self.members.iter().filter(|member| within(*start, member.at)).count() >= tally.at_least)
+        // The members stand in the order of their times, so those of a window stand side by side.
+        starts.into_iter().any(|start| {
+            let before = self.members.partition_point(|member| member.at < start);
+            let until = self.members.partition_point(|member| member.at < start || within(start, member.at));
+            until.saturating_sub(before) >= tally.at_least
+        })
     }
 
     /// Drops what can no longer be counted together with something new, and keeps room for events that come late.

@@ -32,12 +32,16 @@ fn of_item<'r>(item: &'r DetectionItem, fields: &mut BTreeSet<&'r str>) -> bool 
         SigmaValue::String(path) => Some(path.original.as_str()),
         _ => None,
     });
-    // A path with an index or an escaped character does not begin as it reads.
     std::iter::once(item.field.name.as_deref()).chain(others).all(|path| {
-        let plain = path.filter(|path| !path.contains(['[', '\\']));
+        let plain = path.filter(|path| is_plain(path));
         fields.extend(plain);
         plain.is_some()
     })
+}
+
+/// True for a path that begins as it reads: with no index and no escaped character.
+pub(crate) fn is_plain(path: &str) -> bool {
+    !path.contains(['[', '\\'])
 }
 
 #[cfg(test)]

@@ -325,8 +325,13 @@ impl RuleBook {
     pub fn judge(&self, record: &Enriched<'_>) -> Judgement {
         let matched = self.matching(record);
         let detections = matched.iter().filter(|rule| !rule.only_counted).map(|rule| rule.detection()).collect();
-        let tallies = self.correlations.iter().filter_map(|correlation| correlation.tally(&matched, record)).collect();
-        Judgement { detections, tallies }
+        Judgement { detections, tallies: self.tallies(&matched, record) }
+    }
+
+    /// What has to be counted of a record that these rules match ([`Self::matching`]).
+    #[must_use]
+    pub fn tallies(&self, matched: &[&Rule], record: &Enriched<'_>) -> Vec<Tally> {
+        self.correlations.iter().filter_map(|correlation| correlation.tally(matched, record)).collect()
     }
 
     /// The correlations that an event of `at`, in Unix seconds, is the first to reach: once a burst. For a log that is read from

@@ -1,6 +1,6 @@
-//! One parsed record: what it is, which rules match it, and what would have been done about it.
+//! One parsed record: what it is, which rules match it, what is counted of it, and what would have been done about it.
 //!
-//! The production detection decides ([`RuleBook::matching`]), and the production decision ([`decide`]) says what follows. What
+//! The production detection decides ([`RuleBook::matching`], [`RuleBook::tallies`]), and the production decision ([`decide`]) says what follows. What
 //! only IAM could tell is not guessed: exceptions, what a policy grants that is only named, and whether the principals still
 //! exist. A route is that of an incident that nothing exempts; how many there are of which that is not known is counted.
 
@@ -11,11 +11,13 @@ use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::{AccountId, Config, Level, Principal, Route, Subject};
 use cordon_detect::enrich::{Enriched, policy_to_read};
-use cordon_detect::{Rule, RuleBook};
+use cordon_detect::{About, Rule, RuleBook, Tally};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// A record that some rule matches.
+use crate::burst::{Burst, Counted};
+
+/// A record that some rule matches, or a burst that it completes.
 #[derive(Debug)]
 pub(crate) struct Finding<'r> {
     event_id: Option<&'r str>,
@@ -29,7 +31,7 @@ pub(crate) struct Finding<'r> {
     pub(crate) principal: String,
     subject: String,
     /// The gravest first.
-    pub(crate) rules: Vec<&'r Rule>,
+    pub(crate) rules: Vec<&'r About>,
     /// What would have happened with the configuration as it is.
     pub(crate) route: Route,
     /// What would have happened in mode `enforce`.
@@ -72,29 +74,60 @@ pub(crate) struct Judged<'r> {
     pub(crate) unjudged: Option<String>,
     /// What the call grants stands in a policy that the record only names.
     pub(crate) policy_unknown: bool,
+    pub(crate) counting: Counting,
+}
+
+/// What correlations make of an event.
+pub(crate) enum Counting {
+    Nothing,
+    /// It would be counted if it said when it was.
+    Untimed,
+    Counted(Box<Counted>),
 }
 
 /// Judges an event. `among`: the rules that can match it, where that is known, by their places in the book.
 pub(crate) fn judge<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config, among: Option<&[usize]>) -> Judged<'r> {
     let record = &envelope["detail"];
     let unjudged =
-        if is_plain(record) { None } else { Event::from_envelope(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
-    let found = |enriched: &Enriched<'_>| {
+        if is_plain(record) { None } else { Event::outline(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
+    let look = |enriched: &Enriched<'_>| {
         let matching = match among {
             Some(among) => book.matching_among(enriched, among),
             None => book.matching(enriched),
         };
-        let rules: Vec<&'r Rule> = matching.into_iter().filter(|rule| !rule.only_counted).collect();
-        (!rules.is_empty()).then(|| finding(envelope, enriched, rules, config))
+        let tallies = book.tallies(&matching, enriched);
+        let reported = |rule: &&'r Rule| !rule.only_counted;
+        let rules: Vec<&'r About> = matching.into_iter().filter(reported).map(|rule| &rule.about).collect();
+        ((!rules.is_empty()).then(|| finding(envelope, enriched, rules, config)), tallies)
     };
-    let finding = match Log::of(envelope) {
-        Log::CloudTrail => found(&Enriched::new(record)),
-        // A notice names its holder of credentials elsewhere; the event has it where the rules look.
-        log @ (Log::Health | Log::GuardDuty | Log::AccessAnalyzer) => {
-            Event::from_envelope(envelope, None).ok().and_then(|event| found(&Enriched::of(log, &event.record, None)))
+    // What the deployed function cannot read is not counted either.
+    let event = || Event::outline(envelope, None).ok();
+    let (finding, counting) = match Log::of(envelope) {
+        Log::CloudTrail => {
+            let enriched = Enriched::new(record);
+            let (finding, tallies) = look(&enriched);
+            let event = if tallies.is_empty() { None } else { event() };
+            (finding, event.map_or(Counting::Nothing, |event| counting(book, event, &enriched, tallies)))
         }
+        // A notice names its holder of credentials elsewhere; the event has it where the rules look.
+        log @ (Log::Health | Log::GuardDuty | Log::AccessAnalyzer) => match event() {
+            None => (None, Counting::Nothing),
+            Some(event) => {
+                let record = event.record.clone();
+                let enriched = Enriched::of(log, &record, None);
+                let (finding, tallies) = look(&enriched);
+                (finding, counting(book, event, &enriched, tallies))
+            }
+        },
     };
-    Judged { finding, unjudged, policy_unknown: policy_to_read(record).is_some() }
+    Judged { finding, unjudged, policy_unknown: policy_to_read(record).is_some(), counting }
+}
+
+fn counting(book: &RuleBook, event: Event, enriched: &Enriched<'_>, tallies: Vec<Tally>) -> Counting {
+    if tallies.is_empty() {
+        return Counting::Nothing;
+    }
+    Counted::new(book, event, enriched.actor(), tallies).map_or(Counting::Untimed, |counted| Counting::Counted(Box::new(counted)))
 }
 
 /// True for a record that certainly can be judged: a quick look, because nearly every record is one.
@@ -108,7 +141,7 @@ fn is_plain(record: &Value) -> bool {
 }
 
 /// `envelope`: the event as it came, which names things where a notice's rules do not look.
-fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r Rule>, config: &Config) -> Finding<'r> {
+fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r About>, config: &Config) -> Finding<'r> {
     let record = &envelope["detail"];
     let (actor, subject) = (enriched.actor(), enriched.subject());
     let account = recipient(enriched.record())
@@ -129,7 +162,7 @@ fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r Rule
         principal: principal.map_or_else(|| actor.display(), |principal| principal.arn()),
         actor: actor.display(),
         subject: subject.to_string(),
-        exceptions_unknown: matches!(enforced, Route::Ask | Route::Act | Route::ContainThenAsk),
+        exceptions_unknown: can_be_exempt(enforced),
         account,
         rules,
         route,
@@ -137,11 +170,44 @@ fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r Rule
     }
 }
 
+/// What the deployed function would open for a burst. It is about who makes the calls, because a burst touches many.
+/// `time`: when the event was that completed it.
+pub(crate) fn burst<'b>(burst: &'b Burst<'_>, time: &'b str, config: &Config) -> Finding<'b> {
+    let who = &burst.who;
+    let (principal, account) = (who.principal.as_ref(), who.account.as_ref());
+    let subject = match (principal, account) {
+        (Some(principal), _) => Subject::Principal { principal: principal.clone() },
+        (None, Some(account)) => Subject::Account { account: account.clone() },
+        (None, None) => Subject::Unknown,
+    };
+    let rules: Vec<&'b About> = vec![&burst.correlation.about];
+    let route = |mode| decide(&facts(mode, who.origin, &rules, account, principal, &subject, config)).route;
+    let (enforced, route) = (route(Mode::Enforce), route(config.mode));
+    Finding {
+        event_id: Some(burst.id.as_str()),
+        event_name: Some(&burst.name),
+        event_time: Some(time),
+        account: account.cloned(),
+        actor: who.actor.clone(),
+        principal: principal.map_or_else(|| who.actor.clone(), Principal::arn),
+        subject: subject.to_string(),
+        exceptions_unknown: can_be_exempt(enforced),
+        rules,
+        route,
+        enforced,
+    }
+}
+
+/// True for a route that an exception would change.
+fn can_be_exempt(enforced: Route) -> bool {
+    matches!(enforced, Route::Ask | Route::Act | Route::ContainThenAsk)
+}
+
 /// What the decision rests on, with every exception taken not to hold and every principal in scope taken to exist.
 fn facts(
     mode: Mode,
     origin: Origin,
-    rules: &[&Rule],
+    rules: &[&About],
     account: Option<&AccountId>,
     actor: Option<&Principal>,
     subject: &Subject,

@@ -7,8 +7,9 @@
 //! Most records of a log are ones that no rule can match, and most of the work is to know that without parsing them: `scan` goes
 //! over the bytes and finds the few keys that matter, `sieve` tells from them and from the rules whether a record has to be
 //! parsed. INVARIANT: what is passed over changes nothing but the time that it takes. Memory is bounded by
-//! [`MAX_MEMORY_BYTES`] and [`MAX_RECORD_BYTES`], however large the files are.
+//! [`MAX_MEMORY_BYTES`], [`MAX_NOTED_BYTES`] and [`MAX_RECORD_BYTES`], however large the files are.
 
+mod burst;
 mod input;
 mod judge;
 mod record;
@@ -24,22 +25,23 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use cordon_core::{Config, RuleId};
+use cordon_core::{Config, EventId, RuleId};
 use cordon_detect::RuleBook;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+pub use burst::MAX_NOTED_BYTES;
 pub use input::{Inputs, Source};
 pub use tally::{Detected, Routes, Tally};
 pub use turn::Output;
 pub use unreadable::{Fault, Place, Unreadable};
 
-use judge::{Finding, Judged, Read};
+use judge::{Counting, Finding, Judged, Read};
 use record::Kept;
 use scan::{Found, Scanner};
 use sieve::{Familiar, Sieve, Sifted};
 use source::Reader;
 use split::{Flow, Splitter, Take};
-use turn::{Part, Turns};
+use turn::{Part, Rest, Turns};
 
 /// The longest record that is read. CloudTrail's are at most 256 KB, EventBridge carries at most 1 MB.
 pub const MAX_RECORD_BYTES: usize = 4 << 20;
@@ -122,9 +124,39 @@ impl<'b> Replay<'b> {
             }
             work();
         });
-        let mut tally = turns.into_tally()?;
-        tally.add(missing);
+        let mut rest = turns.into_rest()?;
+        rest.tally.add(missing);
+        self.tell_bursts(rest, inputs, options)
+    }
+
+    /// Counts what the files had to be counted, now that all of it is there.
+    fn tell_bursts(&self, rest: Rest<'_>, inputs: &Inputs, options: Options) -> std::io::Result<Tally> {
+        let Rest { output, mut tally, ledger } = rest;
+        tally.uncounted = ledger.left_out();
+        let mut lines = Vec::new();
+        for burst in ledger.bursts(self.book, &inputs.sources) {
+            let time = burst.at.to_string();
+            let finding = judge::burst(&burst, &time, self.config);
+            tally.burst(&finding);
+            if options.lines {
+                let file = inputs.sources.get(burst.file).map(Source::name).unwrap_or_default();
+                finding.write_line(&file, burst.record, &mut lines);
+                output.lines(&lines)?;
+                lines.clear();
+            }
+        }
+        if options.lines && tally.untimed + tally.uncounted > 0 {
+            let line = json!({"not_counted": {"too_many": tally.uncounted, "without_time": tally.untimed}});
+            output.lines(format!("{line}\n").as_bytes())?;
+        }
         Ok(tally)
+    }
+
+    /// Reads what is kept of a record, and all of it where only its content tells it from others.
+    fn read(&self, record: &[u8]) -> Result<Value, serde_json::Error> {
+        let kept = self.kept.read(record)?;
+        let named = kept.get("eventID").and_then(Value::as_str).is_some_and(|id| id.parse::<EventId>().is_ok());
+        if named { Ok(kept) } else { Kept::All.read(record) }
     }
 
     /// Reads files until there are no more, in the order in which they are listed.
@@ -143,7 +175,7 @@ impl<'b> Replay<'b> {
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
-            let part = Part { file: source.name(), ..Part::default() };
+            let part = Part::of(source.name());
             let (familiar, among) = (&mut familiar, Vec::new());
             let mut judge =
                 Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false, familiar, among };
@@ -182,26 +214,37 @@ impl Judge<'_, '_> {
                 Flow::Continue(())
             }
             Read::Event(envelope) => {
-                let Judged { finding, unjudged, policy_unknown } =
+                let Judged { finding, unjudged, policy_unknown, counting } =
                     judge::judge(&envelope, self.replay.book, self.replay.config, among);
                 self.tally.events += 1;
                 self.tally.policies_unknown += u64::from(policy_unknown);
                 if let Some(reason) = unjudged {
                     *self.tally.unjudged.entry(reason).or_default() += 1;
                 }
-                finding.map_or(Flow::Continue(()), |finding| self.found(&finding, place))
+                if let Some(finding) = finding {
+                    self.found(&finding, place);
+                }
+                match counting {
+                    Counting::Nothing => {}
+                    Counting::Untimed => self.tally.untimed += 1,
+                    Counting::Counted(counted) => self.part.count(place.record, *counted),
+                }
+                self.offer()
             }
         }
     }
 
-    fn found(&mut self, finding: &Finding<'_>, place: Place) -> Flow {
+    fn found(&mut self, finding: &Finding<'_>, place: Place) {
         self.tally.finding(finding);
-        if !self.options.lines {
-            return Flow::Continue(());
+        if self.options.lines {
+            finding.write_line(&self.part.file, place.record, &mut self.part.lines);
         }
-        finding.write_line(&self.part.file, place.record, &mut self.part.lines);
-        if self.part.lines.len() >= OFFER_BYTES {
-            let must = self.part.lines.len() >= MAX_PART_BYTES;
+    }
+
+    /// Hands over what was gathered, where it is much.
+    fn offer(&mut self) -> Flow {
+        if self.part.weight() >= OFFER_BYTES {
+            let must = self.part.weight() >= MAX_PART_BYTES;
             self.turns.offer(self.file, &mut self.part, must);
             if self.turns.stopped() {
                 return Flow::Break(());
@@ -225,7 +268,7 @@ impl Take for Judge<'_, '_> {
                 self.tally.passed_over += 1;
                 return Flow::Continue(());
             }
-            Sifted::Among => (self.replay.kept.read(value), Some(among.as_slice())),
+            Sifted::Among => (self.replay.read(value), Some(among.as_slice())),
             Sifted::Unknown => (Kept::All.read(value), None),
         };
         let flow = match record {

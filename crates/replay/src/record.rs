@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use cordon_detect::RuleBook;
+use cordon_detect::{Correlation, Rule, RuleBook};
 use serde::de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
@@ -57,8 +57,9 @@ impl Kept {
     pub(crate) fn new(book: &RuleBook) -> Self {
         let mut kept = Self::Fields(BTreeMap::new());
         READ.into_iter().for_each(|path| kept.add(path));
-        for rule in book.rules() {
-            let Some(fields) = rule.fields() else { return Self::All };
+        let counted = book.correlations().iter().map(Correlation::fields);
+        for fields in book.rules().iter().map(Rule::fields).chain(counted) {
+            let Some(fields) = fields else { return Self::All };
             for path in fields {
                 kept.add(path);
                 // A rule's path is looked up as one key too.

@@ -15,7 +15,7 @@ mod texts;
 use std::collections::BTreeSet;
 
 use cordon_core::RuleId;
-use cordon_detect::{Need, Rule, RuleBook};
+use cordon_detect::{Need, Rule, RuleBook, Test};
 
 use self::choice::{Choice, cover, keys_of};
 pub(crate) use self::familiar::Familiar;
@@ -89,9 +89,8 @@ enum Condition {
 
 impl Sieve {
     pub(crate) fn new(book: &RuleBook) -> Self {
-        // A rule that is only counted is reported by nothing in a replay: it needs what never is.
-        let need = |rule: &Rule| if rule.only_counted { Need::Any(Vec::new()) } else { rule.need() };
-        let needs: Vec<Need> = book.rules().iter().map(need).collect();
+        // A rule that is only counted is one of them: whether a correlation is reached is known by the records that it matches.
+        let needs: Vec<Need> = book.rules().iter().map(Rule::need).collect();
         let covers: Vec<Option<Vec<Choice<'_>>>> = needs.iter().map(cover).collect();
         let mut names: BTreeSet<&str> = ROLES.iter().map(|(name, _)| *name).collect();
         names.extend(covers.iter().flatten().flatten().flat_map(|choice| keys_of(choice.path)));
@@ -211,17 +210,37 @@ impl Condition {
     fn new(need: &Need, id: &impl Fn(&str) -> Option<KeyId>) -> Self {
         match need {
             Need::Anything => Self::Anything,
-            Need::Field { path, test } => {
-                let keys: Option<Vec<KeyId>> = keys_of(path).map(id).collect();
-                // A key that is not looked for tells nothing.
-                match (keys, Texts::new(&[(test, 0)])) {
-                    (Some(keys), Some(texts)) => Self::Field(keys, texts),
-                    (None, _) | (_, None) => Self::Anything,
-                }
-            }
+            Need::Field { path, test } => Self::field(path, &[test], id),
             Need::All(parts) => Self::All(parts.iter().map(|part| Self::new(part, id)).collect()),
-            Need::Any(parts) => Self::Any(parts.iter().map(|part| Self::new(part, id)).collect()),
+            Need::Any(parts) => Self::any(parts, id),
         }
+    }
+
+    fn field(path: &str, tests: &[&Test], id: &impl Fn(&str) -> Option<KeyId>) -> Self {
+        let keys: Option<Vec<KeyId>> = keys_of(path).map(id).collect();
+        let tests: Vec<(&Test, Probe)> = tests.iter().map(|test| (*test, 0)).collect();
+        // A key that is not looked for tells nothing.
+        match (keys, Texts::new(&tests)) {
+            (Some(keys), Some(texts)) => Self::Field(keys, texts),
+            (None, _) | (_, None) => Self::Anything,
+        }
+    }
+
+    /// The alternatives of one field are looked up together.
+    fn any(parts: &[Need], id: &impl Fn(&str) -> Option<KeyId>) -> Self {
+        let mut fields: Vec<(&str, Vec<&Test>)> = Vec::new();
+        let mut conditions = Vec::new();
+        for part in parts {
+            match part {
+                Need::Field { path, test } => match fields.iter_mut().find(|(known, _)| known == path) {
+                    Some((_, tests)) => tests.push(test),
+                    None => fields.push((path, vec![test])),
+                },
+                Need::Anything | Need::All(_) | Need::Any(_) => conditions.push(Self::new(part, id)),
+            }
+        }
+        conditions.extend(fields.iter().map(|(path, tests)| Self::field(path, tests, id)));
+        Self::Any(conditions)
     }
 
     fn may_be_met(&self, record: &[u8], found: &[Found]) -> bool {

@@ -24,6 +24,12 @@ pub struct Tally {
     pub passed_over: u64,
     /// Records that some rule matches.
     pub findings: u64,
+    /// Bursts that correlations counted.
+    pub bursts: u64,
+    /// Events that a correlation counts and that do not say when they were: no burst has them.
+    pub untimed: u64,
+    /// Events that were too many to be counted.
+    pub uncounted: u64,
     pub rules: BTreeMap<RuleId, Detected>,
     pub routes: Routes,
     /// Events that the deployed function could not have judged and would have put to a person, by the reason.
@@ -42,6 +48,7 @@ pub struct Tally {
 pub struct Detected {
     pub title: String,
     pub level: Level,
+    /// Of a correlation, its bursts.
     pub events: u64,
 }
 
@@ -62,6 +69,15 @@ pub struct Routes {
 impl Tally {
     pub(crate) fn finding(&mut self, finding: &Finding<'_>) {
         self.findings += 1;
+        self.reported(finding);
+    }
+
+    pub(crate) fn burst(&mut self, burst: &Finding<'_>) {
+        self.bursts += 1;
+        self.reported(burst);
+    }
+
+    fn reported(&mut self, finding: &Finding<'_>) {
         for rule in &finding.rules {
             match self.rules.get_mut(&rule.id) {
                 Some(known) => known.events += 1,
@@ -102,6 +118,9 @@ impl Tally {
         self.events += other.events;
         self.passed_over += other.passed_over;
         self.findings += other.findings;
+        self.bursts += other.bursts;
+        self.untimed += other.untimed;
+        self.uncounted += other.uncounted;
         for (rule, detected) in other.rules {
             let events = detected.events;
             self.rules.entry(rule).or_insert(Detected { events: 0, ..detected }).events += events;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use crate::burst::{Counted, Ledger};
 use crate::tally::Tally;
 use crate::unreadable::Unreadable;
 
@@ -35,6 +36,32 @@ pub(crate) struct Part {
     /// Faults beyond those that are told, when the file is done.
     pub(crate) untold: u64,
     pub(crate) file: String,
+    /// What correlations count, with the records' numbers.
+    counted: Vec<(u64, Counted)>,
+    counted_bytes: usize,
+}
+
+impl Part {
+    pub(crate) fn of(file: String) -> Self {
+        Self { file, ..Self::default() }
+    }
+
+    pub(crate) fn count(&mut self, record: u64, counted: Counted) {
+        self.counted_bytes += counted.weight();
+        self.counted.push((record, counted));
+    }
+
+    /// Roughly how much memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        self.lines.len() + self.counted_bytes
+    }
+
+    fn clear(&mut self) {
+        self.lines.clear();
+        self.unreadable.clear();
+        self.counted.clear();
+        self.counted_bytes = 0;
+    }
 }
 
 /// A file's results when it is done.
@@ -44,6 +71,19 @@ struct Done {
     tally: Tally,
     /// Nothing behind this file counts.
     stop: bool,
+}
+
+impl Done {
+    fn weight(&self) -> usize {
+        self.part.weight() + self.tally.weight()
+    }
+}
+
+/// What there is when all files are done.
+pub(crate) struct Rest<'o> {
+    pub(crate) output: &'o mut dyn Output,
+    pub(crate) tally: Tally,
+    pub(crate) ledger: Ledger,
 }
 
 pub(crate) struct Turns<'o> {
@@ -58,6 +98,7 @@ struct State<'o> {
     waiting: BTreeMap<usize, Done>,
     waiting_bytes: usize,
     tally: Tally,
+    ledger: Ledger,
     stopped: bool,
     error: Option<std::io::Error>,
 }
@@ -70,6 +111,7 @@ impl<'o> Turns<'o> {
             waiting: BTreeMap::new(),
             waiting_bytes: 0,
             tally: Tally::default(),
+            ledger: Ledger::default(),
             stopped: false,
             error: None,
         };
@@ -93,23 +135,23 @@ impl<'o> Turns<'o> {
             state = self.wait(state, file);
         }
         if state.turn == file && !state.stopped {
-            state.write(part);
+            state.write(file, part);
         }
         if state.stopped {
-            part.lines.clear();
-            part.unreadable.clear();
+            part.clear();
         }
     }
 
     /// Ends a file.
     pub(crate) fn done(&self, file: usize, part: Part, tally: Tally, stop: bool) {
-        let weight = part.lines.len() + tally.weight();
+        let done = Done { part, tally, stop };
+        let weight = done.weight();
         let mut state = self.lock();
         if state.turn != file && state.waiting_bytes + weight > MAX_WAITING_BYTES {
             state = self.wait(state, file);
         }
         state.waiting_bytes += weight;
-        state.waiting.insert(file, Done { part, tally, stop });
+        state.waiting.insert(file, done);
         let turn = state.turn;
         while let Some(done) = state.next() {
             state.finish(done);
@@ -126,20 +168,20 @@ impl<'o> Turns<'o> {
 
     /// # Errors
     /// That of the output.
-    pub(crate) fn into_tally(self) -> std::io::Result<Tally> {
-        let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        state.error.map_or(Ok(state.tally), Err)
+    pub(crate) fn into_rest(self) -> std::io::Result<Rest<'o>> {
+        let State { output, tally, ledger, error, .. } = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+        error.map_or(Ok(Rest { output, tally, ledger }), Err)
     }
 }
 
 impl State<'_> {
     fn next(&mut self) -> Option<Done> {
         let done = self.waiting.remove(&self.turn)?;
-        self.waiting_bytes = self.waiting_bytes.saturating_sub(done.part.lines.len() + done.tally.weight());
+        self.waiting_bytes = self.waiting_bytes.saturating_sub(done.weight());
         Some(done)
     }
 
-    fn write(&mut self, part: &mut Part) {
+    fn write(&mut self, file: usize, part: &mut Part) {
         if let Err(error) = self.output.lines(&part.lines) {
             self.stopped = true;
             self.error = Some(error);
@@ -147,15 +189,19 @@ impl State<'_> {
         for unreadable in part.unreadable.drain(..) {
             self.output.unreadable(&unreadable);
         }
-        part.lines.clear();
+        for (record, counted) in part.counted.drain(..) {
+            self.ledger.note(file, record, counted);
+        }
+        part.clear();
     }
 
     fn finish(&mut self, mut done: Done) {
+        let file = self.turn;
         self.turn += 1;
         if self.stopped {
             return;
         }
-        self.write(&mut done.part);
+        self.write(file, &mut done.part);
         if done.part.untold > 0 {
             self.output.and_more(&done.part.file, done.part.untold);
         }
@@ -199,7 +245,7 @@ mod tests {
         turns.done(0, part("a"), Tally::default(), false);
         turns.offer(1, &mut part("b"), false);
         turns.done(1, part("B"), Tally::default(), false);
-        turns.into_tally().unwrap();
+        turns.into_rest().unwrap();
         assert_eq!(written.0, b"abBc");
     }
 
@@ -211,7 +257,7 @@ mod tests {
             scope.spawn(|| turns.offer(1, &mut part("b"), true));
             turns.done(0, part("a"), Tally::default(), false);
         });
-        turns.into_tally().unwrap();
+        turns.into_rest().unwrap();
         assert_eq!(written.0, b"ab");
     }
 
@@ -224,13 +270,13 @@ mod tests {
         assert!(!turns.stopped());
         turns.done(0, part("a"), one_file(), false);
         assert!(turns.stopped());
-        assert_eq!(turns.into_tally().unwrap().files, 2);
+        assert_eq!(turns.into_rest().unwrap().tally.files, 2);
         assert_eq!(written.0, b"ab");
 
         let mut written = Written::default();
         let turns = Turns::new(&mut written);
         turns.done(0, part("!"), Tally::default(), false);
         assert!(turns.stopped());
-        assert!(turns.into_tally().is_err());
+        assert!(turns.into_rest().is_err());
     }
 }

@@ -11,7 +11,7 @@ use clap::Args;
 use cordon_core::Config;
 use cordon_core::config::Mode;
 use cordon_record::text::visible;
-use cordon_replay::{Inputs, Options, Output, Replay, Source, Tally, Unreadable};
+use cordon_replay::{Inputs, MAX_NOTED_BYTES, Options, Output, Replay, Source, Tally, Unreadable};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::rule;
@@ -22,7 +22,7 @@ const CONFIG: &str = "cordon.toml";
 
 #[derive(Args)]
 pub struct Arguments {
-    /// Print a line of JSON for every event that rules match, and the summary to standard error.
+    /// Print a line of JSON for every event that rules match and every burst, and the summary to standard error.
     #[arg(long)]
     json: bool,
     #[arg(long, default_value = "rules", value_name = "DIR")]
@@ -159,8 +159,8 @@ struct Summary<'a> {
 
 impl Summary<'_> {
     fn text(&self) -> String {
-        let mut parts = vec![self.read(), self.unreadable(), self.rules()];
-        if self.tally.findings + self.tally.policies_unknown > 0 {
+        let mut parts = vec![self.read(), self.unreadable(), self.uncounted(), self.rules()];
+        if self.tally.findings + self.tally.bursts + self.tally.policies_unknown > 0 {
             parts.extend([self.routes(), self.principals()]);
         }
         parts.retain(|part| !part.is_empty());
@@ -193,14 +193,25 @@ impl Summary<'_> {
         text
     }
 
+    fn uncounted(&self) -> String {
+        let room = format!("came when {} MiB of counted events were noted, all that is kept", MAX_NOTED_BYTES >> 20);
+        let events = [(self.tally.uncounted, room.as_str()), (self.tally.untimed, "do not say when they were")];
+        table("Events that were not counted, so that bursts may be missing", events.into_iter())
+    }
+
     fn rules(&self) -> String {
-        if self.tally.findings == 0 {
+        if self.tally.findings + self.tally.bursts == 0 {
             return "No rule matches any of them.\n".to_owned();
         }
         let mut rules: Vec<_> = self.tally.rules.iter().collect();
         rules.sort_by(|a, b| b.1.level.cmp(&a.1.level).then(b.1.events.cmp(&a.1.events)).then(a.0.cmp(b.0)));
         let width = rules.iter().map(|(id, _)| id.as_str().len()).max().unwrap_or_default();
-        let mut text = format!("Rules match {} events:\n", grouped(self.tally.findings));
+        let bursts = match self.tally.bursts {
+            0 => String::new(),
+            1 => ", and 1 burst was counted".to_owned(),
+            bursts => format!(", and {} bursts were counted", grouped(bursts)),
+        };
+        let mut text = format!("Rules match {} events{bursts}:\n", grouped(self.tally.findings));
         for (id, detected) in rules {
             let (level, title) = (detected.level.to_string(), visible(&detected.title));
             text += &format!("{:>12}  {level:<13}  {id:<width$}  {title}\n", grouped(detected.events), id = id.as_str());

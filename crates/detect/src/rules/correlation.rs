@@ -3,7 +3,7 @@
 //! A correlation of another type, or with a condition that is not a lower bound, is refused: counting forward, nobody knows that
 //! something did not happen. What was refused did not happen either, so a correlation has nothing to undo.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 
 use cordon_core::RuleId;
@@ -15,6 +15,7 @@ use super::{About, Expected, Rule, RuleError};
 use crate::counts::{MAX_AT_LEAST, Tally};
 use crate::engine::field_text;
 use crate::enrich::Enriched;
+use crate::fields::is_plain;
 
 /// A week: what a window remembers has to stay small, and bursts are short.
 const MAX_SPAN_SECONDS: i64 = 7 * 24 * 3600;
@@ -80,7 +81,7 @@ pub struct Correlation {
     aliases: BTreeMap<String, BTreeMap<String, String>>,
     generate: bool,
     /// Reached only by a value that was not counted within the timespan before.
-    only_new: bool,
+    pub only_new: bool,
 }
 
 impl Deref for Correlation {
@@ -178,6 +179,13 @@ impl Correlation {
             span_seconds: self.span_seconds,
             only_new: self.only_new,
         })
+    }
+
+    /// The paths of the fields that counting reads beside what the rules read; `None` where it may read any.
+    #[must_use]
+    pub fn fields(&self) -> Option<BTreeSet<&str>> {
+        let named = self.group_by.iter().chain(&self.distinct).chain(self.aliases.values().flat_map(BTreeMap::values));
+        named.map(|path| is_plain(path).then_some(path.as_str())).collect()
     }
 
     /// The name that a field has in the events of a rule.

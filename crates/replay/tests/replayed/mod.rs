@@ -78,8 +78,15 @@ pub fn catalogue() -> RuleBook {
 /// A book of one rule with this detection.
 #[allow(dead_code, reason = "each test file uses its part")]
 pub fn rule(name: &str, detection: &str) -> Result<RuleBook, String> {
+    counted(name, detection, "")
+}
+
+/// The same with a correlation behind it.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn counted(name: &str, detection: &str, correlation: &str) -> Result<RuleBook, String> {
+    let behind = if correlation.is_empty() { "" } else { "---\n" };
     let text = format!(
-        "title: {name}\nname: {name}\nlevel: high\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n"
+        "title: {name}\nname: {name}\nlevel: high\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n{behind}{correlation}"
     );
     RuleBook::load(vec![RuleSource::new(format!("{name}.yml"), text)]).map_err(|errors| format!("{errors:?}"))
 }

@@ -194,7 +194,7 @@ impl Summary<'_> {
     }
 
     fn uncounted(&self) -> String {
-        let room = format!("came when {} MiB of counted events were noted, all that is kept", MAX_NOTED_BYTES >> 20);
+        let room = format!("are beyond the {} MiB that are kept of events to be counted", MAX_NOTED_BYTES >> 20);
         let events = [(self.tally.uncounted, room.as_str()), (self.tally.untimed, "do not say when they were")];
         table("Events that were not counted, so that bursts may be missing", events.into_iter())
     }

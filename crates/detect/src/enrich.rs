@@ -8,6 +8,7 @@ mod documents;
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
+use cordon_core::json::at;
 use cordon_core::{Actor, Log, Principal, Subject};
 use serde_json::{Map, Value};
 
@@ -170,7 +171,7 @@ fn is_own(actor: &Actor, subject: &Subject) -> bool {
 }
 
 fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
-    record.pointer(pointer).and_then(Value::as_str)
+    at(record, pointer).as_str()
 }
 
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {

@@ -1,8 +1,9 @@
 //! One parsed record: what it is, which rules match it, what is counted of it, and what would have been done about it.
 //!
-//! The production detection decides ([`RuleBook::matching`], [`RuleBook::tallies`]), and the production decision ([`decide`]) says what follows. What
-//! only IAM could tell is not guessed: exceptions, what a policy grants that is only named, and whether the principals still
-//! exist. A route is that of an incident that nothing exempts; how many there are of which that is not known is counted.
+//! The production detection decides ([`RuleBook::matching`], [`RuleBook::tallies`]), and the production decision ([`decide`])
+//! says what follows. What only IAM could tell is not guessed: exceptions, what a policy grants that is only named, and whether
+//! the principals still exist. A route is that of an incident that nothing exempts; how many there are of which that is not
+//! known is counted.
 
 use cordon_core::config::Mode;
 use cordon_core::decision::{self, Facts, Verdict, decide};

@@ -138,9 +138,12 @@ impl Wait<'_> {
     /// The last deadline.
     async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let (on_timeout, held_back) = self.on_timeout(&head).await?;
-        let (expired, mut data) = match self.cases.approval(id).await? {
+        let found = match self.cases.approval(id).await? {
             Some(found) if found.vote != Vote::Waiting => return Ok(output_of(&head, &found)),
+            found => found,
+        };
+        let (on_timeout, held_back) = self.on_timeout(&head).await?;
+        let (expired, mut data) = match found {
             Some(found) => {
                 let data = json!({"deadline": found.deadline, "on_timeout": on_timeout});
                 (Approval { vote: Vote::Expired, on_timeout, ..found.next() }, data)
@@ -162,8 +165,8 @@ impl Wait<'_> {
     }
 
     /// What the policy makes of nobody's answer, and why it does not contain where it would. Nothing is contained on it in a dry
-    /// run, or where a read that decides had failed: that always takes a person. An
-    /// attacker can wait too, so the containment takes from the hour's budget like every other automatic change.
+    /// run, or where a read that decides had failed: that always takes a person. An attacker can wait too, so the containment
+    /// takes from the hour's budget like every other automatic change.
     async fn on_timeout(&self, head: &Head) -> Result<(OnTimeout, Option<String>), StateError> {
         let decision = head.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);

@@ -208,6 +208,18 @@ fn scenario_07_nobodys_answer_contains_no_more_than_the_hours_budget() {
 }
 
 #[test]
+fn scenario_07_an_answer_that_came_at_the_deadline_costs_nothing_of_the_hours_budget() {
+    let config = CONFIG.replace("mode = \"enforce\"", "mode = \"enforce\"\n[approval]\non_timeout = \"contain\"");
+    let world = World::with(&format!("{config}\n[limits]\nenforcements_per_hour = 1"));
+    let incident = asked(&world);
+    assert_eq!(click(&world, &incident, APPROVER, Choice::Deny), Answer::Accepted(Choice::Deny));
+    assert!(matches!(expire(&world, &incident), WaitOutput::Denied { .. }));
+    let other = "inc-00000000000000000001".parse().unwrap();
+    let left = run(world.cases().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
+    assert_eq!(left, cordon_flow::cases::Budget::Taken);
+}
+
+#[test]
 fn scenario_12_the_actor_decides_nothing_by_any_button_or_identity() {
     let world = with(
         "[approval.quorum]\nhigh = 2\n[[approval.groups]]\nname = \"Testers\"\nslack_user_group = \"S0TEST\"\nprincipals = [\"arn:aws:iam::*:user/iam-test-*\"]\n",

@@ -67,8 +67,8 @@ struct Member {
     what: String,
     /// Unix time in seconds.
     at: i64,
-    /// The event that brought it, so that a retry of that event is no repetition. Windows of earlier versions do not say.
-    #[serde(default)]
+    /// Where only new values are reported: the event that brought it, so that a retry of that event is no repetition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     by: Option<EventId>,
 }
 
@@ -93,14 +93,15 @@ impl Window {
         let id = tally.member(event);
         let known = self.members.iter_mut().find(|member| member.id == id);
         let repeated = known.as_ref().is_some_and(|known| known.is_of_before(tally, event, at));
+        let by = tally.only_new.then(|| event.clone());
         match known {
             Some(known) => {
                 known.at = known.at.max(at);
                 if !repeated {
-                    known.by = Some(event.clone());
+                    known.by = by;
                 }
             }
-            None => self.members.push(Member { id, what: tally.what.clone(), at, by: Some(event.clone()) }),
+            None => self.members.push(Member { id, what: tally.what.clone(), at, by }),
         }
         self.members.sort_by(|a, b| a.at.cmp(&b.at).then_with(|| a.id.cmp(&b.id)));
         let reached = self.reached(tally, at) && !(tally.only_new && repeated);

@@ -33,21 +33,9 @@ impl SigmaMatcher {
     /// # Errors
     /// The position of every rule that cannot be compiled, with the reason.
     pub(crate) fn compile(rules: &[(usize, &SigmaRule)]) -> Result<Self, Vec<(usize, String)>> {
-        // The engine names a match by the rule's id, which Sigma makes optional: the position stands in for it. What the
-        // engine would only copy into every match is left out.
-        let numbered: Vec<SigmaRule> = rules
-            .iter()
-            .map(|(position, rule)| SigmaRule {
-                id: Some(position.to_string()),
-                title: String::new(),
-                description: None,
-                falsepositives: Vec::new(),
-                references: Vec::new(),
-                tags: Vec::new(),
-                custom_attributes: std::collections::HashMap::new(),
-                ..(*rule).clone()
-            })
-            .collect();
+        // The engine names a match by the rule's id, which Sigma makes optional: the position stands in for it.
+        let numbered: Vec<SigmaRule> =
+            rules.iter().map(|(position, rule)| SigmaRule { id: Some(position.to_string()), ..(*rule).clone() }).collect();
         let mut engine = Engine::new();
         let errors = engine.add_rules(&numbered);
         if errors.is_empty() {

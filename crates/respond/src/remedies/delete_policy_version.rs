@@ -4,10 +4,10 @@
 //! either. The document is in the snapshot. Undo makes a version with it again; its id is a new one, which is all that differs.
 
 use async_trait::async_trait;
-use cordon_core::{PlannedStep, RemedyKind, Target};
+use cordon_core::{PlannedStep, RemedyKind};
 use serde::{Deserialize, Serialize};
 
-use super::restore_policy_version::number;
+use super::restore_policy_version::{number, planned};
 use crate::call;
 use crate::deny::same_document;
 use crate::port::{Account, IamError, IamErrorKind};
@@ -56,7 +56,7 @@ impl Remedy for DeletePolicyVersion {
     }
 
     async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::DeletePolicyVersion)?;
         Identity::of(account, step).await?.required(step)?;
         let document = account.policy_version(arn, version).await?;
         Ok(Snapshot::DeletePolicyVersion(Before { target_unique_id: step.target_unique_id.clone(), document }))
@@ -69,7 +69,7 @@ impl Remedy for DeletePolicyVersion {
         snapshot: &Snapshot,
         _: Attempt,
     ) -> Result<Applied, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::DeletePolicyVersion)?;
         before(snapshot)?;
         Identity::of(account, step).await?.required(step)?;
         if !account.policy_versions(arn).await?.iter().any(|id| id == version) {
@@ -89,7 +89,7 @@ impl Remedy for DeletePolicyVersion {
     }
 
     async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::DeletePolicyVersion)?;
         if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
         }
@@ -107,7 +107,7 @@ impl Remedy for DeletePolicyVersion {
         snapshot: &Snapshot,
         dry_run: bool,
     ) -> Result<Reverted, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::DeletePolicyVersion)?;
         let Some(document) = &before(snapshot)?.document else {
             return Ok(Reverted::Nothing(format!("`{version}` of `{arn}` was not there before")));
         };
@@ -159,14 +159,6 @@ pub(super) async fn versions_with(account: &dyn Account, arn: &str, document: &s
     }
     found.sort_by_key(|id| number(id));
     Ok(found)
-}
-
-/// The policy and the version that is to go.
-fn planned(step: &PlannedStep) -> Result<(&str, &str), StepError> {
-    match (&step.target, step.version.as_deref()) {
-        (Target::Policy { policy }, Some(version)) => Ok((policy.as_str(), version)),
-        _ => Err(StepError::Mismatch(RemedyKind::DeletePolicyVersion)),
-    }
 }
 
 fn before(snapshot: &Snapshot) -> Result<&Before, StepError> {

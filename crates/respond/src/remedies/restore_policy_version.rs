@@ -60,7 +60,7 @@ impl Remedy for RestorePolicyVersion {
     }
 
     async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
-        let (arn, _) = planned(step)?;
+        let (arn, _) = planned(step, RemedyKind::RestorePolicyVersion)?;
         Identity::of(account, step).await?.required(step)?;
         let version = default(account, arn).await?;
         let document = account.policy_version(arn, &version).await?.ok_or_else(|| gone(arn, &version))?;
@@ -74,7 +74,7 @@ impl Remedy for RestorePolicyVersion {
         snapshot: &Snapshot,
         attempt: Attempt,
     ) -> Result<Applied, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::RestorePolicyVersion)?;
         let before = before(snapshot)?;
         Identity::of(account, step).await?.required(step)?;
         let now = default(account, arn).await?;
@@ -95,7 +95,7 @@ impl Remedy for RestorePolicyVersion {
     }
 
     async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::RestorePolicyVersion)?;
         if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
         }
@@ -114,7 +114,7 @@ impl Remedy for RestorePolicyVersion {
         snapshot: &Snapshot,
         dry_run: bool,
     ) -> Result<Reverted, StepError> {
-        let (arn, version) = planned(step)?;
+        let (arn, version) = planned(step, RemedyKind::RestorePolicyVersion)?;
         let before = before(snapshot)?;
         if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
             return Ok(Reverted::Drift { expected, found });
@@ -201,11 +201,11 @@ fn by_hand(arn: &str, facts: &PolicyFacts, versions: &[String]) -> ByHand {
     }
 }
 
-/// The policy and the version that is to be the default.
-fn planned(step: &PlannedStep) -> Result<(&str, &str), StepError> {
+/// The policy and the version that a step of this remedy is about.
+pub(super) fn planned(step: &PlannedStep, remedy: RemedyKind) -> Result<(&str, &str), StepError> {
     match (&step.target, step.version.as_deref()) {
         (Target::Policy { policy }, Some(version)) => Ok((policy.as_str(), version)),
-        _ => Err(StepError::Mismatch(RemedyKind::RestorePolicyVersion)),
+        _ => Err(StepError::Mismatch(remedy)),
     }
 }
 

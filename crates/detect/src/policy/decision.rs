@@ -21,12 +21,14 @@ const ONESELF: &str = "zz-the-caller";
 const VARIABLE: &str = "zz-variable";
 /// The account that is asked about where a document names none.
 const ACCOUNT: &str = "111111111111";
-/// More named resources than these are not tried: one that is allowed settles the matter, and a real policy has few.
-const MAX_NAMED: usize = 64;
+/// More named resources than these are not tried. IAM takes no document with so many: its largest quota is 10,240 characters.
+const MAX_NAMED: usize = 512;
 /// The region that is asked about where a document names none.
 const REGION: &str = "us-east-1";
-/// More accounts or regions than these in the resources of one document are not tried.
+/// More accounts or regions than these are not tried in every combination; each pattern's own combination always is.
 const MAX_PLACES: usize = 4;
+/// More patterns than these are not looked at for their places. As with [`MAX_NAMED`], IAM takes no such document.
+const MAX_PATTERNS: usize = 512;
 
 /// A call that a document is asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,7 +117,7 @@ struct Covered {
 pub(super) struct Judge<'d> {
     statements: Vec<Prepared<'d>>,
     /// Where to look for resources that are nobody's in particular: wherever the document has some, and elsewhere.
-    places: Vec<Place<'d>>,
+    places: BTreeSet<[Cow<'d, str>; 3]>,
     /// Resources that the document's own patterns name.
     named: BTreeSet<String>,
     /// By template, and by whether oneself is enough: many calls are about the same resources.
@@ -136,10 +138,14 @@ impl<'d> Judge<'d> {
         };
         let (partitions, regions, accounts) =
             (parts(1, is_partition, "aws"), parts(3, is_region, REGION), parts(4, is_account, ACCOUNT));
-        let mut places = Vec::with_capacity(partitions.len() * regions.len() * accounts.len());
+        let mut places = BTreeSet::new();
         for (partition, region) in partitions.iter().flat_map(|partition| regions.iter().map(move |region| (partition, region))) {
-            places.extend(accounts.iter().map(|account| Place { partition, region, account }));
+            places.extend(accounts.iter().map(|account| [*partition, *region, *account].map(Cow::Borrowed)));
         }
+        // However many accounts stand beside it, what a pattern allows lies where that pattern says.
+        let expanded = || statements.iter().flat_map(|statement| &statement.resources);
+        let own: BTreeSet<[Cow<'_, str>; 3]> = expanded().filter_map(|pattern| place_of(pattern)).collect();
+        places.extend(own.into_iter().take(MAX_PATTERNS).map(|place| place.map(|part| Cow::Owned(part.into_owned()))));
         let named = statements.iter().flat_map(|statement| &statement.resources).filter_map(|pattern| example(pattern)).collect();
         Self { statements, places, named, covered: RefCell::default(), concerned: RefCell::default() }
     }
@@ -186,8 +192,8 @@ impl<'d> Judge<'d> {
         let find = || {
             let (mut resource, mut at_large) = (String::new(), Vec::new());
             for name in [Some(ANYBODY), call.on_oneself.then_some(ONESELF)].into_iter().flatten() {
-                for place in &self.places {
-                    fill(&mut resource, call.resource, *place, name);
+                for [partition, region, account] in &self.places {
+                    fill(&mut resource, call.resource, Place { partition, region, account }, name);
                     at_large.push(self.covering(&resource));
                 }
             }
@@ -236,6 +242,17 @@ fn fill(out: &mut String, template: &str, place: Place<'_>, name: &str) {
         rest = after.split_once('}').map_or("", |(_, rest)| rest);
     }
     out.push_str(rest);
+}
+
+/// Where the resources of a pattern lie: partition, region and account, with something in place of wildcards.
+fn place_of(pattern: &str) -> Option<[Cow<'_, str>; 3]> {
+    let mut parts = pattern.splitn(6, ':').skip(1);
+    let (partition, _service, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some([(partition, "aws"), (region, REGION), (account, ACCOUNT)].map(|(part, other)| match part {
+        part if part.bytes().all(|byte| byte == b'*') => Cow::Borrowed(other),
+        part if part.contains(['*', '?']) => Cow::Owned(part.replace('*', "").replace('?', "1")),
+        part => Cow::Borrowed(part),
+    }))
 }
 
 /// A pattern with its policy variables filled in.

@@ -34,6 +34,20 @@ fn administrator_is_known_in_any_spelling() {
 }
 
 #[test]
+fn administrator_of_one_account_is_not_hidden_among_others() {
+    let own = ["arn:aws:iam::555555555555:*", "arn:aws:*:*:55555555555?:*", "arn:aws:iam::5555*"];
+    for own in own {
+        let plain = found(&json!([{"Effect": "Allow", "Action": "*", "Resource": [own]}]));
+        let decoys = (0..40).map(|n| format!("arn:aws:iam::{n:012}:user/x"));
+        let resources: Vec<String> = decoys.chain([own.to_owned()]).collect();
+        let hidden = found(&json!([{"Effect": "Allow", "Action": "*", "Resource": resources}]));
+        let yes = |grants: &Grants| grants.names(Answer::Yes).map(str::to_owned).collect::<Vec<_>>();
+        assert!(!yes(&plain).is_empty(), "{own}");
+        assert_eq!(yes(&hidden), yes(&plain), "{own}");
+    }
+}
+
+#[test]
 fn several_statements_may_only_together_be_administrator() {
     let iam = allow(&json!("IAM:*"), "*");
     let rest = json!({"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"});

@@ -7,10 +7,14 @@
 //! Source of the numbers: <https://docs.slack.dev/reference/block-kit/blocks>
 
 pub(crate) mod limits;
+mod list;
+mod weight;
 
 use serde_json::{Value, json};
 
 pub use limits::{LimitError, validate, validate_message};
+pub use list::List;
+pub use weight::{MAX_WEIGHT, weight};
 
 pub const MAX_BLOCKS: usize = 50;
 pub const MAX_SECTION: usize = 3_000;
@@ -24,7 +28,7 @@ pub const MAX_VALUE: usize = 2_000;
 pub const MAX_CONFIRM_TITLE: usize = 100;
 pub const MAX_CONFIRM_TEXT: usize = 300;
 pub const MAX_CONFIRM_BUTTON: usize = 30;
-/// The fallback text, and by our own measure everything else together.
+/// The fallback text.
 pub const MAX_TEXT: usize = 40_000;
 pub const MAX_VIEW_BLOCKS: usize = 100;
 pub const MAX_VIEW_TITLE: usize = 24;
@@ -39,6 +43,8 @@ pub enum Block {
     /// Plain text.
     Header(String),
     Section(String),
+    /// A section of lines, as many as fit.
+    List(List),
     Fields(Vec<String>),
     Context(Vec<String>),
     Divider,
@@ -74,9 +80,15 @@ pub struct Confirm {
 
 impl Block {
     pub fn to_value(&self) -> Value {
+        self.to_value_of(100)
+    }
+
+    /// The same; a list has only so many percent of its budget.
+    pub fn to_value_of(&self, percent: usize) -> Value {
         match self {
             Self::Header(text) => json!({"type": "header", "text": plain_text(text)}),
-            Self::Section(text) => json!({"type": "section", "text": mrkdwn(text)}),
+            Self::Section(text) => section(text),
+            Self::List(list) => section(&list.text(percent)),
             Self::Fields(fields) => json!({"type": "section", "fields": texts(fields)}),
             Self::Context(elements) => json!({"type": "context", "elements": texts(elements)}),
             Self::Divider => json!({"type": "divider"}),
@@ -84,6 +96,19 @@ impl Block {
                 json!({"type": "actions", "elements": buttons.iter().map(Button::to_value).collect::<Vec<_>>()})
             }
         }
+    }
+
+    /// A list that is shortened only after all others.
+    #[must_use]
+    pub fn kept(self) -> Self {
+        match self {
+            Self::List(list) => Self::List(List { kept: true, ..list }),
+            other => other,
+        }
+    }
+
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::List(List { kept: true, .. }))
     }
 }
 
@@ -121,6 +146,10 @@ fn styled(element: &mut Value, style: Style) {
     if let Some(fields) = element.as_object_mut() {
         fields.insert("style".into(), name.into());
     }
+}
+
+fn section(text: &str) -> Value {
+    json!({"type": "section", "text": mrkdwn(text)})
 }
 
 fn texts(texts: &[String]) -> Vec<Value> {

@@ -280,6 +280,9 @@ fn checked(call: &Map<String, Value>) -> Result<(), (&'static str, Vec<String>)>
     if text.chars().count() > TEXT_MAX {
         return Err(("msg_too_long", Vec::new()));
     }
+    if limits::too_long(&blocks) {
+        return Err(("msg_blocks_too_long", Vec::new()));
+    }
     let faults = limits::faults(&blocks, &attachments);
     if faults.is_empty() { Ok(()) } else { Err(("invalid_blocks", faults)) }
 }

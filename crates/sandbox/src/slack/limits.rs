@@ -23,6 +23,10 @@ const VIEW_BLOCKS_MAX: usize = 100;
 const METADATA_MAX: usize = 3_000;
 const LABEL_MAX: usize = 2_000;
 const INPUT_MAX: u64 = 3_000;
+/// What all blocks hold together, and what each adds to it: not published, but measured by others
+/// (<https://github.com/slackapi/bolt-js/issues/2509>).
+const MESSAGE_MAX: usize = 13_422;
+const BLOCK_COST: usize = 125;
 
 /// What is wrong with a message's blocks, or with those of its attachments. Empty if Slack would take them.
 #[must_use]
@@ -35,6 +39,20 @@ pub fn faults(blocks: &Value, attachments: &Value) -> Vec<String> {
         }
     }
     check.faults
+}
+
+/// Whether Slack would answer `msg_blocks_too_long`.
+#[must_use]
+pub fn too_long(blocks: &Value) -> bool {
+    fn characters(value: &Value) -> usize {
+        match value {
+            Value::String(text) => text.chars().count(),
+            Value::Array(items) => items.iter().map(characters).sum(),
+            Value::Object(fields) => fields.values().map(characters).sum(),
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+    }
+    items(blocks).len() * BLOCK_COST + characters(blocks) > MESSAGE_MAX
 }
 
 /// What is wrong with a dialog. Empty if Slack would take it.
@@ -299,6 +317,14 @@ mod tests {
             let found = faults(&blocks, &Value::Null);
             assert_eq!(found.is_empty(), taken, "{found:?}");
         }
+    }
+
+    #[test]
+    fn many_blocks_may_be_too_long_together_though_each_is_not() {
+        let section = json!({"type": "section", "text": text("mrkdwn", 2_900)});
+        assert!(!too_long(&json!(vec![section.clone(); 4])));
+        assert!(too_long(&json!(vec![section; 5])));
+        assert!(!too_long(&Value::Null));
     }
 
     #[test]

@@ -46,9 +46,9 @@ pub fn validate_message(message: &Message) -> Result<(), LimitError> {
     }
     short_enough("text", &message.text, MAX_TEXT)?;
     validate(&message.blocks)?;
-    let total = units(&Value::Array(message.blocks.clone()).to_string());
-    if total > MAX_TEXT {
-        return Err(LimitError::TooLong { at: "blocks".to_owned(), found: total, limit: MAX_TEXT });
+    let total = weight(&message.blocks);
+    if total > MAX_WEIGHT {
+        return Err(LimitError::TooLong { at: "blocks".to_owned(), found: total, limit: MAX_WEIGHT });
     }
     Ok(())
 }

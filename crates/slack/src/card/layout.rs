@@ -1,19 +1,17 @@
 //! The parts that every card is put together from: headline, facts, lists, the buttons, the last line.
 //!
-//! Each part has a budget in characters. Their sum stays below [`MAX_MESSAGE`], a limit of our own: Slack refuses a message whose blocks
-//! are too long together, and does not publish from where on.
+//! Each part has a budget in characters. Where a card is too long as a whole, its lists are shortened, the calls last: a reader is then
+//! told which command prints all of it.
 
 use jiff::Timestamp;
 
 use super::{Card, Merged, Message};
-use crate::blocks::{Block, Button, Confirm, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_VALUE, Style};
-use crate::text::{code, link, plain, sentence, unformatted, units};
+use crate::blocks::{Block, Button, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
+use crate::text::{code, link, plain, sentence, unformatted};
 use crate::{APPROVE, BREAK_GLASS, DENY, LOOKING, UNDO as UNDO_ID};
 
-/// The most characters that the blocks of one card hold together.
-#[cfg(test)]
-pub(super) const MAX_MESSAGE: usize = 13_000;
-
+/// Incidents' ids are a third of it.
+const INCIDENT: usize = 80;
 const LEAD: usize = 600;
 const VALUE: usize = 190;
 const AGENT: usize = 190;
@@ -31,10 +29,10 @@ const BY_HAND: usize = 900;
 const NOTES: usize = 700;
 const EXCEPTIONS: usize = 700;
 const SENTENCE: usize = 600;
-/// Room for "…and 12 more: …" under a list.
-const MORE: usize = 140;
 const NOTIFICATION: usize = 1_200;
 const RULES_NAMED: usize = 3;
+/// What lists keep of their budgets, in percent, and what the calls do: the first that makes a card short enough is taken.
+const SHARES: [(usize, usize); 6] = [(100, 100), (60, 100), (30, 100), (0, 100), (0, 50), (0, 0)];
 
 impl Card {
     /// Headline, lead, facts, why: the beginning of every card. `lead` is ready `mrkdwn`.
@@ -52,7 +50,7 @@ impl Card {
 
     /// The exact calls, under the given title.
     pub(super) fn calls_section(&self, title: &str) -> Option<Block> {
-        self.section(title, numbered(&self.calls), CALLS)
+        self.section(title, numbered(&self.calls), CALLS).map(Block::kept)
     }
 
     /// The undoing calls, and what no call takes back.
@@ -81,20 +79,8 @@ impl Card {
 
     /// A list as one section; nothing for an empty one. Lines that do not fit are counted, and the reader told where they are.
     pub(super) fn section(&self, title: &str, lines: Vec<String>, budget: usize) -> Option<Block> {
-        if lines.is_empty() {
-            return None;
-        }
-        let mut text = format!("*{title}*");
-        for (index, line) in lines.iter().enumerate() {
-            if units(&text) + units(line) + 1 + MORE > budget {
-                let left = lines.len() - index;
-                text.push_str(&format!("\n…and {left} more: {}", self.command("show")));
-                break;
-            }
-            text.push('\n');
-            text.push_str(line);
-        }
-        Some(Block::Section(text))
+        let list = List { title: format!("*{title}*"), lines, budget, all_at: self.command("show"), kept: false };
+        (!list.lines.is_empty()).then_some(Block::List(list))
     }
 
     pub(super) fn headline(&self) -> String {
@@ -171,7 +157,7 @@ impl Card {
     }
 
     fn button(&self, action_id: &'static str, text: &str, style: Style, confirm: Option<Confirm>) -> Button {
-        Button { action_id, text: text.into(), value: plain(&self.incident, MAX_VALUE), style, confirm }
+        Button { action_id, text: text.into(), value: plain(&self.incident, INCIDENT), style, confirm }
     }
 
     /// Rules with their authors, the decision, the incident's id and where to see more: the last line of every card.
@@ -187,7 +173,7 @@ impl Card {
             yes(self.approved_for_remediation),
             yes(self.dry_run),
         ));
-        elements.push(format!("Incident {}", code(&self.incident, 80)));
+        elements.push(format!("Incident {}", code(&self.incident, INCIDENT)));
         elements.extend(self.execution_url.as_deref().map(|url| link(url, "Open the execution")));
         elements.extend(self.event_url.as_deref().map(|url| link(url, "Open the event in CloudTrail")));
         Block::Context(elements)
@@ -209,19 +195,19 @@ impl Card {
             part(" in account", Some(&self.account)),
             part(" from", self.source_ip.as_deref()),
             part(" at", self.event_time.map(utc).as_deref()),
-            plain(&self.incident, 80),
+            plain(&self.incident, INCIDENT),
         );
         unformatted(&said, NOTIFICATION)
     }
 
     /// Which incident a message without a card is about.
     pub(super) fn named(&self) -> String {
-        format!("{} Incident {}", self.severity.marker(), code(&self.incident, 80))
+        format!("{} Incident {}", self.severity.marker(), code(&self.incident, INCIDENT))
     }
 
     /// The same where nothing is formatted.
     pub(super) fn spoken_name(&self) -> String {
-        format!("Incident {}.", plain(&self.incident, 80))
+        format!("Incident {}.", plain(&self.incident, INCIDENT))
     }
 
     /// A command of the `cordon` tool on this incident, to be copied.
@@ -229,9 +215,18 @@ impl Card {
         code(&format!("cordon incident {verb} {}", self.incident), 110)
     }
 
-    /// The message: `news` is for the fallback, one or two sentences.
+    /// The message, with its lists shortened as far as Slack's limit on the whole makes it necessary. `news` is for the fallback, one
+    /// or two sentences.
     pub(super) fn message(&self, news: &str, blocks: Vec<Block>) -> Message {
-        Message { text: self.fallback(news), blocks: blocks.iter().map(Block::to_value).collect() }
+        let mut values = Vec::new();
+        for (lists, kept) in SHARES {
+            let share = |block: &Block| if block.is_kept() { kept } else { lists };
+            values = blocks.iter().map(|block| block.to_value_of(share(block))).collect();
+            if weight(&values) <= MAX_WEIGHT {
+                break;
+            }
+        }
+        Message { text: self.fallback(news), blocks: values }
     }
 }
 

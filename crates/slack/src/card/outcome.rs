@@ -184,7 +184,7 @@ impl Card {
         if report.steps.is_empty() {
             blocks.extend(report.verdict.calls_title().and_then(|title| self.calls_section(title)));
         } else {
-            blocks.extend(self.section("Calls", report.steps.iter().map(StepLine::line).collect(), CALLS));
+            blocks.extend(self.section("Calls", report.steps.iter().map(StepLine::line).collect(), CALLS).map(Block::kept));
         }
         if report.verdict.changed_something() || report.ahead == Ahead::Stands {
             blocks.extend(self.undo_section(&format!("To undo: {}", self.command("undo"))));

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::layout::MAX_MESSAGE;
 use super::*;
 use crate::blocks::validate;
 use crate::text::units;
@@ -379,24 +378,69 @@ proptest! {
         text in "\\PC{0,80}|[`*_<>&:\u{202e}\u{1F600} a-z]{0,60}",
         repeat in 1_usize..50,
     ) {
-        let text = text.repeat(repeat);
-        let report = Report {
-            verdict: Verdict::Partial,
-            decided_by: None,
-            steps: vec![StepLine { state: StepState::Failed, call: text.clone(), detail: Some(text.clone()) }; 12],
-            times: Times { detected: at("2026-01-02T03:04:07Z"), ..Times::default() },
-            undoable: true,
-            ahead: Ahead::Stands,
-            note: Some(text.clone()),
-        };
-        let by = Decider::Principal(text.clone());
-        for message in every(&hostile_card(&text), &report, &by) {
-            prop_assert_eq!(crate::validate_message(&message), Ok(()));
-            let mut found = Vec::new();
-            texts(&message.to_value(), &mut found);
-            let total: usize = found.iter().map(|(_, text)| units(text)).sum();
-            prop_assert!(total <= MAX_MESSAGE, "{}", total);
-            prop_assert!(!message.text.is_empty() && units(&message.text) <= 3_000);
-        }
+        slack_takes_every_card_of(&text.repeat(repeat));
     }
+}
+
+/// The strings that fill every part of a card to its budget.
+#[test]
+fn scenario_13_a_card_that_is_full_in_every_part_is_one_that_slack_takes() {
+    for text in ["x", "xx ", "<", "\"", "😀", "`a` ", "a`", ":q:", "\u{202e}", "🔴<!channel> `*x*` & a.example/b "] {
+        slack_takes_every_card_of(&text.repeat(4_096));
+    }
+}
+
+fn slack_takes_every_card_of(text: &str) {
+    let report = Report {
+        verdict: Verdict::Partial,
+        decided_by: None,
+        steps: vec![StepLine { state: StepState::Failed, call: text.to_owned(), detail: Some(text.to_owned()) }; 12],
+        times: Times { detected: at("2026-01-02T03:04:07Z"), ..Times::default() },
+        undoable: true,
+        ahead: Ahead::Stands,
+        note: Some(text.to_owned()),
+    };
+    let by = Decider::Principal(text.to_owned());
+    for message in every(&hostile_card(text), &report, &by) {
+        assert_eq!(crate::validate_message(&message), Ok(()));
+        assert!(!message.text.is_empty() && units(&message.text) <= 3_000);
+    }
+}
+
+/// What is shortened where a card is too long, and what is not.
+#[test]
+fn a_card_that_is_too_long_keeps_its_calls_and_its_buttons() {
+    let long = vec!["A sentence that is not short, and of which there are many on this card.".to_owned(); 12];
+    let name = format!("arn:aws:iam::111122223333:user/{}", "n".repeat(150));
+    let document = format!("iam:PutUserPolicy UserName=iam-test-mallory PolicyDocument={}", "\"iam:*\",".repeat(220));
+    let card = Card {
+        actor: name.clone(),
+        subject: name.clone(),
+        policy_arn: Some(name.clone()),
+        user_agent: Some(name),
+        why: long.clone(),
+        reach: long.clone(),
+        undo: long.clone(),
+        by_hand: long.clone(),
+        notes: long.clone(),
+        cannot_undo: long.clone(),
+        exceptions_checked: long.clone(),
+        statements: vec!["{\"Effect\":\"Allow\"}".repeat(20); 3],
+        request: Some("x".repeat(2_000)),
+        rules: vec![RuleLine { title: "r".repeat(140), author: "a".repeat(70) }; 5],
+        execution_url: Some(format!("https://console.example/{}", "e".repeat(500))),
+        calls: vec![document.clone()],
+        ..card()
+    };
+    let shown = |card: &Card| {
+        let mut found = Vec::new();
+        texts(&card.asking(&question()).to_value(), &mut found);
+        found.into_iter().map(|(_, text)| text).collect::<String>()
+    };
+    let only_exceptions = Card { exceptions_checked: long.clone(), ..self::card() };
+    let lines = |text: &str| text.matches("many on this card").count();
+    assert!(lines(&shown(&card)) < 7 * lines(&shown(&only_exceptions)), "{}", shown(&card));
+    assert!(shown(&card).contains(&document));
+    assert!(shown(&card).contains(": `cordon incident show inc-0123456789abcdef0123`"));
+    assert!(read(&card.asking(&question())).contains("\"action_id\":\"cordon_approve\""));
 }

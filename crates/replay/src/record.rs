@@ -3,7 +3,6 @@
 //! INVARIANT: nothing that decides reads a field that is left out. Where a rule may read any, all of them are kept. The tests
 //! hold every finding against that of the whole record.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use cordon_detect::{Correlation, Rule, RuleBook};
@@ -50,12 +49,44 @@ const READ: [&str; 29] = [
 pub(crate) enum Kept {
     All,
     /// Of an object these members, of a list the same of every item; anything else is kept.
-    Fields(BTreeMap<Box<str>, Kept>),
+    Fields(Members),
+}
+
+/// Members of an object by their names, which are few and looked up for every key of a record.
+#[derive(Debug, Default)]
+pub(crate) struct Members {
+    /// By [`place`].
+    places: Vec<Vec<(Box<str>, Kept)>>,
+}
+
+impl Members {
+    fn get(&self, name: &str) -> Option<&Kept> {
+        self.places.get(place(name))?.iter().find(|(known, _)| **known == *name).map(|(_, kept)| kept)
+    }
+
+    fn entry(&mut self, name: &str, new: impl FnOnce() -> Kept) -> Option<&mut Kept> {
+        self.places.resize_with(PLACES, Vec::new);
+        let there = self.places.get_mut(place(name))?;
+        let at = there.iter().position(|(known, _)| **known == *name).unwrap_or_else(|| {
+            there.push((name.into(), new()));
+            there.len() - 1
+        });
+        there.get_mut(at).map(|(_, kept)| kept)
+    }
+}
+
+const PLACES: usize = 64;
+
+/// A small number of a name.
+fn place(name: &str) -> usize {
+    let letter = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default());
+    let bytes = name.as_bytes();
+    (bytes.len() * 5 + letter(bytes.first()) + letter(bytes.last()) * 7 + letter(bytes.get(bytes.len() / 2)) * 3) % PLACES
 }
 
 impl Kept {
     pub(crate) fn new(book: &RuleBook) -> Self {
-        let mut kept = Self::Fields(BTreeMap::new());
+        let mut kept = Self::Fields(Members::default());
         READ.into_iter().for_each(|path| kept.add(path));
         let counted = book.correlations().iter().map(Correlation::fields);
         for fields in book.rules().iter().map(Rule::fields).chain(counted) {
@@ -64,7 +95,7 @@ impl Kept {
                 kept.add(path);
                 // A rule's path is looked up as one key too.
                 if let Self::Fields(fields) = &mut kept {
-                    fields.entry(path.into()).or_insert(Self::All);
+                    fields.entry(path, || Self::All);
                 }
             }
         }
@@ -74,11 +105,10 @@ impl Kept {
     fn add(&mut self, path: &str) {
         let Self::Fields(fields) = self else { return };
         let (name, below) = path.split_once('.').map_or((path, None), |(name, below)| (name, Some(below)));
+        let Some(member) = fields.entry(name, || Self::Fields(Members::default())) else { return };
         match below {
-            Some(below) => fields.entry(name.into()).or_insert_with(|| Self::Fields(BTreeMap::new())).add(below),
-            None => {
-                fields.insert(name.into(), Self::All);
-            }
+            Some(below) => member.add(below),
+            None => *member = Self::All,
         }
     }
 
@@ -116,7 +146,7 @@ impl<'de> DeserializeSeed<'de> for &Kept {
 }
 
 #[derive(Clone, Copy)]
-struct Fields<'k>(&'k BTreeMap<Box<str>, Kept>);
+struct Fields<'k>(&'k Members);
 
 impl<'de> DeserializeSeed<'de> for Fields<'_> {
     type Value = Value;
@@ -182,7 +212,7 @@ impl<'de> Visitor<'de> for Fields<'_> {
 }
 
 /// A key with what is kept below it, if anything is.
-struct Key<'k>(&'k BTreeMap<Box<str>, Kept>);
+struct Key<'k>(&'k Members);
 
 impl<'de, 'k> DeserializeSeed<'de> for Key<'k> {
     type Value = Option<(String, &'k Kept)>;

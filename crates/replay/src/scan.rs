@@ -15,6 +15,8 @@ mod nest;
 mod notes;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod tight;
 
 use fearless_simd::{Level, Simd, dispatch};
 
@@ -22,6 +24,9 @@ use self::grammar::Walk;
 use self::keys::Finds;
 pub(crate) use self::keys::{KeyId, Keys};
 use self::notes::Notes;
+
+/// Values with and without spaces seldom follow each other.
+const LOOSE: u32 = 8;
 
 /// Where a wanted key stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +51,10 @@ pub(crate) enum Extent {
 #[derive(Debug)]
 pub(crate) struct Scanner<'k> {
     level: Level,
+    #[cfg(target_arch = "x86_64")]
+    tight: Option<tight::Tight>,
+    /// So many values are not looked at tightly, because the ones before had spaces.
+    loose: u32,
     keys: &'k Keys,
     found: Vec<Found>,
     notes: Notes,
@@ -53,13 +62,42 @@ pub(crate) struct Scanner<'k> {
 
 impl<'k> Scanner<'k> {
     pub(crate) fn new(keys: &'k Keys) -> Self {
-        Self { level: Level::new(), keys, found: Vec::new(), notes: Notes::new() }
+        let level = Level::new();
+        Self {
+            level,
+            #[cfg(target_arch = "x86_64")]
+            tight: level.as_avx512().map(tight::Tight::new),
+            loose: 0,
+            keys,
+            found: Vec::new(),
+            notes: Notes::new(),
+        }
+    }
+
+    /// The same without what only some processors have.
+    #[cfg(test)]
+    fn general(self) -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            tight: None,
+            ..self
+        }
     }
 
     /// Measures the object or list that the bytes begin with; they have to begin with its bracket.
     pub(crate) fn measure(&mut self, bytes: &[u8]) -> Extent {
         self.found.clear();
         let mut finds = Finds { keys: self.keys, found: &mut self.found };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tight) = self.tight.as_ref().filter(|_| self.loose == 0) {
+            let extent = tight.measure(bytes, &mut self.notes, &mut finds);
+            if !matches!(extent, Extent::Whole { certain: false, .. }) {
+                return extent;
+            }
+            finds.found.clear();
+            self.loose = LOOSE;
+        }
+        self.loose = self.loose.saturating_sub(1);
         dispatch!(self.level, simd => measure(simd, bytes, &mut self.notes, &mut finds))
     }
 

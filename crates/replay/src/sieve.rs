@@ -14,7 +14,7 @@ mod texts;
 
 use std::collections::BTreeSet;
 
-use cordon_core::RuleId;
+use cordon_core::{Log, RuleId};
 use cordon_detect::{Need, Rule, RuleBook, Test};
 
 use self::choice::{Choice, cover, keys_of};
@@ -90,7 +90,10 @@ enum Condition {
 impl Sieve {
     pub(crate) fn new(book: &RuleBook) -> Self {
         // A rule that is only counted is one of them: whether a correlation is reached is known by the records that it matches.
-        let needs: Vec<Need> = book.rules().iter().map(Rule::need).collect();
+        // A rule about notices is none: they come in an envelope, which is always parsed.
+        let never = || Need::Any(Vec::new());
+        let need = |rule: &Rule| if rule.log == Log::CloudTrail { rule.need() } else { never() };
+        let needs: Vec<Need> = book.rules().iter().map(need).collect();
         let covers: Vec<Option<Vec<Choice<'_>>>> = needs.iter().map(cover).collect();
         let mut names: BTreeSet<&str> = ROLES.iter().map(|(name, _)| *name).collect();
         names.extend(covers.iter().flatten().flatten().flat_map(|choice| keys_of(choice.path)));

@@ -38,15 +38,15 @@ struct Carry {
 
 /// The items of one block.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Items {
+struct Items {
     /// Beginnings of texts and of bare values.
     plain: u64,
     /// Of these, the bare values.
-    pub(super) bare: u64,
-    pub(super) open: u64,
-    pub(super) close: u64,
-    pub(super) comma: u64,
-    pub(super) colon: u64,
+    bare: u64,
+    open: u64,
+    close: u64,
+    comma: u64,
+    colon: u64,
     /// Colons that do not stand right behind a text.
     stray: u64,
 }
@@ -139,7 +139,8 @@ impl Walk {
                 doubt = unusual(bytes, block.beyond, block.control, text, escaped);
             }
             doubt |= items.stray;
-            notes.add(at, depth, &items, endings.before(simd, value, at));
+            let keys = items.colon & endings.before(simd, value, at);
+            notes.add(at, depth, items.open, items.close, keys | items.bare);
             if notes.is_full() {
                 carry.doubt |= u64::from(!notes.settle(value, usize::MAX, finds));
             }
@@ -160,7 +161,8 @@ impl Walk {
             }
             let beginnings = items.plain | items.open;
             doubt |= due & !(beginnings | items.close) | !due & beginnings;
-            let stretch = Stretch { items, square: block.square, due, at, value };
+            let Items { open, close, comma, colon, .. } = items;
+            let stretch = Stretch { open, close, comma, colon, square: block.square, due, at, value };
             let passed = self.nest.brackets(&stretch, depth, carry.colon_due == 1);
             (carry.depth, carry.colon_due) = (passed.depth, u64::from(passed.colon_due));
             // What follows the value in this block is not its own.
@@ -177,7 +179,7 @@ impl Walk {
 
 /// What comes behind each of the given bits, over the gaps. The carry stands for a bit before the block; also gives the next one.
 #[inline(always)]
-fn skip(bits: u64, carry: u64, gap: u64) -> (u64, u64) {
+pub(super) fn skip(bits: u64, carry: u64, gap: u64) -> (u64, u64) {
     let next = bits << 1 | carry;
     let (moved, over) = (next & gap).overflowing_add(gap);
     ((next | moved) & !gap, bits >> 63 | u64::from(over))
@@ -185,7 +187,7 @@ fn skip(bits: u64, carry: u64, gap: u64) -> (u64, u64) {
 
 /// The characters that are escaped, and whether the first one of the next block is.
 #[cold]
-fn escapes(backslash: u64, first: u64) -> (u64, u64) {
+pub(super) fn escapes(backslash: u64, first: u64) -> (u64, u64) {
     let backslash = backslash & !first;
     let follows = backslash << 1 | first;
     let odd_starts = backslash & !EVEN & !follows;
@@ -195,7 +197,7 @@ fn escapes(backslash: u64, first: u64) -> (u64, u64) {
 
 /// Where characters stand of which only a full parse can judge.
 #[cold]
-fn unusual(bytes: &[u8; 64], beyond: u64, control: u64, text: u64, escaped: u64) -> u64 {
+pub(super) fn unusual(bytes: &[u8; 64], beyond: u64, control: u64, text: u64, escaped: u64) -> u64 {
     let at = |position: usize| bytes.get(position).copied().unwrap_or_default();
     let mut doubt = beyond | control & text;
     for position in positions(control & !text) {

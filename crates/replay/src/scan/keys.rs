@@ -12,7 +12,7 @@ pub(crate) type KeyId = u16;
 
 /// How far before the colon the letters stand by which keys are told apart: the last one, and such that `userName`, `eventType`
 /// and `eventName` differ in one of them.
-const LOOKS: [usize; 3] = [2, 4, 6];
+pub(super) const LOOKS: [usize; 3] = [2, 4, 6];
 
 /// The names of keys that are wanted, wherever in a record they stand.
 #[derive(Debug, Clone)]
@@ -55,6 +55,10 @@ impl Keys {
             keys.names.push(Name { next, quoted, tail, mask });
         }
         keys
+    }
+
+    pub(super) fn looks(&self) -> &[[u8; 64]; LOOKS.len()] {
+        &self.looks
     }
 
     /// The key that ends where the bytes end, with its quote, if it is a wanted one.

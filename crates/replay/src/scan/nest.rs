@@ -1,7 +1,6 @@
 //! The brackets of a value one by one, where looking at a whole block at once does not do.
 
 use super::block::{below, lowest, running_parity};
-use super::grammar::Items;
 
 /// Nesting beyond this is left uncertain.
 pub(super) const MAX_DEPTH: u32 = 60;
@@ -15,7 +14,10 @@ pub(super) struct Nest {
 
 /// One block, with what its brackets are judged by.
 pub(super) struct Stretch<'a> {
-    pub(super) items: Items,
+    pub(super) open: u64,
+    pub(super) close: u64,
+    pub(super) comma: u64,
+    pub(super) colon: u64,
     /// `[` and `]`, also those inside of texts.
     pub(super) square: u64,
     /// Where a value has to begin, or an empty bracket to end.
@@ -48,10 +50,10 @@ impl Nest {
 
     /// Goes through a block from bracket to bracket. `colon_due`: where an object is innermost, its next separator is a colon.
     pub(super) fn brackets(&mut self, stretch: &Stretch<'_>, mut depth: u32, mut colon_due: bool) -> Passed {
-        let items = stretch.items;
-        let separators = items.comma | items.colon;
+        let Stretch { open, close, comma, colon, .. } = *stretch;
+        let separators = comma | colon;
         let parity = running_parity(separators);
-        let mut brackets = items.open | items.close;
+        let mut brackets = open | close;
         let mut doubt = 0;
         // The bits that are done with, and the parity behind them in every bit.
         let (mut done, mut before) = (0, 0);
@@ -60,16 +62,16 @@ impl Nest {
             let here = separators & below(bracket) & !done;
             // In an object colons and commas take turns; in a list there are no colons.
             doubt |= match (self.in_list(depth), colon_due) {
-                (true, _) => items.colon,
-                (false, true) => parity ^ before ^ items.colon,
-                (false, false) => !(parity ^ before) ^ items.colon,
+                (true, _) => colon,
+                (false, true) => parity ^ before ^ colon,
+                (false, false) => !(parity ^ before) ^ colon,
             } & here;
             let behind = if bracket == 0 { parity >> 63 } else { u64::from(parity & bracket != 0) }.wrapping_neg();
             colon_due ^= behind != before;
             if bracket == 0 {
                 return Passed { end: 0, doubt, depth, colon_due };
             }
-            let opens = items.open & bracket != 0;
+            let opens = open & bracket != 0;
             let fits = if opens {
                 self.open(stretch.square & bracket != 0, &mut depth, colon_due)
             } else {

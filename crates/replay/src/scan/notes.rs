@@ -4,7 +4,6 @@
 //! cannot be foreseen, and to go a different number of rounds in every block costs a processor more than the rounds.
 
 use super::block::{below, positions};
-use super::grammar::Items;
 use super::keys::Finds;
 
 /// So many blocks are gone over before what was noted is looked at.
@@ -15,10 +14,8 @@ const MAX_NUMBER_LEN: usize = 40;
 
 #[derive(Debug)]
 pub(super) struct Notes {
-    /// Colons behind what may be a wanted key.
-    keys: Spots,
-    /// Where bare values begin.
-    bare: Spots,
+    /// Colons behind what may be a wanted key, and the beginnings of bare values.
+    spots: Spots,
     /// By block: its opening and closing brackets, and how many were open before it.
     brackets: [(u64, u64, u32); BLOCKS],
     blocks: usize,
@@ -60,46 +57,48 @@ impl Spots {
 
 impl Notes {
     pub(super) fn new() -> Self {
-        let spots = || Spots { at: [0; SPOTS], len: 0 };
-        Self { keys: spots(), bare: spots(), brackets: [(0, 0, 0); BLOCKS], blocks: 0, start: 0 }
+        Self { spots: Spots { at: [0; SPOTS], len: 0 }, brackets: [(0, 0, 0); BLOCKS], blocks: 0, start: 0 }
     }
 
     #[inline(always)]
     pub(super) fn clear(&mut self) {
-        (self.keys.len, self.bare.len, self.blocks, self.start) = (0, 0, 0, 0);
+        (self.spots.len, self.blocks, self.start) = (0, 0, 0);
     }
 
-    /// Notes what is in the block at `at`. `endings`: the positions before which a wanted key may end.
+    /// Notes what is in the block at `at`: its brackets, and what is to be looked at.
     #[inline(always)]
-    pub(super) fn add(&mut self, at: usize, depth: u32, items: &Items, endings: u64) {
+    pub(super) fn add(&mut self, at: usize, depth: u32, open: u64, close: u64, spots: u64) {
         if let Some(brackets) = self.brackets.get_mut(self.blocks) {
-            *brackets = (items.open, items.close, depth);
+            *brackets = (open, close, depth);
         }
         self.blocks += 1;
-        self.keys.add(at, items.colon & endings);
-        self.bare.add(at, items.bare);
+        self.spots.add(at, spots);
     }
 
     /// True where another block might not find room.
     #[inline(always)]
     pub(super) fn is_full(&self) -> bool {
-        self.blocks == BLOCKS || self.keys.len.max(self.bare.len) > SPOTS - 64
+        self.blocks == BLOCKS || self.spots.len > SPOTS - 64
     }
 
     /// Looks at everything that was noted, as far as it stands before `end`; false where a bare value is none.
     pub(super) fn settle(&mut self, value: &[u8], end: usize, finds: &mut Finds<'_>) -> bool {
-        for spot in self.keys.all() {
-            let colon = *spot as usize;
-            if colon >= end {
+        let mut fine = true;
+        for spot in self.spots.all() {
+            let spot = *spot as usize;
+            if spot >= end {
                 break;
             }
-            let (open, close, depth) = self.brackets.get((colon - self.start) / 64).copied().unwrap_or_default();
-            let left = below(1 << (colon % 64));
+            let from = value.get(spot..).unwrap_or_default();
+            if !from.starts_with(b":") {
+                fine &= is_bare_value(from);
+                continue;
+            }
+            let (open, close, depth) = self.brackets.get((spot - self.start) / 64).copied().unwrap_or_default();
+            let left = below(1 << (spot % 64));
             let depth = (depth + (open & left).count_ones()).wrapping_sub((close & left).count_ones());
-            finds.look(value, colon, depth);
+            finds.look(value, spot, depth);
         }
-        let bare = self.bare.all().iter().take_while(|spot| (**spot as usize) < end);
-        let fine = bare.fold(true, |fine, spot| fine & value.get(*spot as usize..).is_some_and(is_bare_value));
         let start = self.start + 64 * self.blocks;
         self.clear();
         self.start = start;

@@ -5,6 +5,7 @@
 //! whoever counts brings the [`Window`] back the next time.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use cordon_core::{Detection, EventId};
 use serde::{Deserialize, Serialize};
@@ -22,7 +23,7 @@ pub const MAX_AT_LEAST: usize = 500;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tally {
     /// What is reported once the correlation is reached.
-    pub detection: Detection,
+    pub detection: Arc<Detection>,
     /// The correlation and the group that is counted, such as one principal.
     pub key: String,
     /// What is counted, where it is not events but distinct values of a field.

@@ -69,8 +69,16 @@ impl Matcher for SigmaMatcher {
 
 /// The text of a field, as Sigma compares it; `None` where it is absent, null, a list or an object.
 pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
-    let root = if is_added(path) { record.added() } else { record.record() };
-    match JsonEvent::borrow(root).get_field(path)? {
+    let event;
+    let value = match find(record, path) {
+        Reached::Value(value) => EventValue::from(value),
+        Reached::Nothing => return None,
+        Reached::Several => {
+            event = JsonEvent::borrow(if is_added(path) { record.added() } else { record.record() });
+            event.get_field(path)?
+        }
+    };
+    match value {
         EventValue::Str(text) => Some(text.into_owned()),
         EventValue::Int(number) => Some(number.to_string()),
         EventValue::Float(number) => Some(number.to_string()),
@@ -99,6 +107,27 @@ enum Reached<'v> {
     Nothing,
     /// It may lead to several values: through a list, or by an index.
     Several,
+}
+
+/// Where a field is: in what enrichment added, or in the record.
+fn find<'v>(record: &'v Enriched<'_>, path: &str) -> Reached<'v> {
+    if is_added(path) { find_added(record, path) } else { reach(record.record(), path) }
+}
+
+/// Follows a path through what enrichment added, of which only the part on the way is worked out.
+fn find_added<'v>(record: &'v Enriched<'_>, path: &str) -> Reached<'v> {
+    let Some(below) = path.strip_prefix("cordon.").filter(|below| !below.contains(['[', '\\'])) else {
+        return reach(record.added(), path);
+    };
+    let (name, rest) = below.split_once('.').map_or((below, None), |(name, rest)| (name, Some(rest)));
+    match (record.part(name), rest) {
+        (None, _) => Reached::Nothing,
+        (Some(part), None) => Reached::Value(part),
+        (Some(Value::Object(fields)), Some(rest)) if !rest.contains('.') => {
+            fields.get(rest).map_or(Reached::Nothing, Reached::Value)
+        }
+        (Some(_), Some(_)) => reach(record.added(), path),
+    }
 }
 
 /// Follows a path from object to object. As the engine does: first as a key of the root, then from key to key.
@@ -130,13 +159,13 @@ fn is_added(path: &str) -> bool {
 
 impl Event for RecordEvent<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        let added = is_added(path);
-        let root = if added { self.enriched.added() } else { self.enriched.record() };
-        let value = match reach(root, path) {
+        let value = match find(self.enriched, path) {
             Reached::Value(value @ Value::Object(_)) => return Some(EventValue::Str(Cow::Owned(readable(value)))),
             Reached::Value(value) => return Some(EventValue::from(value)),
             Reached::Nothing => return None,
-            Reached::Several if added => self.added.get_or_init(|| JsonEvent::borrow(root)).get_field(path)?,
+            Reached::Several if is_added(path) => {
+                self.added.get_or_init(|| JsonEvent::borrow(self.enriched.added())).get_field(path)?
+            }
             Reached::Several => self.record.get_field(path)?,
         };
         Some(match value {
@@ -279,6 +308,41 @@ mod tests {
             ["a.b", "a.b.c", "a.n", "a.n.c", "a.l.c", "a.l[1].c", "a.", "a.x", "l", "l[0]", "l[-1]", "l.x", "t", "t.x", ".b", "x"]
         {
             assert_eq!(event.get_field(path), plain.get_field(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_added_is_the_same_part_by_part_and_as_a_whole() {
+        let record = json!({
+            "eventName": "AttachUserPolicy", "userAgent": "aws-cli/2.31.4", "recipientAccountId": "111111111111",
+            "userIdentity": {"type": "IAMUser", "userName": "dana", "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:user/dana"},
+            "requestParameters": {"userName": "dana", "policyArn": "arn:aws:iam::aws:policy/AdministratorAccess"},
+        });
+        for record in [record, json!({}), json!({"errorCode": "AccessDenied", "cordon": {"failed": false}})] {
+            let (part, whole) = (Enriched::new(&record), Enriched::new(&record));
+            let plain = JsonEvent::borrow(whole.added());
+            let event = RecordEvent::new(&part);
+            for path in [
+                "cordon.failed",
+                "cordon.failed.x",
+                "cordon.actor_is_subject",
+                "cordon.tool",
+                "cordon.actor.arn",
+                "cordon.actor.identity",
+                "cordon.actor.arn.x",
+                "cordon.actor.x",
+                "cordon.subject.kind",
+                "cordon.policy.grants",
+                "cordon.policy.grants[0]",
+                "cordon.policy.grants.x",
+                "cordon.policy.arn",
+                "cordon.",
+                "cordon..x",
+                "cordon.x",
+                "cordon.x.y",
+            ] {
+                assert_eq!(event.get_field(path), plain.get_field(path), "{path} of {record}");
+            }
         }
     }
 

@@ -5,12 +5,12 @@
 
 mod documents;
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
 
 use cordon_core::json::at;
 use cordon_core::{Actor, Log, Principal, Subject};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::policy::Document;
 
@@ -30,8 +30,22 @@ pub struct Enriched<'a> {
     facts: Option<&'a Facts>,
     actor: Actor,
     subject: Subject,
-    added: OnceLock<Value>,
+    parts: Parts,
+    added: OnceCell<Value>,
 }
+
+/// What stands below `cordon`, each part worked out when it is asked for.
+#[derive(Debug, Clone, Default)]
+struct Parts {
+    actor: OnceCell<Value>,
+    subject: OnceCell<Value>,
+    actor_is_subject: OnceCell<Value>,
+    failed: OnceCell<Value>,
+    tool: OnceCell<Option<Value>>,
+    policy: OnceCell<Option<Value>>,
+}
+
+const PARTS: [&str; 6] = ["actor", "subject", "actor_is_subject", "failed", "tool", "policy"];
 
 impl<'a> Enriched<'a> {
     /// Enriches a CloudTrail record from what it says itself. Any JSON is accepted: what cannot be read adds nothing.
@@ -51,7 +65,7 @@ impl<'a> Enriched<'a> {
     pub fn of(log: Log, record: &'a Value, facts: Option<&'a Facts>) -> Self {
         let actor = Actor::from_record(record);
         let subject = Subject::of(record, &actor);
-        Self { record, log, facts, actor, subject, added: OnceLock::new() }
+        Self { record, log, facts, actor, subject, parts: Parts::default(), added: OnceCell::new() }
     }
 
     /// Where the record was taken from.
@@ -81,21 +95,28 @@ impl<'a> Enriched<'a> {
     /// What is added: an object with the one key `cordon`, so that a rule's field path walks it from its root.
     #[must_use]
     pub fn added(&self) -> &Value {
-        self.added.get_or_init(|| {
-            let mut cordon = Map::new();
-            cordon.insert("actor".to_owned(), describe_actor(&self.actor));
-            cordon.insert("subject".to_owned(), describe_subject(&self.subject));
-            cordon.insert("actor_is_subject".to_owned(), Value::Bool(is_own(&self.actor, &self.subject)));
-            cordon.insert("failed".to_owned(), Value::Bool(failed(self.record)));
-            if let Some(tool) = text(self.record, "/userAgent").and_then(tool) {
-                cordon.insert("tool".to_owned(), Value::String(tool.to_owned()));
+        self.added.get_or_init(|| object([("cordon", Some(object(PARTS.map(|name| (name, self.part(name).cloned())))))]))
+    }
+
+    /// What stands below `cordon` under a name; `None` where nothing does.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&Value> {
+        let Parts { actor, subject, actor_is_subject, failed: fails, tool: program, policy } = &self.parts;
+        match name {
+            "actor" => Some(actor.get_or_init(|| describe_actor(&self.actor))),
+            "subject" => Some(subject.get_or_init(|| describe_subject(&self.subject))),
+            "actor_is_subject" => Some(actor_is_subject.get_or_init(|| Value::Bool(is_own(&self.actor, &self.subject)))),
+            "failed" => Some(fails.get_or_init(|| Value::Bool(failed(self.record)))),
+            "tool" => {
+                let name = || text(self.record, "/userAgent").and_then(tool);
+                program.get_or_init(|| name().map(Value::from)).as_ref()
             }
-            let policy = documents::describe(self.record, self.facts);
-            if !policy.is_empty() {
-                cordon.insert("policy".to_owned(), Value::Object(policy));
+            "policy" => {
+                let fields = || Some(documents::describe(self.record, self.facts)).filter(|fields| !fields.is_empty());
+                policy.get_or_init(|| fields().map(Value::Object)).as_ref()
             }
-            object([("cordon", Some(Value::Object(cordon)))])
-        })
+            _ => None,
+        }
     }
 }
 

@@ -338,7 +338,11 @@ impl RuleBook {
     /// its beginning, in the order of its times.
     pub fn correlate(&self, record: &Enriched<'_>, event: &EventId, at: i64, counts: &mut dyn Counts) -> Vec<Detection> {
         let tallies = self.judge(record).tallies;
-        tallies.into_iter().filter(|tally| counts.count(tally, event, at) == Count::Opened).map(|tally| tally.detection).collect()
+        tallies
+            .into_iter()
+            .filter(|tally| counts.count(tally, event, at) == Count::Opened)
+            .map(|tally| Detection::clone(&tally.detection))
+            .collect()
     }
 
     /// Enriches a CloudTrail record and reports the rules that match it: the worst first, then by id.

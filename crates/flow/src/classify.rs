@@ -76,7 +76,7 @@ impl Classify<'_> {
         let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
         let bursts = self.count(tallies, event, &id).await?;
-        detections.extend(bursts.iter().map(|burst| burst.tally.detection.clone()));
+        detections.extend(bursts.iter().map(|burst| Detection::clone(&burst.tally.detection)));
         // What one event is reported for goes before the burst that it is part of, where both are as grave: a stable sort.
         detections.sort_by_key(|detection| Reverse(detection.level));
         let Some(gravest) = detections.first().map(|detection| detection.rule.clone()) else {

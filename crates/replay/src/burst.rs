@@ -8,6 +8,7 @@
 mod numbered;
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use cordon_core::event::{Event, Origin};
 use cordon_core::{AccountId, Actor, EventId, Principal};
@@ -251,7 +252,7 @@ fn openers<'e>(
     events: impl Iterator<Item = (&'e Noted, Option<String>)>,
 ) -> Vec<&'e Noted> {
     let mut tally = Tally {
-        detection: correlation.detection(),
+        detection: Arc::new(correlation.detection()),
         key: key.to_owned(),
         value: None,
         what: String::new(),

@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
-use cordon_core::RuleId;
+use cordon_core::{Detection, RuleId};
 use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -65,6 +66,9 @@ impl Step {
 #[serde(deny_unknown_fields)]
 pub struct Correlation {
     pub about: About,
+    /// What it is reported as, made once: every event that is counted carries it.
+    #[serde(skip)]
+    reported: OnceLock<Arc<Detection>>,
     /// The rules whose events are counted.
     #[serde(skip)]
     pub rules: Vec<RuleId>,
@@ -143,6 +147,7 @@ impl Correlation {
         let aliases = sigma.aliases.iter().map(|alias| (alias.alias.clone(), alias.mapping.clone().into_iter().collect()));
         Ok(Self {
             about,
+            reported: OnceLock::new(),
             rules: Vec::new(),
             group_by: sigma.group_by.clone(),
             span_seconds,
@@ -170,7 +175,7 @@ impl Correlation {
             key.push_str(&field_text(record, self.field(field, rule)).unwrap_or_default());
         }
         Some(Tally {
-            detection: self.about.detection(),
+            detection: Arc::clone(self.reported.get_or_init(|| Arc::new(self.about.detection()))),
             key,
             // Of values, people are shown these.
             what: value.clone().unwrap_or_else(|| cut(&field_text(record, "eventName").unwrap_or_default())),

@@ -58,20 +58,21 @@ struct Wanted {
 /// What a key says about whether a record can be judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Role {
-    Name,
-    Source,
-    Version,
-    Identity,
+    /// A part of every record; `place` is its own among them.
+    Part {
+        place: usize,
+        begins: &'static [u8],
+    },
     /// A record with this key is always parsed.
     Parse,
     None,
 }
 
 const ROLES: [(&str, Role); 6] = [
-    ("eventName", Role::Name),
-    ("eventSource", Role::Source),
-    ("eventVersion", Role::Version),
-    ("userIdentity", Role::Identity),
+    ("eventName", Role::Part { place: 0, begins: b"\"" }),
+    ("eventSource", Role::Part { place: 1, begins: b"\"" }),
+    ("userIdentity", Role::Part { place: 2, begins: b"{" }),
+    ("eventVersion", Role::Part { place: 3, begins: b"\"1." }),
     // What stands for parameters that CloudTrail left out, and an envelope's record.
     ("omitted", Role::Parse),
     ("detail", Role::Parse),
@@ -143,56 +144,52 @@ impl Sieve {
     /// it, where that is known.
     pub(crate) fn sift(&self, record: &[u8], found: &[Found], familiar: &mut Familiar, among: &mut Vec<usize>) -> Sifted {
         among.clear();
-        let (mut names, mut sources, mut versions, mut identities) = (0, 0, 0, 0);
+        // How often each part was found where the record has it.
+        let mut parts = [0u32; 4];
         for key in found {
             let Some(wanted) = self.wanted.get(usize::from(key.key)) else { return Sifted::Unknown };
-            let own = key.depth == 1;
+            let value = record.get(key.value..).unwrap_or_default();
+            let value = if value.starts_with(b"\"") { value } else { value.trim_ascii_start() };
             match wanted.role {
                 Role::None => {}
                 Role::Parse => return Sifted::Unknown,
-                Role::Name => names += u32::from(own),
-                Role::Source => sources += u32::from(own),
-                Role::Version => versions += u32::from(own),
-                Role::Identity => identities += u32::from(own),
+                Role::Part { place, begins } => {
+                    if key.depth == 1 {
+                        if !value.starts_with(begins) {
+                            return Sifted::Unknown;
+                        }
+                        parts.get_mut(place).into_iter().for_each(|count| *count += 1);
+                    }
+                }
             }
-            let value = record.get(key.value..).unwrap_or_default().trim_ascii_start();
-            let fits = match wanted.role {
-                Role::Name | Role::Source => value.starts_with(b"\""),
-                Role::Version => value.starts_with(b"\"1."),
-                Role::Identity => value.starts_with(b"{"),
-                Role::Parse | Role::None => true,
-            };
-            if own && !fits || !self.look(key.key, value, record, found, familiar, among) {
+            if !wanted.texts.is_empty()
+                && !familiar.knows(key.key, value)
+                && !self.look(key.key, &wanted.texts, value, record, found, familiar, among)
+            {
                 return Sifted::Unknown;
             }
         }
-        match (names, sources, versions, identities) {
-            (1, 1, 0 | 1, 1) if among.is_empty() => Sifted::PassedOver,
-            (1, 1, 0 | 1, 1) => Sifted::Among,
+        match parts {
+            [1, 1, 1, 0 | 1] if among.is_empty() => Sifted::PassedOver,
+            [1, 1, 1, 0 | 1] => Sifted::Among,
             _ => Sifted::Unknown,
         }
     }
 
     /// Adds the rules of which the value passes a chosen test, but for those that cannot match the record for another reason;
     /// false where the value is none that can be tested.
+    #[expect(clippy::too_many_arguments, reason = "what is at hand for each of a record's texts")]
     fn look(
         &self,
         key: KeyId,
+        texts: &Texts,
         value: &[u8],
         record: &[u8],
         found: &[Found],
         familiar: &mut Familiar,
         among: &mut Vec<usize>,
     ) -> bool {
-        let Some(texts) = self.wanted.get(usize::from(key)).map(|wanted| &wanted.texts) else { return false };
-        if texts.is_empty() {
-            return true;
-        }
         let Some(text) = text(value) else { return false };
-        let slow = texts.has_patterns();
-        if slow && familiar.knows(key, text) {
-            return true;
-        }
         let mut passed = false;
         let known = texts.all_passed(text, |probe| {
             passed = true;
@@ -202,8 +199,8 @@ impl Sieve {
             }
             true
         });
-        if slow && known && !passed {
-            familiar.learn(key, text);
+        if known && !passed {
+            familiar.learn(key, value, text);
         }
         known
     }

@@ -55,11 +55,6 @@ impl Texts {
         self.whole.is_empty() && self.probes.is_empty()
     }
 
-    /// True where a text is not told by one look.
-    pub(super) fn has_patterns(&self) -> bool {
-        self.patterns.is_some()
-    }
-
     /// True where the probe of every test that the text passes is answered with true.
     pub(super) fn all_passed(&self, text: &[u8], mut answer: impl FnMut(Probe) -> bool) -> bool {
         let equal = self.whole.get(place(text)).into_iter().flatten().find(|(whole, _)| whole.eq_ignore_ascii_case(text));

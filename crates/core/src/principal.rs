@@ -5,11 +5,9 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use crate::ids::{AccountId, Arn};
-use crate::json::at;
+use crate::record::Record;
+use serde::{Deserialize, Serialize};
 
 /// What kind of principal a policy can be put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -103,11 +101,10 @@ pub struct Actor {
 impl Actor {
     /// Reads `userIdentity` of a CloudTrail record.
     #[must_use]
-    pub fn from_record(record: &Value) -> Self {
-        let identity = &record["userIdentity"];
-        let issuer = at(identity, "/sessionContext/sessionIssuer");
-        let arn = text(&identity["arn"]);
-        let kind = match identity["type"].as_str() {
+    pub fn from_record(record: &(impl Record + ?Sized)) -> Self {
+        let text = |path: &str| text(record, path);
+        let arn = text("userIdentity.arn");
+        let kind = match record.text("userIdentity.type") {
             Some("Root") => ActorKind::Root,
             Some("IAMUser") => ActorKind::IamUser,
             Some("AssumedRole") => ActorKind::AssumedRole,
@@ -116,31 +113,35 @@ impl Actor {
             Some("AWSService") => ActorKind::AwsService,
             _ => ActorKind::Unknown,
         };
-        let resource = arn.as_deref().and_then(|a| a.parse::<Arn>().ok()).map(|a| a.resource().to_owned()).unwrap_or_default();
+        let parsed: Option<Arn> = arn.as_deref().and_then(|arn| arn.parse().ok());
+        let resource = parsed.as_ref().map(Arn::resource).unwrap_or_default();
         let mut parts = resource.split('/');
         let head = parts.next().unwrap_or_default();
+        let issuer_name = || text("userIdentity.sessionContext.sessionIssuer.userName");
         let (name, session) = match (kind, head) {
             (ActorKind::AssumedRole, "assumed-role") => {
-                (parts.next().map(str::to_owned).or_else(|| text(&issuer["userName"])), parts.next_back().map(str::to_owned))
+                (parts.next().map(str::to_owned).or_else(issuer_name), parts.next_back().map(str::to_owned))
             }
-            (ActorKind::AssumedRole, _) => (text(&issuer["userName"]), None),
+            (ActorKind::AssumedRole, _) => (issuer_name(), None),
             (ActorKind::IamUser, _) => (
-                text(&identity["userName"]).or_else(|| resource.rsplit('/').next().filter(|n| !n.is_empty()).map(str::to_owned)),
+                text("userIdentity.userName")
+                    .or_else(|| resource.rsplit('/').next().filter(|n| !n.is_empty()).map(str::to_owned)),
                 None,
             ),
-            (ActorKind::FederatedUser, _) => (text(&issuer["userName"]), parts.next_back().map(str::to_owned)),
-            _ => (text(&identity["userName"]), None),
+            (ActorKind::FederatedUser, _) => (issuer_name(), parts.next_back().map(str::to_owned)),
+            _ => (text("userIdentity.userName"), None),
         };
-        let principal_id = text(&identity["principalId"]);
+        let account = record.text("userIdentity.accountId").and_then(|account| account.parse().ok());
+        let own_id = || record.text("userIdentity.principalId").filter(|id| !id.is_empty());
         Self {
             kind,
-            account: identity["accountId"].as_str().and_then(|a| a.parse().ok()).or_else(|| account_of(arn.as_deref())),
+            account: account.or_else(|| parsed.as_ref().and_then(Arn::account)),
             name,
             session,
-            issuer_arn: text(&issuer["arn"]),
-            unique_id: text(&issuer["principalId"])
-                .or_else(|| principal_id.map(|id| id.split(':').next().unwrap_or_default().to_owned())),
-            access_key_id: text(&identity["accessKeyId"]),
+            issuer_arn: text("userIdentity.sessionContext.sessionIssuer.arn"),
+            unique_id: text("userIdentity.sessionContext.sessionIssuer.principalId")
+                .or_else(|| own_id().map(|id| id.split(':').next().unwrap_or_default().to_owned())),
+            access_key_id: text("userIdentity.accessKeyId"),
             arn,
         }
     }
@@ -193,28 +194,29 @@ impl Subject {
     /// Reads the subject from `requestParameters`, in the order in which IAM's calls name it: the principal, then the
     /// access key, then the policy. A call on oneself that names no user (`CreateAccessKey`) touches the actor.
     #[must_use]
-    pub fn from_record(record: &Value) -> Self {
+    pub fn from_record(record: &(impl Record + ?Sized)) -> Self {
         Self::of(record, &Actor::from_record(record))
     }
 
     /// As [`Self::from_record`], with the record's actor where it is known already.
     #[must_use]
-    pub fn of(record: &Value, actor: &Actor) -> Self {
-        let parameters = &record["requestParameters"];
+    pub fn of(record: &(impl Record + ?Sized), actor: &Actor) -> Self {
         let account = recipient(record).or_else(|| actor.account.clone());
         if let Some(account) = &account {
-            for (key, kind) in
-                [("userName", PrincipalKind::User), ("roleName", PrincipalKind::Role), ("groupName", PrincipalKind::Group)]
-            {
-                if let Some(name) = text(&parameters[key]) {
-                    return Self::Principal { principal: named(kind, account, &name, actor) };
+            for (path, kind) in [
+                ("requestParameters.userName", PrincipalKind::User),
+                ("requestParameters.roleName", PrincipalKind::Role),
+                ("requestParameters.groupName", PrincipalKind::Group),
+            ] {
+                if let Some(name) = record.text(path).filter(|name| !name.is_empty()) {
+                    return Self::Principal { principal: named(kind, account, name, actor) };
                 }
             }
         }
-        if let Some(id) = text(&parameters["accessKeyId"]) {
+        if let Some(id) = text(record, "requestParameters.accessKeyId") {
             return Self::AccessKey { id, user: actor.name.clone() };
         }
-        if let Some(arn) = text(&parameters["policyArn"]) {
+        if let Some(arn) = text(record, "requestParameters.policyArn") {
             return Self::Policy { arn };
         }
         if on_oneself(record)
@@ -249,8 +251,8 @@ impl fmt::Display for Subject {
 
 /// The account in which the call took effect.
 #[must_use]
-pub fn recipient(record: &Value) -> Option<AccountId> {
-    record["recipientAccountId"].as_str().and_then(|a| a.parse().ok())
+pub fn recipient(record: &(impl Record + ?Sized)) -> Option<AccountId> {
+    record.text("recipientAccountId").and_then(|account| account.parse().ok())
 }
 
 /// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
@@ -262,25 +264,21 @@ fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) ->
 }
 
 /// IAM's calls that touch the caller where they name nobody.
-fn on_oneself(record: &Value) -> bool {
+fn on_oneself(record: &(impl Record + ?Sized)) -> bool {
     matches!(
-        record["eventName"].as_str(),
+        record.text("eventName"),
         Some("CreateAccessKey" | "UpdateAccessKey" | "DeleteAccessKey" | "ChangePassword" | "CreateVirtualMFADevice")
     )
 }
 
-fn account_of(arn: Option<&str>) -> Option<AccountId> {
-    arn?.parse::<Arn>().ok()?.account()
-}
-
-fn text(value: &Value) -> Option<String> {
-    value.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
+fn text(record: &(impl Record + ?Sized), path: &str) -> Option<String> {
+    record.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     #[test]
     fn a_role_session_resolves_to_its_role() {

@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
+use cordon_core::record::Known;
 use rsigma_eval::compiler::eval_condition;
 use rsigma_eval::{CompiledRule, Engine, Event, EventValue, JsonEvent};
 use rsigma_parser::SigmaRule;
@@ -71,10 +72,11 @@ impl Matcher for SigmaMatcher {
 pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
     let event;
     let value = match find(record, path) {
+        Reached::Text(text) => return Some(text.to_owned()),
         Reached::Value(value) => EventValue::from(value),
         Reached::Nothing => return None,
         Reached::Several => {
-            event = JsonEvent::borrow(if is_added(path) { record.added() } else { record.record() });
+            event = JsonEvent::borrow(if is_added(path) { record.added() } else { record.record().value() });
             event.get_field(path)?
         }
     };
@@ -91,18 +93,23 @@ pub(crate) fn field_text(record: &Enriched<'_>, path: &str) -> Option<String> {
 /// and a field that holds an object (`requestParameters|contains: …`, as public rules write it) is its text.
 struct RecordEvent<'a> {
     enriched: &'a Enriched<'a>,
-    record: JsonEvent<'a>,
+    record: OnceCell<JsonEvent<'a>>,
     added: OnceCell<JsonEvent<'a>>,
 }
 
 impl<'a> RecordEvent<'a> {
     fn new(enriched: &'a Enriched<'_>) -> Self {
-        Self { enriched, record: JsonEvent::borrow(enriched.record()), added: OnceCell::new() }
+        Self { enriched, record: OnceCell::new(), added: OnceCell::new() }
+    }
+
+    fn record(&self) -> &JsonEvent<'a> {
+        self.record.get_or_init(|| JsonEvent::borrow(self.enriched.record().value()))
     }
 }
 
 /// Where a field's path leads.
 enum Reached<'v> {
+    Text(&'v str),
     Value(&'v Value),
     Nothing,
     /// It may lead to several values: through a list, or by an index.
@@ -111,7 +118,16 @@ enum Reached<'v> {
 
 /// Where a field is: in what enrichment added, or in the record.
 fn find<'v>(record: &'v Enriched<'_>, path: &str) -> Reached<'v> {
-    if is_added(path) { find_added(record, path) } else { reach(record.record(), path) }
+    if is_added(path) {
+        return find_added(record, path);
+    }
+    let record = record.record();
+    match record.known(path) {
+        Known::Text(text) => Reached::Text(text),
+        Known::Null => Reached::Value(&Value::Null),
+        Known::Absent => Reached::Nothing,
+        Known::Unknown => reach(record.value(), path),
+    }
 }
 
 /// Follows a path through what enrichment added, of which only the part on the way is worked out.
@@ -160,13 +176,14 @@ fn is_added(path: &str) -> bool {
 impl Event for RecordEvent<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         let value = match find(self.enriched, path) {
+            Reached::Text(text) => return Some(EventValue::Str(Cow::Borrowed(text))),
             Reached::Value(value @ Value::Object(_)) => return Some(EventValue::Str(Cow::Owned(readable(value)))),
             Reached::Value(value) => return Some(EventValue::from(value)),
             Reached::Nothing => return None,
             Reached::Several if is_added(path) => {
                 self.added.get_or_init(|| JsonEvent::borrow(self.enriched.added())).get_field(path)?
             }
-            Reached::Several => self.record.get_field(path)?,
+            Reached::Several => self.record().get_field(path)?,
         };
         Some(match value {
             EventValue::Map(_) => EventValue::Str(Cow::Owned(readable(&value.to_json()))),
@@ -180,23 +197,23 @@ impl Event for RecordEvent<'_> {
     }
 
     fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
-        self.record.any_string_value(pred)
+        self.record().any_string_value(pred)
     }
 
     fn all_string_values(&self) -> Vec<Cow<'_, str>> {
-        self.record.all_string_values()
+        self.record().all_string_values()
     }
 
     fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
-        self.record.visit_string_values(visit);
+        self.record().visit_string_values(visit);
     }
 
     fn to_json(&self) -> Value {
-        self.record.to_json()
+        self.record().to_json()
     }
 
     fn top_level_keys(&self) -> Option<Vec<Cow<'_, str>>> {
-        let mut keys = self.record.top_level_keys()?;
+        let mut keys = self.record().top_level_keys()?;
         keys.push(Cow::Borrowed("cordon"));
         Some(keys)
     }

@@ -8,8 +8,8 @@ mod documents;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use cordon_core::json::at;
-use cordon_core::{Actor, Log, Principal, Subject};
+use cordon_core::record::{Known, field};
+use cordon_core::{Actor, Log, Principal, Record, Subject};
 use serde_json::Value;
 
 use crate::policy::Document;
@@ -23,9 +23,9 @@ pub struct Facts {
 
 /// A record with the fields that were added to it. The record is borrowed, and nothing is added before a rule asks: replay
 /// reads millions of them.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Enriched<'a> {
-    record: &'a Value,
+    record: &'a dyn Record,
     log: Log,
     facts: Option<&'a Facts>,
     actor: Actor,
@@ -50,19 +50,19 @@ const PARTS: [&str; 6] = ["actor", "subject", "actor_is_subject", "failed", "too
 impl<'a> Enriched<'a> {
     /// Enriches a CloudTrail record from what it says itself. Any JSON is accepted: what cannot be read adds nothing.
     #[must_use]
-    pub fn new(record: &'a Value) -> Self {
+    pub fn new(record: &'a dyn Record) -> Self {
         Self::of(Log::CloudTrail, record, None)
     }
 
     /// Enriches a CloudTrail record, also from what was read for it.
     #[must_use]
-    pub fn with(record: &'a Value, facts: &'a Facts) -> Self {
+    pub fn with(record: &'a dyn Record, facts: &'a Facts) -> Self {
         Self::of(Log::CloudTrail, record, Some(facts))
     }
 
     /// Enriches a record of any log. Only the rules about that log can match it.
     #[must_use]
-    pub fn of(log: Log, record: &'a Value, facts: Option<&'a Facts>) -> Self {
+    pub fn of(log: Log, record: &'a dyn Record, facts: Option<&'a Facts>) -> Self {
         let actor = Actor::from_record(record);
         let subject = Subject::of(record, &actor);
         Self { record, log, facts, actor, subject, parts: Parts::default(), added: OnceCell::new() }
@@ -76,7 +76,7 @@ impl<'a> Enriched<'a> {
 
     /// CloudTrail's record, as it came.
     #[must_use]
-    pub fn record(&self) -> &Value {
+    pub fn record(&self) -> &'a dyn Record {
         self.record
     }
 
@@ -108,7 +108,7 @@ impl<'a> Enriched<'a> {
             "actor_is_subject" => Some(actor_is_subject.get_or_init(|| Value::Bool(is_own(&self.actor, &self.subject)))),
             "failed" => Some(fails.get_or_init(|| Value::Bool(failed(self.record)))),
             "tool" => {
-                let name = || text(self.record, "/userAgent").and_then(tool);
+                let name = || self.record.text("userAgent").and_then(tool);
                 program.get_or_init(|| name().map(Value::from)).as_ref()
             }
             "policy" => {
@@ -122,7 +122,7 @@ impl<'a> Enriched<'a> {
 
 /// The managed policy whose document would have to be read before it is known what the call of this record grants.
 #[must_use]
-pub fn policy_to_read(record: &Value) -> Option<&str> {
+pub fn policy_to_read(record: &dyn Record) -> Option<&str> {
     documents::unknown_policy(record)
 }
 
@@ -134,13 +134,21 @@ pub fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
 
 /// True where AWS refused the call or it failed. CloudTrail leaves `errorCode` out of a success; the sign-in service has no
 /// `errorCode` but an `errorMessage`, or `Failure` as the response of that name (`ConsoleLogin`, `PasswordUpdated`).
-fn failed(record: &Value) -> bool {
-    let says = |field: &str| match &record[field] {
-        Value::Null => false,
-        Value::String(text) => !text.is_empty() && !text.eq_ignore_ascii_case("success"),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+fn failed(record: &dyn Record) -> bool {
+    let is_fault = |text: &str| !text.is_empty() && !text.eq_ignore_ascii_case("success");
+    let says = |name: &str| match record.known(name) {
+        Known::Text(text) => is_fault(text),
+        Known::Null | Known::Absent => false,
+        Known::Unknown => match field(record.value(), name) {
+            Value::Null => false,
+            Value::String(text) => is_fault(text),
+            Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
+        },
     };
-    let outcome = || text(record, &format!("/responseElements/{}", text(record, "/eventName")?));
+    let outcome = || match record.known("responseElements") {
+        Known::Text(_) | Known::Null | Known::Absent => None,
+        Known::Unknown => field(record.value(), "responseElements").get(record.text("eventName")?)?.as_str(),
+    };
     says("errorCode") || says("errorMessage") || outcome() == Some("Failure")
 }
 
@@ -200,10 +208,6 @@ fn is_own(actor: &Actor, subject: &Subject) -> bool {
         },
         Subject::Policy { .. } | Subject::Account { .. } | Subject::Unknown => false,
     }
-}
-
-fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
-    at(record, pointer).as_str()
 }
 
 fn object<const N: usize>(fields: [(&str, Option<Value>); N]) -> Value {

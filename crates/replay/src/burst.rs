@@ -25,6 +25,23 @@ const MAX_GROUP_BYTES: usize = 1_500;
 /// What a text takes beside its characters.
 const TEXT_BYTES: usize = 64;
 
+/// A call that is counted.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) id: EventId,
+    pub(crate) at: Option<Timestamp>,
+    pub(crate) name: String,
+    /// The account in which the call took effect.
+    pub(crate) account: Option<AccountId>,
+    pub(crate) origin: Origin,
+}
+
+impl From<Event> for Call {
+    fn from(event: Event) -> Self {
+        Self { id: event.id, at: event.time, name: event.name, account: event.account, origin: event.origin }
+    }
+}
+
 /// Who made a counted call, as far as a burst tells it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Who {
@@ -60,8 +77,8 @@ struct Group {
 }
 
 impl Counted {
-    /// `None`: the event does not say when it was.
-    pub(crate) fn new(book: &RuleBook, event: Event, actor: &Actor, tallies: Vec<Tally>) -> Option<Self> {
+    /// `None`: the call does not say when it was.
+    pub(crate) fn new(book: &RuleBook, call: Call, actor: &Actor, tallies: Vec<Tally>) -> Option<Self> {
         let place = |tally: &Tally| book.correlations().iter().position(|known| known.id == tally.detection.rule);
         let adds = tallies.into_iter().filter_map(|tally| {
             let correlation = place(&tally)?;
@@ -72,10 +89,10 @@ impl Counted {
         let who = Who {
             actor: actor.display(),
             principal: actor.principal(),
-            account: event.account.or_else(|| actor.account.clone()),
-            origin: event.origin,
+            account: call.account.or_else(|| actor.account.clone()),
+            origin: call.origin,
         };
-        Some(Self { at: event.time?, adds: adds.collect(), id: event.id, name: event.name, who })
+        Some(Self { at: call.at?, adds: adds.collect(), id: call.id, name: call.name, who })
     }
 
     /// Roughly how much memory it takes until it is noted.

@@ -10,13 +10,14 @@ use cordon_core::decision::{self, Facts, Verdict, decide};
 use cordon_core::event::{Event, Log, Origin, Unreadable};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
-use cordon_core::{AccountId, Config, Level, Principal, Route, Subject};
+use cordon_core::{AccountId, Config, EventId, Level, Principal, Record, Route, Subject};
 use cordon_detect::enrich::{Enriched, policy_to_read};
-use cordon_detect::{About, Rule, RuleBook, Tally};
+use cordon_detect::{About, Rule, RuleBook};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::burst::{Burst, Counted};
+use crate::burst::{Burst, Call, Counted};
+use crate::outline::Outline;
 
 /// A record that some rule matches, or a burst that it completes.
 #[derive(Debug)]
@@ -86,49 +87,94 @@ pub(crate) enum Counting {
     Counted(Box<Counted>),
 }
 
-/// Judges an event. `among`: the rules that can match it, where that is known, by their places in the book.
-pub(crate) fn judge<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config, among: Option<&[usize]>) -> Judged<'r> {
+/// Judges an event.
+pub(crate) fn judge<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Judged<'r> {
     let record = &envelope["detail"];
     let unjudged =
         if is_plain(record) { None } else { Event::outline(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
-    let look = |enriched: &Enriched<'_>| {
-        let matching = match among {
-            Some(among) => book.matching_among(enriched, among),
-            None => book.matching(enriched),
-        };
-        let tallies = book.tallies(&matching, enriched);
-        let reported = |rule: &&'r Rule| !rule.only_counted;
-        let rules: Vec<&'r About> = matching.into_iter().filter(reported).map(|rule| &rule.about).collect();
-        ((!rules.is_empty()).then(|| finding(envelope, enriched, rules, config)), tallies)
+    let told = Told {
+        id: record["eventID"].as_str().or_else(|| envelope["id"].as_str()),
+        name: record["eventName"].as_str(),
+        time: record["eventTime"].as_str().or_else(|| envelope["time"].as_str()),
+        account: envelope["account"].as_str(),
+        origin: match envelope["source"].as_str() {
+            Some(source) if source.starts_with("aws.") => Origin::Aws,
+            Some(_) | None => Origin::Untrusted,
+        },
     };
     // What the deployed function cannot read is not counted either.
     let event = || Event::outline(envelope, None).ok();
     let (finding, counting) = match Log::of(envelope) {
-        Log::CloudTrail => {
-            let enriched = Enriched::new(record);
-            let (finding, tallies) = look(&enriched);
-            let event = if tallies.is_empty() { None } else { event() };
-            (finding, event.map_or(Counting::Nothing, |event| counting(book, event, &enriched, tallies)))
-        }
+        Log::CloudTrail => look(&told, &Enriched::new(record), book, config, None, || event().map(Call::from)),
         // A notice names its holder of credentials elsewhere; the event has it where the rules look.
         log @ (Log::Health | Log::GuardDuty | Log::AccessAnalyzer) => match event() {
             None => (None, Counting::Nothing),
             Some(event) => {
                 let record = event.record.clone();
-                let enriched = Enriched::of(log, &record, None);
-                let (finding, tallies) = look(&enriched);
-                (finding, counting(book, event, &enriched, tallies))
+                look(&told, &Enriched::of(log, &record, None), book, config, None, || Some(Call::from(event)))
             }
         },
     };
     Judged { finding, unjudged, policy_unknown: policy_to_read(record).is_some(), counting }
 }
 
-fn counting(book: &RuleBook, event: Event, enriched: &Enriched<'_>, tallies: Vec<Tally>) -> Counting {
-    if tallies.is_empty() {
-        return Counting::Nothing;
-    }
-    Counted::new(book, event, enriched.actor(), tallies).map_or(Counting::Untimed, |counted| Counting::Counted(Box::new(counted)))
+/// Judges a record that is known to be one that can be judged. `among`: the rules that can match it, by their places in the
+/// book. `None` where its id is none: then only all of its content tells it from others.
+pub(crate) fn judge_outline<'r>(
+    record: &'r Outline<'r>,
+    book: &'r RuleBook,
+    config: &Config,
+    among: &[usize],
+) -> Option<Judged<'r>> {
+    let id: EventId = record.text("eventID")?.parse().ok()?;
+    let (name, time) = (record.text("eventName"), record.text("eventTime"));
+    let told = Told { id: record.text("eventID"), name, time, account: None, origin: Origin::Aws };
+    let call = || {
+        Some(Call {
+            id,
+            at: time.and_then(|time| time.parse().ok()),
+            name: name.unwrap_or_default().to_owned(),
+            account: recipient(record).or_else(|| record.text("userIdentity.accountId")?.parse().ok()),
+            origin: Origin::Aws,
+        })
+    };
+    let (finding, counting) = look(&told, &Enriched::new(record), book, config, Some(among), call);
+    Some(Judged { finding, unjudged: None, policy_unknown: policy_to_read(record).is_some(), counting })
+}
+
+/// What a finding says of an event as it came.
+struct Told<'r> {
+    id: Option<&'r str>,
+    name: Option<&'r str>,
+    time: Option<&'r str>,
+    /// The envelope's.
+    account: Option<&'r str>,
+    origin: Origin,
+}
+
+/// What the rules make of an event. `call`: what is counted of it, `None` where it cannot be read.
+fn look<'r>(
+    told: &Told<'r>,
+    enriched: &Enriched<'_>,
+    book: &'r RuleBook,
+    config: &Config,
+    among: Option<&[usize]>,
+    call: impl FnOnce() -> Option<Call>,
+) -> (Option<Finding<'r>>, Counting) {
+    let matching = match among {
+        Some(among) => book.matching_among(enriched, among),
+        None => book.matching(enriched),
+    };
+    let tallies = book.tallies(&matching, enriched);
+    let reported = |rule: &&'r Rule| !rule.only_counted;
+    let rules: Vec<&'r About> = matching.into_iter().filter(reported).map(|rule| &rule.about).collect();
+    let finding = (!rules.is_empty()).then(|| finding(told, enriched, rules, config));
+    let call = if tallies.is_empty() { None } else { call() };
+    let counting = call.map_or(Counting::Nothing, |call| {
+        Counted::new(book, call, enriched.actor(), tallies)
+            .map_or(Counting::Untimed, |counted| Counting::Counted(Box::new(counted)))
+    });
+    (finding, counting)
 }
 
 /// True for a record that certainly can be judged: a quick look, because nearly every record is one.
@@ -141,25 +187,19 @@ fn is_plain(record: &Value) -> bool {
         && at(record, "/requestParameters/omitted").is_null()
 }
 
-/// `envelope`: the event as it came, which names things where a notice's rules do not look.
-fn finding<'r>(envelope: &'r Value, enriched: &Enriched<'_>, rules: Vec<&'r About>, config: &Config) -> Finding<'r> {
-    let record = &envelope["detail"];
+fn finding<'r>(told: &Told<'r>, enriched: &Enriched<'_>, rules: Vec<&'r About>, config: &Config) -> Finding<'r> {
     let (actor, subject) = (enriched.actor(), enriched.subject());
     let account = recipient(enriched.record())
-        .or_else(|| envelope["account"].as_str().and_then(|account| account.parse().ok()))
+        .or_else(|| told.account.and_then(|account| account.parse().ok()))
         .or_else(|| actor.account.clone());
-    let origin = match envelope["source"].as_str() {
-        Some(source) if source.starts_with("aws.") => Origin::Aws,
-        Some(_) | None => Origin::Untrusted,
-    };
     let principal = actor.principal();
-    let route = |mode| decide(&facts(mode, origin, &rules, account.as_ref(), principal.as_ref(), subject, config)).route;
+    let route = |mode| decide(&facts(mode, told.origin, &rules, account.as_ref(), principal.as_ref(), subject, config)).route;
     let enforced = route(Mode::Enforce);
     let route = if config.mode == Mode::Enforce { enforced } else { route(config.mode) };
     Finding {
-        event_id: record["eventID"].as_str().or_else(|| envelope["id"].as_str()),
-        event_name: record["eventName"].as_str(),
-        event_time: record["eventTime"].as_str().or_else(|| envelope["time"].as_str()),
+        event_id: told.id,
+        event_name: told.name,
+        event_time: told.time,
         principal: principal.map_or_else(|| actor.display(), |principal| principal.arn()),
         actor: actor.display(),
         subject: subject.to_string(),

@@ -12,7 +12,7 @@
 mod burst;
 mod input;
 mod judge;
-mod record;
+mod outline;
 mod scan;
 mod sieve;
 mod source;
@@ -25,7 +25,7 @@ use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use cordon_core::{Config, EventId, RuleId};
+use cordon_core::{Config, RuleId};
 use cordon_detect::RuleBook;
 use serde_json::{Value, json};
 
@@ -36,7 +36,7 @@ pub use turn::Output;
 pub use unreadable::{Fault, Place, Unreadable};
 
 use judge::{Counting, Finding, Judged, Read};
-use record::Kept;
+use outline::{Index, Outliner};
 use scan::{Found, Scanner};
 use sieve::{Familiar, Sieve, Sifted};
 use source::Reader;
@@ -71,7 +71,7 @@ pub struct Replay<'b> {
     book: &'b RuleBook,
     config: &'b Config,
     sieve: Sieve,
-    kept: Kept,
+    index: Index,
     parse_all: bool,
 }
 
@@ -80,7 +80,7 @@ impl<'b> Replay<'b> {
     pub fn new(book: &'b RuleBook, config: &'b Config) -> Self {
         let sieve = Sieve::new(book);
         let parse_all = !sieve.unserved().is_empty();
-        Self { book, config, sieve, kept: Kept::new(book), parse_all }
+        Self { book, config, sieve, index: Index::new(book), parse_all }
     }
 
     /// The same without passing over anything: what the fast way is held against.
@@ -152,13 +152,6 @@ impl<'b> Replay<'b> {
         Ok(tally)
     }
 
-    /// Reads what is kept of a record, and all of it where only its content tells it from others.
-    fn read(&self, record: &[u8]) -> Result<Value, serde_json::Error> {
-        let kept = self.kept.read(record)?;
-        let named = kept.get("eventID").and_then(Value::as_str).is_some_and(|id| id.parse::<EventId>().is_ok());
-        if named { Ok(kept) } else { Kept::All.read(record) }
-    }
-
     /// Reads files until there are no more, in the order in which they are listed.
     fn work(
         &self,
@@ -171,21 +164,29 @@ impl<'b> Replay<'b> {
     ) {
         let mut reader = Reader::new(share);
         let mut splitter = Splitter::new(Scanner::new(self.sieve.keys()));
-        let mut familiar = Familiar::new();
+        let mut scratch = Some(Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index), among: Vec::new() });
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
             let part = Part::of(source.name());
-            let (familiar, among) = (&mut familiar, Vec::new());
-            let mut judge =
-                Judge { replay: self, options, turns, file, part, tally: Tally::default(), stop: false, familiar, among };
+            let tally = Tally::default();
+            let mut judge = Judge { replay: self, options, turns, file, part, tally, stop: false, scratch };
             // Why it broke off is known: `stop` says so, or the turns, where nothing more can be written.
             let _ = reader.read(source, &mut splitter, &mut judge, progress);
             let Judge { part, mut tally, stop, .. } = judge;
+            scratch = judge.scratch;
             tally.files = 1;
             turns.done(file, part, tally, stop);
         }
     }
+}
+
+/// What is used for one record after the other.
+struct Scratch<'r> {
+    familiar: Familiar,
+    outliner: Outliner<'r>,
+    /// The rules that can match the record at hand.
+    among: Vec<usize>,
 }
 
 /// Judges the records of one file.
@@ -197,41 +198,39 @@ struct Judge<'r, 'o> {
     part: Part,
     tally: Tally,
     stop: bool,
-    familiar: &'r mut Familiar,
-    /// The rules that can match the record at hand.
-    among: Vec<usize>,
+    /// Taken out while a record is judged.
+    scratch: Option<Scratch<'r>>,
 }
 
 impl Judge<'_, '_> {
-    /// `among`: the rules that can match it, where that is known.
-    fn parsed(&mut self, value: Value, place: Place, among: Option<&[usize]>) -> Flow {
+    fn parsed(&mut self, value: Value, place: Place) -> Flow {
         match judge::read(value) {
             Read::Neither(what) => self.unreadable(Some(place), Fault::NoRecord(what)),
             Read::Records(records) => {
                 for (record, value) in (place.record..).zip(records) {
-                    self.parsed(value, Place { record, ..place }, None)?;
+                    self.parsed(value, Place { record, ..place })?;
                 }
                 Flow::Continue(())
             }
-            Read::Event(envelope) => {
-                let Judged { finding, unjudged, policy_unknown, counting } =
-                    judge::judge(&envelope, self.replay.book, self.replay.config, among);
-                self.tally.events += 1;
-                self.tally.policies_unknown += u64::from(policy_unknown);
-                if let Some(reason) = unjudged {
-                    *self.tally.unjudged.entry(reason).or_default() += 1;
-                }
-                if let Some(finding) = finding {
-                    self.found(&finding, place);
-                }
-                match counting {
-                    Counting::Nothing => {}
-                    Counting::Untimed => self.tally.untimed += 1,
-                    Counting::Counted(counted) => self.part.count(place.record, *counted),
-                }
-                self.offer()
-            }
+            Read::Event(envelope) => self.judged(judge::judge(&envelope, self.replay.book, self.replay.config), place),
         }
+    }
+
+    fn judged(&mut self, judged: Judged<'_>, place: Place) -> Flow {
+        self.tally.events += 1;
+        self.tally.policies_unknown += u64::from(judged.policy_unknown);
+        if let Some(reason) = judged.unjudged {
+            *self.tally.unjudged.entry(reason).or_default() += 1;
+        }
+        if let Some(finding) = judged.finding {
+            self.found(&finding, place);
+        }
+        match judged.counting {
+            Counting::Nothing => {}
+            Counting::Untimed => self.tally.untimed += 1,
+            Counting::Counted(counted) => self.part.count(place.record, *counted),
+        }
+        self.offer()
     }
 
     fn found(&mut self, finding: &Finding<'_>, place: Place) {
@@ -256,27 +255,31 @@ impl Judge<'_, '_> {
 
 impl Take for Judge<'_, '_> {
     fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow {
-        let mut among = std::mem::take(&mut self.among);
-        let sifted = match wanted {
-            Some(found) if !self.replay.parse_all => self.replay.sieve.sift(value, found, self.familiar, &mut among),
-            Some(_) | None => Sifted::Unknown,
-        };
-        let (record, rules) = match sifted {
-            Sifted::PassedOver => {
-                self.among = among;
-                self.tally.events += 1;
-                self.tally.passed_over += 1;
-                return Flow::Continue(());
+        let Replay { sieve, book, config, parse_all, .. } = self.replay;
+        if let Some(found) = wanted.filter(|_| !parse_all)
+            && let Some(mut scratch) = self.scratch.take()
+        {
+            let Scratch { familiar, outliner, among } = &mut scratch;
+            let flow = match sieve.sift(value, found, familiar, among) {
+                Sifted::PassedOver => {
+                    self.tally.events += 1;
+                    self.tally.passed_over += 1;
+                    Some(Flow::Continue(()))
+                }
+                Sifted::Among => outliner
+                    .outline(value)
+                    .and_then(|record| Some(self.judged(judge::judge_outline(&record, book, config, among)?, place))),
+                Sifted::Unknown => None,
+            };
+            self.scratch = Some(scratch);
+            if let Some(flow) = flow {
+                return flow;
             }
-            Sifted::Among => (self.replay.read(value), Some(among.as_slice())),
-            Sifted::Unknown => (Kept::All.read(value), None),
-        };
-        let flow = match record {
-            Ok(record) => self.parsed(record, place, rules),
+        }
+        match serde_json::from_slice(value) {
+            Ok(value) => self.parsed(value, place),
             Err(error) => self.unreadable(Some(place), Fault::NotJson(error.to_string())),
-        };
-        self.among = among;
-        flow
+        }
     }
 
     fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow {

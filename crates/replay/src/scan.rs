@@ -9,6 +9,7 @@
 //! no list of tokens is made: the grammar is checked on the masks, and only brackets, keys and bare values are looked at.
 
 mod block;
+mod colons;
 mod grammar;
 mod keys;
 mod nest;
@@ -20,6 +21,7 @@ mod tight;
 
 use fearless_simd::{Level, Simd, dispatch};
 
+pub(crate) use self::colons::{Colon, colons};
 use self::grammar::Walk;
 use self::keys::Finds;
 pub(crate) use self::keys::{KeyId, Keys};

@@ -4,16 +4,17 @@
 //! read. Otherwise there is no `grants`, which rules must not take for an empty one.
 
 use cordon_core::AccountId;
+use cordon_core::record::{Known, Record, field};
 use serde_json::{Map, Value, json};
 
-use super::{Facts, text};
+use super::Facts;
 use crate::managed;
 use crate::policy::{Answer, Document, Grants, Trust, Trusted, grants, trusts};
 
 const IAM: &str = "iam.amazonaws.com";
 
 /// The fields below `cordon.policy`; empty where the record has nothing to do with a policy.
-pub(super) fn describe(record: &Value, facts: Option<&Facts>) -> Map<String, Value> {
+pub(super) fn describe(record: &dyn Record, facts: Option<&Facts>) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(arn) = named_policy(record) {
         fields.insert("arn".to_owned(), json!(arn));
@@ -55,42 +56,48 @@ pub(super) fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String>
 }
 
 /// The policy that a record names without saying, or our knowing, what it grants.
-pub(super) fn unknown_policy(record: &Value) -> Option<&str> {
+pub(super) fn unknown_policy(record: &dyn Record) -> Option<&str> {
     let arn = named_policy(record)?;
     let carries_it = permissions(record).is_some();
     Some(arn).filter(|arn| !carries_it && managed::of(arn).is_none())
 }
 
 /// The managed policy that a record names. Identity Center has a name of its own for it.
-fn named_policy(record: &Value) -> Option<&str> {
-    ["/requestParameters/policyArn", "/requestParameters/managedPolicyArn"].into_iter().find_map(|pointer| text(record, pointer))
+fn named_policy(record: &dyn Record) -> Option<&str> {
+    ["requestParameters.policyArn", "requestParameters.managedPolicyArn"].into_iter().find_map(|path| record.text(path))
 }
 
 /// The permissions policy that a record carries. Other services than IAM and Identity Center call other things by these names.
-fn permissions(record: &Value) -> Option<&Value> {
-    let parameters = record.get("requestParameters")?;
-    let document = match (text(record, "/eventSource")?, text(record, "/eventName")?) {
+fn permissions(record: &dyn Record) -> Option<&Value> {
+    let path = match (record.text("eventSource")?, record.text("eventName")?) {
         (IAM, "UpdateAssumeRolePolicy") => None,
-        (IAM, _) => parameters.get("policyDocument"),
-        ("sso.amazonaws.com", "PutInlinePolicyToPermissionSet") => parameters.get("inlinePolicy"),
+        (IAM, _) => Some("requestParameters.policyDocument"),
+        ("sso.amazonaws.com", "PutInlinePolicyToPermissionSet") => Some("requestParameters.inlinePolicy"),
         _ => None,
     };
-    document.filter(|document| !document.is_null())
+    document(record, path?)
 }
 
 /// The trust policy that a record carries.
-fn trust_policy(record: &Value) -> Option<&Value> {
-    let parameters = record.get("requestParameters")?;
-    let document = match (text(record, "/eventSource")?, text(record, "/eventName")?) {
-        (IAM, "UpdateAssumeRolePolicy") => parameters.get("policyDocument"),
-        (IAM, "CreateRole") => parameters.get("assumeRolePolicyDocument"),
+fn trust_policy(record: &dyn Record) -> Option<&Value> {
+    let path = match (record.text("eventSource")?, record.text("eventName")?) {
+        (IAM, "UpdateAssumeRolePolicy") => Some("requestParameters.policyDocument"),
+        (IAM, "CreateRole") => Some("requestParameters.assumeRolePolicyDocument"),
         _ => None,
     };
-    document.filter(|document| !document.is_null())
+    document(record, path?)
 }
 
-fn own_account(record: &Value) -> Option<AccountId> {
-    ["/recipientAccountId", "/userIdentity/accountId"].into_iter().find_map(|pointer| text(record, pointer)?.parse().ok())
+fn document<'r>(record: &'r dyn Record, path: &str) -> Option<&'r Value> {
+    let document = match record.known(path) {
+        Known::Null | Known::Absent => return None,
+        Known::Text(_) | Known::Unknown => field(record.value(), path),
+    };
+    Some(document).filter(|document| !document.is_null())
+}
+
+fn own_account(record: &dyn Record) -> Option<AccountId> {
+    ["recipientAccountId", "userIdentity.accountId"].into_iter().find_map(|path| record.text(path)?.parse().ok())
 }
 
 fn describe_grants(grants: &Grants, fields: &mut Map<String, Value>) {

@@ -3,7 +3,7 @@
 use std::str;
 
 use cordon_detect::Test;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 
 use super::Probe;
 
@@ -13,12 +13,21 @@ const MAX_PATTERNS_BYTES: usize = 4 << 20;
 /// A text in lower case with the probes that it is of.
 type Whole = (Box<[u8]>, Vec<Probe>);
 
+#[derive(Debug)]
+struct Patterns {
+    /// Whether any matches, which is known sooner than which ones do.
+    any: Regex,
+    all: RegexSet,
+}
+
 /// The tests of the texts of one key.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     /// By [`place`].
     whole: Vec<Vec<Whole>>,
-    patterns: Option<RegexSet>,
+    patterns: Option<Patterns>,
+    /// Some pattern distinguishes upper from lower case.
+    cased: bool,
     /// By pattern.
     probes: Vec<Probe>,
 }
@@ -32,12 +41,17 @@ impl Texts {
             if let Test::Equals(text) = test {
                 texts.add_whole(text, *probe);
             } else {
+                texts.cased |= matches!(test, Test::Regex(_));
                 patterns.push(pattern(test));
                 texts.probes.push(*probe);
             }
         }
         if !patterns.is_empty() {
-            texts.patterns = Some(RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build().ok()?);
+            let any = format!("(?:{})", patterns.join(")|(?:"));
+            texts.patterns = Some(Patterns {
+                any: RegexBuilder::new(&any).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
+                all: RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
+            });
         }
         Some(texts)
     }
@@ -63,10 +77,13 @@ impl Texts {
         }
         let Some(patterns) = &self.patterns else { return true };
         let Ok(text) = str::from_utf8(text) else { return false };
-        let mut all =
-            |text: &str| patterns.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)));
+        let mut all = |text: &str| {
+            !patterns.any.is_match(text)
+                || patterns.all.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
+        };
         // Sigma compares some patterns with the text as it is and some with the text in lower case.
-        all(text) && (!text.bytes().any(|byte| byte.is_ascii_uppercase()) || all(&text.to_ascii_lowercase()))
+        let lower = self.cased && text.bytes().any(|byte| byte.is_ascii_uppercase());
+        all(text) && (!lower || all(&text.to_ascii_lowercase()))
     }
 }
 

@@ -209,11 +209,12 @@ impl<'i> Outliner<'i> {
 
     /// Looks at the key before a colon; `None` where the record is unusual.
     fn look(&mut self, record: &[u8], colon: usize) -> Option<()> {
-        let Colon { at, depth } = *self.colons.get(colon)?;
+        let Colon { at, depth, key } = *self.colons.get(colon)?;
         // What lies in a list, or below a key that nobody asks about, is in no node.
         self.stack.resize(depth, None);
         let Some(node) = self.stack.last().copied().flatten() else { return Some(()) };
-        let Some(member) = key_before(record, at).and_then(|key| self.index.nodes.get(node)?.get(key)) else { return Some(()) };
+        let key = record.get(key..at.checked_sub(1)?)?;
+        let Some(member) = self.index.nodes.get(node)?.get(key) else { return Some(()) };
         // An object that was there before is gone where the same key comes again.
         if member.is_path || member.node.is_some_and(|node| self.seen.get(node) == Some(&true)) {
             return None;
@@ -247,14 +248,6 @@ impl<'i> Outliner<'i> {
         }
         Some(())
     }
-}
-
-/// The key that ends before a colon; `None` for one with an escaped quote, which nobody asks for.
-fn key_before(record: &[u8], colon: usize) -> Option<&[u8]> {
-    let before = record.get(..colon.checked_sub(1)?)?;
-    let quote = memchr::memrchr(b'"', before)?;
-    let escaped = quote.checked_sub(1).and_then(|at| before.get(at)) == Some(&b'\\');
-    if escaped { None } else { before.get(quote + 1..) }
 }
 
 /// What is known of a record.

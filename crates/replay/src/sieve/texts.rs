@@ -3,7 +3,9 @@
 use std::str;
 
 use cordon_detect::Test;
+use memchr::memmem::Finder;
 use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
+use regex_syntax::hir::{Hir, HirKind};
 
 use super::Probe;
 
@@ -15,6 +17,8 @@ type Whole = (Box<[u8]>, Vec<Probe>);
 
 #[derive(Debug)]
 struct Patterns {
+    /// Where there is one pattern: what a text has to contain.
+    needs: Option<Finder<'static>>,
     /// Whether any matches, which is known sooner than which ones do.
     any: Regex,
     all: RegexSet,
@@ -25,7 +29,7 @@ struct Patterns {
 pub(super) struct Texts {
     /// By [`place`].
     whole: Vec<Vec<Whole>>,
-    patterns: Option<Patterns>,
+    patterns: Option<Box<Patterns>>,
     /// Some pattern distinguishes upper from lower case.
     cased: bool,
     /// By pattern.
@@ -48,10 +52,15 @@ impl Texts {
         }
         if !patterns.is_empty() {
             let any = format!("(?:{})", patterns.join(")|(?:"));
-            texts.patterns = Some(Patterns {
+            let needs = match patterns.as_slice() {
+                [pattern] => regex_syntax::parse(pattern).ok().and_then(|pattern| required(&pattern)),
+                _ => None,
+            };
+            texts.patterns = Some(Box::new(Patterns {
+                needs: needs.map(|needs| Finder::new(&needs).into_owned()),
                 any: RegexBuilder::new(&any).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
                 all: RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
-            });
+            }));
         }
         Some(texts)
     }
@@ -78,7 +87,8 @@ impl Texts {
         let Some(patterns) = &self.patterns else { return true };
         let Ok(text) = str::from_utf8(text) else { return false };
         let mut all = |text: &str| {
-            !patterns.any.is_match(text)
+            patterns.needs.as_ref().is_some_and(|needs| needs.find(text.as_bytes()).is_none())
+                || !patterns.any.is_match(text)
                 || patterns.all.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
         };
         // Sigma compares some patterns with the text as it is and some with the text in lower case.
@@ -91,6 +101,17 @@ impl Texts {
 fn place(text: &[u8]) -> usize {
     let letter = |byte: Option<&u8>| usize::from(byte.copied().unwrap_or_default() | 0x20);
     (text.len() * 7 + letter(text.first()) * 3 + letter(text.last()) * 5 + letter(text.get(text.len() / 2)) * 11) & 255
+}
+
+/// The longest text that stands in whatever matches, if there is one.
+fn required(pattern: &Hir) -> Option<Vec<u8>> {
+    match pattern.kind() {
+        HirKind::Literal(literal) => Some(literal.0.to_vec()),
+        HirKind::Concat(parts) => parts.iter().filter_map(required).max_by_key(Vec::len),
+        HirKind::Capture(group) => required(&group.sub),
+        HirKind::Repetition(repeated) if repeated.min > 0 => required(&repeated.sub),
+        HirKind::Repetition(_) | HirKind::Alternation(_) | HirKind::Class(_) | HirKind::Look(_) | HirKind::Empty => None,
+    }
 }
 
 /// The regular expression of a test.
@@ -142,6 +163,25 @@ mod tests {
         check("aab", &[]);
         check("XY", &[6]);
         check("", &[]);
+    }
+
+    #[test]
+    fn what_a_pattern_needs_stands_in_all_that_it_matches() {
+        let check = |pattern: &str, expected: Option<&str>| {
+            let needs = required(&regex_syntax::parse(pattern).unwrap()).map(|needs| String::from_utf8(needs).unwrap());
+            assert_eq!(needs.as_deref(), expected, "{pattern}");
+        };
+        check(".+:assumed-role/aws:.+", Some(":assumed-role/aws:"));
+        check("^a(bc)+d*e$", Some("bc"));
+        check("(?i)abc", None);
+        check("abc|xyz", None);
+        check("(abc)?", None);
+        check("a|bc", None);
+        let lone = Texts::new(&[(&Test::Regex(".+:Role/x".into()), 0)]).unwrap();
+        let passes = |text: &str| !lone.all_passed(text.as_bytes(), |_| false);
+        assert!(passes("a:Role/x") && !passes(":Role/x") && !passes("a:role/x"));
+        let lower = Texts::new(&[(&Test::Regex(".+:role/x".into()), 0)]).unwrap();
+        assert!(!lower.all_passed(b"A:ROLE/X", |_| false));
     }
 
     #[test]

@@ -193,9 +193,7 @@ fn finding<'r>(told: &Told<'r>, enriched: &Enriched<'_>, rules: Vec<&'r About>, 
         .or_else(|| told.account.and_then(|account| account.parse().ok()))
         .or_else(|| actor.account.clone());
     let principal = actor.principal();
-    let route = |mode| decide(&facts(mode, told.origin, &rules, account.as_ref(), principal.as_ref(), subject, config)).route;
-    let enforced = route(Mode::Enforce);
-    let route = if config.mode == Mode::Enforce { enforced } else { route(config.mode) };
+    let (route, enforced) = routes(config, told.origin, &rules, account.as_ref(), principal.as_ref(), subject);
     Finding {
         event_id: told.id,
         event_name: told.name,
@@ -222,8 +220,7 @@ pub(crate) fn burst<'b>(burst: &'b Burst<'_>, time: &'b str, config: &Config) ->
         (None, None) => Subject::Unknown,
     };
     let rules: Vec<&'b About> = vec![&burst.correlation.about];
-    let route = |mode| decide(&facts(mode, who.origin, &rules, account, principal, &subject, config)).route;
-    let (enforced, route) = (route(Mode::Enforce), route(config.mode));
+    let (route, enforced) = routes(config, who.origin, &rules, account, principal, &subject);
     Finding {
         event_id: Some(burst.id.as_str()),
         event_name: Some(&burst.name),
@@ -244,16 +241,16 @@ fn can_be_exempt(enforced: Route) -> bool {
     matches!(enforced, Route::Ask | Route::Act | Route::ContainThenAsk)
 }
 
-/// What the decision rests on, with every exception taken not to hold and every principal in scope taken to exist.
-fn facts(
-    mode: Mode,
+/// The route with the configuration as it is, and the one in mode `enforce`; every exception is taken not to hold, and every
+/// principal in scope to exist.
+fn routes(
+    config: &Config,
     origin: Origin,
     rules: &[&About],
     account: Option<&AccountId>,
     actor: Option<&Principal>,
     subject: &Subject,
-    config: &Config,
-) -> Facts {
+) -> (Route, Route) {
     let responses = || rules.iter().filter_map(|rule| Some((rule, rule.response.as_ref()?)));
     let judged = responses()
         .map(|(rule, _)| decision::Judged { rule: rule.id.clone(), gate: config.gate(&rule.id), verdict: Verdict::Caught })
@@ -263,20 +260,24 @@ fn facts(
     };
     let contained = responses().any(|(_, response)| !response.contain.is_empty()) && in_reach(actor);
     let reverted = responses().any(|(_, response)| !response.revert.is_empty()) && in_reach(subject.principal());
-    Facts {
-        mode,
+    let enforcing = Facts {
+        mode: Mode::Enforce,
         // Nobody is asked by a replay, so what a rehearsal would ask is told as an alert.
         rehearse: false,
         origin,
         judged,
         planned_steps: usize::from(contained) + usize::from(reverted),
         containing_steps: usize::from(contained),
-        left_out: vec!["neither the actor nor the subject may be changed".to_owned()],
+        // Only told to people.
+        left_out: Vec::new(),
         planning_failed: None,
         // As if the log were read while it was written, with the hour's budget untouched.
         too_old: None,
         only_by_asking: None,
-    }
+    };
+    let enforced = decide(&enforcing).route;
+    let route = if config.mode == Mode::Enforce { enforced } else { decide(&Facts { mode: config.mode, ..enforcing }).route };
+    (route, enforced)
 }
 
 /// The line of `--json`.

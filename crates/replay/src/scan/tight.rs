@@ -104,6 +104,101 @@ fn table(entry: impl Fn(u8) -> u8) -> [u8; 64] {
     table
 }
 
+/// What carries over from block to block.
+struct Carry {
+    text: __m512i,
+    classes: __m512i,
+    /// All ones inside a text.
+    in_text: u64,
+    /// 1: the next character is escaped.
+    escaped: u64,
+    /// 1: the next character may go on with a bare value.
+    in_bare: u64,
+}
+
+/// The masks of a block, of what lies outside of texts.
+struct Masks {
+    colon: u64,
+    comma: u64,
+    open: u64,
+    close: u64,
+    /// `[` and `]`.
+    square: u64,
+    /// Colons behind what may be a wanted key, and the beginnings of bare values.
+    spots: u64,
+    /// What is not JSON, or could not be judged.
+    doubt: u64,
+}
+
+/// What is looked up, where it is looked up from.
+struct Tables {
+    classes: [__m512i; 2],
+    pairs: __m512i,
+    before: __m512i,
+    looks: [__m512i; LOOKS.len()],
+    letters: [__m512i; LOOKS.len()],
+}
+
+fearless_simd::kernel!(
+    #[inline]
+    fn load(avx512: Avx512, bytes: &[u8; 64]) -> __m512i {
+        u8x64::from_slice(avx512, bytes).into()
+    }
+);
+
+fearless_simd::kernel!(
+    #[inline]
+    fn read(avx512: Avx512, tables: &Tables, carry: &mut Carry, bytes: &[u8; 64]) -> Masks {
+        let each = |byte: u8| _mm512_set1_epi8(byte as i8);
+        let text = load(avx512, bytes);
+        let quotes = _mm512_cmpeq_epi8_mask(text, each(b'"'));
+        let backslashes = _mm512_cmpeq_epi8_mask(text, each(b'\\'));
+        // Below 0x20 as a number with a sign: control characters, and all that is beyond ASCII.
+        let others = _mm512_cmplt_epi8_mask(text, each(0x20));
+        let (mut escaped, mut doubt) = (0, 0);
+        let seldom = backslashes | others | carry.escaped != 0;
+        if seldom {
+            (escaped, carry.escaped) = escapes(backslashes, carry.escaped);
+        }
+        let quotes = quotes & !escaped;
+        let inside = parity(avx512, quotes) ^ carry.in_text;
+        carry.in_text = (inside as i64 >> 63) as u64;
+        if seldom {
+            let beyond = _mm512_movepi8_mask(text);
+            doubt = unusual(bytes, beyond, others & !beyond, inside, escaped);
+        }
+
+        let [low, high] = tables.classes;
+        let classes = _mm512_maskz_mov_epi8(!(inside & !quotes), _mm512_permutex2var_epi8(low, text, high));
+        let classes = _mm512_mask_mov_epi8(classes, inside & quotes, each(BEGINS));
+        let before = _mm512_permutex2var_epi8(carry.classes, tables.before, classes);
+        let pair = _mm512_or_si512(_mm512_slli_epi16::<3>(before), classes);
+        let misfits = _mm512_or_si512(_mm512_permutexvar_epi8(pair, tables.pairs), classes);
+
+        let is = |class: u8| _mm512_cmpeq_epi8_mask(classes, each(class));
+        let (colon, open, close, bare) = (is(COLON), is(OPEN), is(CLOSE), is(BARE));
+        let bare_start = bare & !(bare << 1 | carry.in_bare);
+        let [a, b, c] = tables.looks.map(|back| _mm512_permutex2var_epi8(carry.text, back, text));
+        let [by_a, by_b, by_c] = tables.letters;
+        let groups = _mm512_ternarylogic_epi64::<0x80>(
+            _mm512_permutexvar_epi8(a, by_a),
+            _mm512_permutexvar_epi8(b, by_b),
+            _mm512_permutexvar_epi8(c, by_c),
+        );
+        (carry.text, carry.classes, carry.in_bare) = (text, classes, bare >> 63);
+        Masks {
+            colon,
+            comma: is(COMMA),
+            open,
+            close,
+            // A bit tells square brackets from curly ones.
+            square: _mm512_testn_epi8_mask(text, each(0x20)) & (open | close),
+            spots: _mm512_mask_test_epi8_mask(colon, groups, groups) | bare_start,
+            doubt: doubt | _mm512_movepi8_mask(misfits),
+        }
+    }
+);
+
 fearless_simd::kernel!(
     /// The offset behind the value, and whether nothing in it gave rise to doubt; `None` where the blocks end before it.
     fn over(
@@ -115,63 +210,22 @@ fearless_simd::kernel!(
         notes: &mut Notes,
         finds: &mut Finds<'_>,
     ) -> Option<(usize, bool)> {
-        let load = |bytes: &[u8; 64]| -> __m512i { u8x64::from_slice(avx512, bytes).into() };
-        let is = |classes: __m512i, class: u8| _mm512_cmpeq_epi8_mask(classes, _mm512_set1_epi8(class as i8));
-        let [low, high] = tight.classes.each_ref().map(load);
-        let (pairs, before) = (load(&tight.pairs), load(&tight.before));
-        let looks = tight.looks.each_ref().map(load);
-        let letters = finds.keys.looks().each_ref().map(load);
-
+        let tables = Tables {
+            classes: tight.classes.each_ref().map(|table| load(avx512, table)),
+            pairs: load(avx512, &tight.pairs),
+            before: load(avx512, &tight.before),
+            looks: tight.looks.each_ref().map(|table| load(avx512, table)),
+            letters: finds.keys.looks().each_ref().map(|table| load(avx512, table)),
+        };
         // As though the value stood behind a colon.
-        let mut last_classes = _mm512_set1_epi8(COLON as i8);
-        let mut last_text = _mm512_setzero_si512();
-        let mut faults = _mm512_setzero_si512();
+        let colon = _mm512_set1_epi8(COLON as i8);
+        let mut carry = Carry { text: _mm512_setzero_si512(), classes: colon, in_text: 0, escaped: 0, in_bare: 0 };
         let (mut at, mut depth, mut doubt) = (0, 0, 0);
-        let (mut in_text, mut escaped_next) = (0, 0);
-        let (mut due_next, mut colon_due, mut in_bare) = (1, 0, 0);
+        let (mut due_next, mut colon_due) = (1, 0);
         let mut nest = Nest::default();
-        for block in blocks.iter().chain(std::iter::once(last)) {
-            let text = load(block);
-            let quotes = _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(b'"' as i8));
-            let backslashes = _mm512_cmpeq_epi8_mask(text, _mm512_set1_epi8(b'\\' as i8));
-            // Below 0x20 as a number with a sign: control characters, and all that is beyond ASCII.
-            let others = _mm512_cmplt_epi8_mask(text, _mm512_set1_epi8(0x20));
-            let mut escaped = 0;
-            let seldom = backslashes | others | escaped_next != 0;
-            if seldom {
-                (escaped, escaped_next) = escapes(backslashes, escaped_next);
-            }
-            let quotes = quotes & !escaped;
-            let inside = parity(avx512, quotes) ^ in_text;
-            in_text = (inside as i64 >> 63) as u64;
-            if seldom {
-                let beyond = _mm512_movepi8_mask(text);
-                doubt |= unusual(block, beyond, others & !beyond, inside, escaped);
-            }
-
-            let classes = _mm512_permutex2var_epi8(low, text, high);
-            let classes = _mm512_maskz_mov_epi8(!(inside & !quotes), classes);
-            let classes = _mm512_mask_mov_epi8(classes, inside & quotes, _mm512_set1_epi8(BEGINS as i8));
-            let classes_before = _mm512_permutex2var_epi8(last_classes, before, classes);
-            let pair = _mm512_or_si512(_mm512_slli_epi16::<3>(classes_before), classes);
-            let misfits = _mm512_permutexvar_epi8(pair, pairs);
-            last_classes = classes;
-
-            let (colon, comma, open, close) = (is(classes, COLON), is(classes, COMMA), is(classes, OPEN), is(classes, CLOSE));
-            let bare = is(classes, BARE);
-            let bare_start = bare & !(bare << 1 | in_bare);
-            in_bare = bare >> 63;
-
-            let [a, b, c] = looks.map(|back| _mm512_permutex2var_epi8(last_text, back, text));
-            let [by_a, by_b, by_c] = letters;
-            let groups = _mm512_ternarylogic_epi64::<0x80>(
-                _mm512_permutexvar_epi8(a, by_a),
-                _mm512_permutexvar_epi8(b, by_b),
-                _mm512_permutexvar_epi8(c, by_c),
-            );
-            let endings = _mm512_mask_test_epi8_mask(colon, groups, groups);
-            last_text = text;
-            notes.add(at, depth, open, close, endings | bare_start);
+        for bytes in blocks.iter().chain(std::iter::once(last)) {
+            let Masks { colon, comma, open, close, square, spots, doubt: doubtful } = read(avx512, &tables, &mut carry, bytes);
+            notes.add(at, depth, open, close, spots);
             if notes.is_full() {
                 doubt |= u64::from(!notes.settle(value, usize::MAX, finds));
             }
@@ -180,27 +234,24 @@ fearless_simd::kernel!(
             let due = (opener | colon) << 1 | due_next;
             due_next = (opener | colon) >> 63;
             let closed = close.count_ones();
-            let square = _mm512_testn_epi8_mask(text, _mm512_set1_epi8(0x20)) & (open | close);
-            at += 64;
             if square | close & due == 0 && closed + nest.innermost_list() < depth && depth < MAX_DEPTH {
                 // Only objects, and none is empty.
                 let (colons, next) = skip(opener, colon_due, !(opener | colon | close));
                 colon_due = next;
-                doubt |= colons ^ colon;
-                faults = _mm512_ternarylogic_epi64::<0xfe>(faults, misfits, classes);
+                doubt |= colons ^ colon | doubtful;
                 depth = depth + open.count_ones() - closed;
+                at += 64;
                 continue;
             }
-            let stretch = Stretch { open, close, comma, colon, square, due, at: at - 64, value };
+            let stretch = Stretch { open, close, comma, colon, square, due, at, value };
             let passed = nest.brackets(&stretch, depth, colon_due == 1);
             (depth, colon_due) = (passed.depth, u64::from(passed.colon_due));
             // What follows the value in this block is not its own.
-            let own = below(passed.end) | passed.end;
-            doubt |= (passed.doubt | _mm512_movepi8_mask(_mm512_or_si512(misfits, classes))) & own;
+            doubt |= (passed.doubt | doubtful) & (below(passed.end) | passed.end);
             if passed.end != 0 {
-                let end = at - 64 + passed.end.trailing_zeros() as usize + 1;
-                return Some((end, doubt | _mm512_movepi8_mask(faults) == 0));
+                return Some((at + passed.end.trailing_zeros() as usize + 1, doubt == 0));
             }
+            at += 64;
         }
         None
     }

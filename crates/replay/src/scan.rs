@@ -21,6 +21,7 @@ mod tight;
 
 use fearless_simd::{Level, Simd, dispatch};
 
+use self::block::blocks;
 pub(crate) use self::colons::{Colon, colons};
 use self::grammar::Walk;
 use self::keys::Finds;
@@ -113,15 +114,8 @@ impl<'k> Scanner<'k> {
 fn measure<S: Simd>(simd: S, bytes: &[u8], notes: &mut Notes, finds: &mut Finds<'_>) -> Extent {
     notes.clear();
     let mut walk = Walk::new();
-    let (blocks, rest) = bytes.as_chunks::<64>();
-    let mut end = walk.over(simd, blocks, bytes, notes, finds);
-    if end.is_none() {
-        let mut last = [b' '; 64];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
-        end = walk.over(simd, &[last], bytes, notes, finds);
-    }
+    let (blocks, last) = blocks(bytes);
+    let end = walk.over(simd, blocks, bytes, notes, finds).or_else(|| walk.over(simd, &[last], bytes, notes, finds));
     let Some(len) = end else { return Extent::Unfinished };
     let certain = notes.settle(bytes, len, finds) && walk.is_certain();
     Extent::Whole { len, certain }

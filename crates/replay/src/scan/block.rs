@@ -55,6 +55,17 @@ impl Block {
     }
 }
 
+/// A value's blocks, and behind them what is left, filled up with spaces.
+#[inline(always)]
+pub(super) fn blocks(value: &[u8]) -> (&[[u8; 64]], [u8; 64]) {
+    let (blocks, rest) = value.as_chunks::<64>();
+    let mut last = [b' '; 64];
+    for (to, from) in last.iter_mut().zip(rest) {
+        *to = *from;
+    }
+    (blocks, last)
+}
+
 /// Tells the compiler that a branch is seldom taken.
 #[cold]
 fn seldom() {}

@@ -2,7 +2,7 @@
 
 use fearless_simd::{Level, Simd, dispatch};
 
-use super::block::{Block, below, positions, running_parity};
+use super::block::{Block, below, blocks, positions, running_parity};
 use super::grammar::escapes;
 
 /// A key of an object, by its colon.
@@ -23,11 +23,7 @@ pub(crate) fn colons(level: Level, value: &[u8], found: &mut Vec<Colon>) {
 
 #[inline(always)]
 fn over<S: Simd>(simd: S, value: &[u8], found: &mut Vec<Colon>) {
-    let (blocks, rest) = value.as_chunks::<64>();
-    let mut last = [b' '; 64];
-    for (to, from) in last.iter_mut().zip(rest) {
-        *to = *from;
-    }
+    let (blocks, last) = blocks(value);
     let (mut in_text, mut escaped_next, mut depth) = (0, 0, 0);
     // Where the last text before the block begins.
     let mut begun = 0;

@@ -14,7 +14,7 @@ use std::arch::x86_64::{
 use fearless_simd::{Avx512, prelude::*, u8x64};
 
 use super::Extent;
-use super::block::below;
+use super::block::{below, blocks};
 use super::grammar::{escapes, skip, unusual};
 use super::keys::{Finds, LOOKS};
 use super::nest::{MAX_DEPTH, Nest, Stretch};
@@ -84,11 +84,7 @@ impl Tight {
     /// As [`super::measure`]. What it leaves uncertain may still be JSON.
     pub(super) fn measure(&self, bytes: &[u8], notes: &mut Notes, finds: &mut Finds<'_>) -> Extent {
         notes.clear();
-        let (blocks, rest) = bytes.as_chunks::<64>();
-        let mut last = [b' '; 64];
-        for (to, from) in last.iter_mut().zip(rest) {
-            *to = *from;
-        }
+        let (blocks, last) = blocks(bytes);
         let end = over(self.avx512, self, blocks, &last, bytes, notes, finds);
         let Some((len, certain)) = end.filter(|(len, _)| *len <= bytes.len()) else { return Extent::Unfinished };
         let certain = notes.settle(bytes, len, finds) && certain;

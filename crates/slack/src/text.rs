@@ -142,13 +142,9 @@ pub fn mention(user_id: &str) -> String {
 /// A link, if `address` is one that a browser opens over http or https; the label alone otherwise.
 pub fn link(address: &str, label: &str) -> String {
     let label = sentence(label, 120).replace('|', "ˌ");
-    match url::Url::parse(address) {
-        Ok(url) if matches!(url.scheme(), "https" | "http") && url.as_str().len() <= MAX_LINK => {
-            let target = url.as_str().replace('|', "%7C");
-            format!("<{}|{label}>", escape(&target))
-        }
-        _ => label,
-    }
+    let url = url::Url::parse(address).ok().filter(|url| matches!(url.scheme(), "https" | "http"));
+    let target = url.map(|url| escape(&url.as_str().replace('|', "%7C"))).filter(|target| target.len() <= MAX_LINK);
+    target.map(|target| format!("<{target}|{label}>")).unwrap_or(label)
 }
 
 fn push_code(out: &mut Bounded, value: &str) -> bool {
@@ -351,6 +347,10 @@ mod tests {
         let broken_out = link("https://x.example/|a>", "b|<!channel>");
         assert_eq!(broken_out.matches('|').count(), 1);
         assert_eq!(broken_out.matches('>').count(), 1);
+        // As it is sent, with everything escaped.
+        let (short, long) =
+            (link("https://x.example/?&", "Execution"), link(&format!("https://x.example/?{}", "&".repeat(120)), "Execution"));
+        assert_eq!((short.as_str(), long.as_str()), ("<https://x.example/?&amp;|Execution>", "Execution"));
     }
 
     proptest! {

@@ -385,8 +385,12 @@ proptest! {
 /// The strings that fill every part of a card to its budget.
 #[test]
 fn scenario_13_a_card_that_is_full_in_every_part_is_one_that_slack_takes() {
-    for text in ["x", "xx ", "<", "\"", "😀", "`a` ", "a`", ":q:", "\u{202e}", "🔴<!channel> `*x*` & a.example/b "] {
-        slack_takes_every_card_of(&text.repeat(4_096));
+    for text in ["x", "xx ", "<", "\"", "😀", "`a` ", "a`", ":q:", "\u{202e}", "🔴<!channel> `*x*` & a.example/b ", " &&&*&"]
+    {
+        // Long ones are cut; some still fit where a longer one is left out.
+        for repeat in [1, 8, 40, 98, 130, 4_096] {
+            slack_takes_every_card_of(&text.repeat(repeat));
+        }
     }
 }
 

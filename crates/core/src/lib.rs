@@ -27,6 +27,6 @@ pub use ids::{AccountId, Arn, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
-pub use record::Record;
+pub use record::{Field, Record};
 pub use timeline::Entry;
 pub use touched::{Former, Touched};

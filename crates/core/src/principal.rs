@@ -6,7 +6,7 @@
 use std::fmt;
 
 use crate::ids::{AccountId, Arn};
-use crate::record::Record;
+use crate::record::{Field, Record};
 use serde::{Deserialize, Serialize};
 
 /// What kind of principal a policy can be put on.
@@ -102,9 +102,9 @@ impl Actor {
     /// Reads `userIdentity` of a CloudTrail record.
     #[must_use]
     pub fn from_record(record: &(impl Record + ?Sized)) -> Self {
-        let text = |path: &str| text(record, path);
-        let arn = text("userIdentity.arn");
-        let kind = match record.text("userIdentity.type") {
+        let text = |field| text(record, field);
+        let arn = text(Field::ActorArn);
+        let kind = match record.text(Field::ActorType) {
             Some("Root") => ActorKind::Root,
             Some("IAMUser") => ActorKind::IamUser,
             Some("AssumedRole") => ActorKind::AssumedRole,
@@ -117,31 +117,30 @@ impl Actor {
         let resource = parsed.as_ref().map(Arn::resource).unwrap_or_default();
         let mut parts = resource.split('/');
         let head = parts.next().unwrap_or_default();
-        let issuer_name = || text("userIdentity.sessionContext.sessionIssuer.userName");
+        let issuer_name = || text(Field::IssuerUserName);
         let (name, session) = match (kind, head) {
             (ActorKind::AssumedRole, "assumed-role") => {
                 (parts.next().map(str::to_owned).or_else(issuer_name), parts.next_back().map(str::to_owned))
             }
             (ActorKind::AssumedRole, _) => (issuer_name(), None),
             (ActorKind::IamUser, _) => (
-                text("userIdentity.userName")
-                    .or_else(|| resource.rsplit('/').next().filter(|n| !n.is_empty()).map(str::to_owned)),
+                text(Field::ActorUserName).or_else(|| resource.rsplit('/').next().filter(|n| !n.is_empty()).map(str::to_owned)),
                 None,
             ),
             (ActorKind::FederatedUser, _) => (issuer_name(), parts.next_back().map(str::to_owned)),
-            _ => (text("userIdentity.userName"), None),
+            _ => (text(Field::ActorUserName), None),
         };
-        let account = record.text("userIdentity.accountId").and_then(|account| account.parse().ok());
-        let own_id = || record.text("userIdentity.principalId").filter(|id| !id.is_empty());
+        let account = record.text(Field::ActorAccountId).and_then(|account| account.parse().ok());
+        let own_id = || record.text(Field::ActorPrincipalId).filter(|id| !id.is_empty());
         Self {
             kind,
             account: account.or_else(|| parsed.as_ref().and_then(Arn::account)),
             name,
             session,
-            issuer_arn: text("userIdentity.sessionContext.sessionIssuer.arn"),
-            unique_id: text("userIdentity.sessionContext.sessionIssuer.principalId")
+            issuer_arn: text(Field::IssuerArn),
+            unique_id: text(Field::IssuerPrincipalId)
                 .or_else(|| own_id().map(|id| id.split(':').next().unwrap_or_default().to_owned())),
-            access_key_id: text("userIdentity.accessKeyId"),
+            access_key_id: text(Field::ActorAccessKeyId),
             arn,
         }
     }
@@ -203,20 +202,20 @@ impl Subject {
     pub fn of(record: &(impl Record + ?Sized), actor: &Actor) -> Self {
         let account = recipient(record).or_else(|| actor.account.clone());
         if let Some(account) = &account {
-            for (path, kind) in [
-                ("requestParameters.userName", PrincipalKind::User),
-                ("requestParameters.roleName", PrincipalKind::Role),
-                ("requestParameters.groupName", PrincipalKind::Group),
+            for (field, kind) in [
+                (Field::AskedUserName, PrincipalKind::User),
+                (Field::AskedRoleName, PrincipalKind::Role),
+                (Field::AskedGroupName, PrincipalKind::Group),
             ] {
-                if let Some(name) = record.text(path).filter(|name| !name.is_empty()) {
+                if let Some(name) = record.text(field).filter(|name| !name.is_empty()) {
                     return Self::Principal { principal: named(kind, account, name, actor) };
                 }
             }
         }
-        if let Some(id) = text(record, "requestParameters.accessKeyId") {
+        if let Some(id) = text(record, Field::AskedAccessKeyId) {
             return Self::AccessKey { id, user: actor.name.clone() };
         }
-        if let Some(arn) = text(record, "requestParameters.policyArn") {
+        if let Some(arn) = text(record, Field::AskedPolicyArn) {
             return Self::Policy { arn };
         }
         if on_oneself(record)
@@ -252,7 +251,7 @@ impl fmt::Display for Subject {
 /// The account in which the call took effect.
 #[must_use]
 pub fn recipient(record: &(impl Record + ?Sized)) -> Option<AccountId> {
-    record.text("recipientAccountId").and_then(|account| account.parse().ok())
+    record.text(Field::RecipientAccountId).and_then(|account| account.parse().ok())
 }
 
 /// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
@@ -266,13 +265,13 @@ fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) ->
 /// IAM's calls that touch the caller where they name nobody.
 fn on_oneself(record: &(impl Record + ?Sized)) -> bool {
     matches!(
-        record.text("eventName"),
+        record.text(Field::EventName),
         Some("CreateAccessKey" | "UpdateAccessKey" | "DeleteAccessKey" | "ChangePassword" | "CreateVirtualMFADevice")
     )
 }
 
-fn text(record: &(impl Record + ?Sized), path: &str) -> Option<String> {
-    record.text(path).filter(|text| !text.is_empty()).map(str::to_owned)
+fn text(record: &(impl Record + ?Sized), field: Field) -> Option<String> {
+    record.text(field).filter(|text| !text.is_empty()).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -122,7 +122,7 @@ fn find<'v>(record: &'v Enriched<'_>, path: &str) -> Reached<'v> {
         return find_added(record, path);
     }
     let record = record.record();
-    match record.known(path) {
+    match record.known_at(path) {
         Known::Text(text) => Reached::Text(text),
         Known::Null => Reached::Value(&Value::Null),
         Known::Absent => Reached::Nothing,

@@ -8,8 +8,8 @@ mod documents;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use cordon_core::record::{Known, field};
-use cordon_core::{Actor, Log, Principal, Record, Subject};
+use cordon_core::record::Known;
+use cordon_core::{Actor, Field, Log, Principal, Record, Subject};
 use serde_json::Value;
 
 use crate::policy::Document;
@@ -108,7 +108,7 @@ impl<'a> Enriched<'a> {
             "actor_is_subject" => Some(actor_is_subject.get_or_init(|| Value::Bool(is_own(&self.actor, &self.subject)))),
             "failed" => Some(fails.get_or_init(|| Value::Bool(failed(self.record)))),
             "tool" => {
-                let name = || self.record.text("userAgent").and_then(tool);
+                let name = || self.record.text(Field::UserAgent).and_then(tool);
                 program.get_or_init(|| name().map(Value::from)).as_ref()
             }
             "policy" => {
@@ -136,20 +136,20 @@ pub fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
 /// `errorCode` but an `errorMessage`, or `Failure` as the response of that name (`ConsoleLogin`, `PasswordUpdated`).
 fn failed(record: &dyn Record) -> bool {
     let is_fault = |text: &str| !text.is_empty() && !text.eq_ignore_ascii_case("success");
-    let says = |name: &str| match record.known(name) {
+    let says = |field: Field| match record.known(field) {
         Known::Text(text) => is_fault(text),
         Known::Null | Known::Absent => false,
-        Known::Unknown => match field(record.value(), name) {
+        Known::Unknown => match field.of(record.value()) {
             Value::Null => false,
             Value::String(text) => is_fault(text),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
         },
     };
-    let outcome = || match record.known("responseElements") {
+    let outcome = || match record.known(Field::ResponseElements) {
         Known::Text(_) | Known::Null | Known::Absent => None,
-        Known::Unknown => field(record.value(), "responseElements").get(record.text("eventName")?)?.as_str(),
+        Known::Unknown => Field::ResponseElements.of(record.value()).get(record.text(Field::EventName)?)?.as_str(),
     };
-    says("errorCode") || says("errorMessage") || outcome() == Some("Failure")
+    says(Field::ErrorCode) || says(Field::ErrorMessage) || outcome() == Some("Failure")
 }
 
 /// The program of a user agent, without its version and what else changes from call to call: `aws-cli` of

@@ -10,7 +10,7 @@ use cordon_core::decision::{self, Facts, Verdict, decide};
 use cordon_core::event::{Event, Log, Origin, Unreadable};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
-use cordon_core::{AccountId, Config, EventId, Level, Principal, Record, Route, Subject};
+use cordon_core::{AccountId, Config, EventId, Field, Level, Principal, Record, Route, Subject};
 use cordon_detect::enrich::{Enriched, policy_to_read};
 use cordon_detect::{About, Rule, RuleBook};
 use serde::Serialize;
@@ -126,15 +126,15 @@ pub(crate) fn judge_outline<'r>(
     config: &Config,
     among: &[usize],
 ) -> Option<Judged<'r>> {
-    let id: EventId = record.text("eventID")?.parse().ok()?;
-    let (name, time) = (record.text("eventName"), record.text("eventTime"));
-    let told = Told { id: record.text("eventID"), name, time, account: None, origin: Origin::Aws };
+    let id: EventId = record.text(Field::EventId)?.parse().ok()?;
+    let (name, time) = (record.text(Field::EventName), record.text(Field::EventTime));
+    let told = Told { id: record.text(Field::EventId), name, time, account: None, origin: Origin::Aws };
     let call = || {
         Some(Call {
             id,
             at: time.and_then(|time| time.parse().ok()),
             name: name.unwrap_or_default().to_owned(),
-            account: recipient(record).or_else(|| record.text("userIdentity.accountId")?.parse().ok()),
+            account: recipient(record).or_else(|| record.text(Field::ActorAccountId)?.parse().ok()),
             origin: Origin::Aws,
         })
     };

@@ -5,44 +5,17 @@
 
 use std::cell::OnceCell;
 
-use cordon_core::record::{Known, Record};
+use cordon_core::record::{Field, Known, Record};
 use cordon_detect::{Correlation, Rule, RuleBook};
 use fearless_simd::Level;
 use serde_json::Value;
 
 use crate::scan::{Colon, colons};
 
-/// What enrichment and a finding ask for.
-const READ: [&str; 24] = [
-    "errorCode",
-    "errorMessage",
-    "eventID",
-    "eventName",
-    "eventSource",
-    "eventTime",
-    "recipientAccountId",
-    "requestParameters.accessKeyId",
-    "requestParameters.groupName",
-    "requestParameters.managedPolicyArn",
-    "requestParameters.policyArn",
-    "requestParameters.roleName",
-    "requestParameters.userName",
-    "responseElements",
-    "userAgent",
-    "userIdentity.accessKeyId",
-    "userIdentity.accountId",
-    "userIdentity.arn",
-    "userIdentity.principalId",
-    "userIdentity.sessionContext.sessionIssuer.arn",
-    "userIdentity.sessionContext.sessionIssuer.principalId",
-    "userIdentity.sessionContext.sessionIssuer.userName",
-    "userIdentity.type",
-    "userIdentity.userName",
-];
-
 /// The fields that are looked up.
 #[derive(Debug)]
 pub(crate) struct Index {
+    /// How many there are; the first ones are [`Field::ALL`].
     slots: usize,
     /// By path.
     paths: Names<usize>,
@@ -126,7 +99,7 @@ impl<T> Names<T> {
 impl Index {
     pub(crate) fn new(book: &RuleBook) -> Self {
         let mut index = Self { slots: 0, paths: Names::new(), nodes: vec![Names::new()] };
-        READ.into_iter().for_each(|path| index.add(path));
+        Field::ALL.into_iter().for_each(|field| index.add(field.path()));
         let counted = book.correlations().iter().map(Correlation::fields);
         for path in book.rules().iter().map(Rule::fields).chain(counted).flatten().flatten() {
             index.add(path);
@@ -265,8 +238,19 @@ impl Record for Outline<'_> {
         self.whole.get_or_init(|| serde_json::from_str(self.record).unwrap_or_default())
     }
 
-    fn known(&self, path: &str) -> Known<'_> {
-        match self.index.paths.get(path.as_bytes()).and_then(|slot| self.slots.get(*slot)) {
+    fn known(&self, field: Field) -> Known<'_> {
+        self.slot(field as usize)
+    }
+
+    fn known_at(&self, path: &str) -> Known<'_> {
+        self.index.paths.get(path.as_bytes()).map_or(Known::Unknown, |slot| self.slot(*slot))
+    }
+}
+
+impl Outline<'_> {
+    #[inline]
+    fn slot(&self, slot: usize) -> Known<'_> {
+        match self.slots.get(slot) {
             Some(Slot::Text { from, to }) => self.record.get(*from..*to).map_or(Known::Unknown, Known::Text),
             Some(Slot::Null) => Known::Null,
             Some(Slot::Absent) => Known::Absent,
@@ -294,7 +278,7 @@ mod tests {
         let mut outliner = Outliner::new(&index);
         let mut check = |record: &str, path: &str, expected: Known<'_>| {
             let outline = outliner.outline(record.as_bytes()).unwrap();
-            assert_eq!(outline.known(path), expected, "{path} of {record}");
+            assert_eq!(outline.known_at(path), expected, "{path} of {record}");
         };
         check(r#"{"c":"x","d":"y"}"#, "c", Known::Text("x"));
         check(r#"{"c":"x","c":"y"}"#, "c", Known::Text("y"));
@@ -372,7 +356,7 @@ mod tests {
             let value: Value = serde_json::from_str(&text).unwrap();
             if let Some(outline) = outliner.outline(text.as_bytes()) {
                 for path in ["c", "o.a", "o.p.a", "o.p", "eventName"] {
-                    let known = outline.known(path);
+                    let known = outline.known_at(path);
                     prop_assert!(known == Known::Unknown || Some(known) == parsed(&value, path), "{} of {}: {:?}", path, text, known);
                 }
                 prop_assert_eq!(outline.value(), &value);

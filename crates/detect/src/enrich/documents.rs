@@ -4,7 +4,7 @@
 //! read. Otherwise there is no `grants`, which rules must not take for an empty one.
 
 use cordon_core::AccountId;
-use cordon_core::record::{Known, Record, field};
+use cordon_core::record::{Field, Known, Record};
 use serde_json::{Map, Value, json};
 
 use super::Facts;
@@ -64,40 +64,40 @@ pub(super) fn unknown_policy(record: &dyn Record) -> Option<&str> {
 
 /// The managed policy that a record names. Identity Center has a name of its own for it.
 fn named_policy(record: &dyn Record) -> Option<&str> {
-    ["requestParameters.policyArn", "requestParameters.managedPolicyArn"].into_iter().find_map(|path| record.text(path))
+    [Field::AskedPolicyArn, Field::AskedManagedPolicyArn].into_iter().find_map(|field| record.text(field))
 }
 
 /// The permissions policy that a record carries. Other services than IAM and Identity Center call other things by these names.
 fn permissions(record: &dyn Record) -> Option<&Value> {
-    let path = match (record.text("eventSource")?, record.text("eventName")?) {
+    let field = match (record.text(Field::EventSource)?, record.text(Field::EventName)?) {
         (IAM, "UpdateAssumeRolePolicy") => None,
-        (IAM, _) => Some("requestParameters.policyDocument"),
-        ("sso.amazonaws.com", "PutInlinePolicyToPermissionSet") => Some("requestParameters.inlinePolicy"),
+        (IAM, _) => Some(Field::AskedPolicyDocument),
+        ("sso.amazonaws.com", "PutInlinePolicyToPermissionSet") => Some(Field::AskedInlinePolicy),
         _ => None,
     };
-    document(record, path?)
+    document(record, field?)
 }
 
 /// The trust policy that a record carries.
 fn trust_policy(record: &dyn Record) -> Option<&Value> {
-    let path = match (record.text("eventSource")?, record.text("eventName")?) {
-        (IAM, "UpdateAssumeRolePolicy") => Some("requestParameters.policyDocument"),
-        (IAM, "CreateRole") => Some("requestParameters.assumeRolePolicyDocument"),
+    let field = match (record.text(Field::EventSource)?, record.text(Field::EventName)?) {
+        (IAM, "UpdateAssumeRolePolicy") => Some(Field::AskedPolicyDocument),
+        (IAM, "CreateRole") => Some(Field::AskedTrustPolicy),
         _ => None,
     };
-    document(record, path?)
+    document(record, field?)
 }
 
-fn document<'r>(record: &'r dyn Record, path: &str) -> Option<&'r Value> {
-    let document = match record.known(path) {
+fn document(record: &dyn Record, field: Field) -> Option<&Value> {
+    let document = match record.known(field) {
         Known::Null | Known::Absent => return None,
-        Known::Text(_) | Known::Unknown => field(record.value(), path),
+        Known::Text(_) | Known::Unknown => field.of(record.value()),
     };
     Some(document).filter(|document| !document.is_null())
 }
 
 fn own_account(record: &dyn Record) -> Option<AccountId> {
-    ["recipientAccountId", "userIdentity.accountId"].into_iter().find_map(|path| record.text(path)?.parse().ok())
+    [Field::RecipientAccountId, Field::ActorAccountId].into_iter().find_map(|field| record.text(field)?.parse().ok())
 }
 
 fn describe_grants(grants: &Grants, fields: &mut Map<String, Value>) {

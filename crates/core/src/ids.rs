@@ -26,13 +26,19 @@ macro_rules! id {
             pub fn as_str(&self) -> &str {
                 &self.0
             }
+
+            /// True for a text that is one.
+            #[must_use]
+            pub fn is_valid(value: &str) -> bool {
+                let valid: fn(&str) -> bool = $valid;
+                valid(value)
+            }
         }
 
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(value: &str) -> Result<Self, InvalidId> {
-                let valid: fn(&str) -> bool = $valid;
-                if valid(value) {
+                if Self::is_valid(value) {
                     Ok(Self(value.to_owned()))
                 } else {
                     Err(InvalidId { value: value.chars().take(120).collect(), expected: $expected })
@@ -72,14 +78,7 @@ id!(
     /// An Amazon Resource Name: `arn:partition:service:region:account:resource`.
     Arn,
     "an ARN of the form `arn:partition:service:region:account:resource`",
-    |v| {
-        let mut parts = v.splitn(6, ':');
-        parts.next() == Some("arn")
-            && parts.next().is_some_and(|p| p.starts_with("aws"))
-            && parts.next().is_some_and(|p| !p.is_empty())
-            && parts.nth(2).is_some_and(|p| !p.is_empty())
-            && v.len() <= 2048
-    }
+    |v| ArnParts::of(v).is_some()
 );
 
 id!(
@@ -143,27 +142,57 @@ impl EventId {
     }
 }
 
-impl Arn {
-    fn part(&self, n: usize) -> &str {
-        self.0.splitn(6, ':').nth(n).unwrap_or_default()
+/// What an ARN is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ArnParts<'a> {
+    /// `aws`, `aws-cn`, `aws-us-gov`.
+    pub partition: &'a str,
+    account: &'a str,
+    /// What follows the fifth colon, such as `user/division/name`.
+    pub resource: &'a str,
+}
+
+impl<'a> ArnParts<'a> {
+    /// `None` for a text that is no ARN.
+    #[must_use]
+    pub fn of(text: &'a str) -> Option<Self> {
+        let (partition, rest) = text.strip_prefix("arn:")?.split_once(':')?;
+        let (service, rest) = rest.split_once(':')?;
+        let (_region, rest) = rest.split_once(':')?;
+        let (account, resource) = rest.split_once(':')?;
+        let fits = partition.starts_with("aws") && !service.is_empty() && !resource.is_empty() && text.len() <= 2048;
+        fits.then_some(Self { partition, account, resource })
     }
 
     /// The account in the ARN; `None` for AWS-managed resources (`arn:aws:iam::aws:policy/…`) and those without one.
     #[must_use]
+    pub fn account(self) -> Option<AccountId> {
+        self.account.parse().ok()
+    }
+}
+
+impl Arn {
+    fn parts(&self) -> ArnParts<'_> {
+        // INVARIANT: an ARN has its parts.
+        ArnParts::of(&self.0).unwrap_or_default()
+    }
+
+    /// As [`ArnParts::account`].
+    #[must_use]
     pub fn account(&self) -> Option<AccountId> {
-        self.part(4).parse().ok()
+        self.parts().account()
     }
 
     /// What follows the fifth colon, such as `user/division/name`.
     #[must_use]
     pub fn resource(&self) -> &str {
-        self.part(5)
+        self.parts().resource
     }
 
     /// `aws`, `aws-cn`, `aws-us-gov`.
     #[must_use]
     pub fn partition(&self) -> &str {
-        self.part(1)
+        self.parts().partition
     }
 }
 

@@ -23,7 +23,7 @@ pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
 pub use event::{Event, Log, Origin};
-pub use ids::{AccountId, Arn, EventId, ExceptionId, IncidentId, RuleId};
+pub use ids::{AccountId, Arn, ArnParts, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Head, Outcome, State};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};

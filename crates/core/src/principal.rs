@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::ids::{AccountId, Arn};
+use crate::ids::{AccountId, Arn, ArnParts};
 use crate::record::{Field, Record};
 use serde::{Deserialize, Serialize};
 
@@ -113,8 +113,8 @@ impl Actor {
             Some("AWSService") => ActorKind::AwsService,
             _ => ActorKind::Unknown,
         };
-        let parsed: Option<Arn> = arn.as_deref().and_then(|arn| arn.parse().ok());
-        let resource = parsed.as_ref().map(Arn::resource).unwrap_or_default();
+        let parsed = arn.as_deref().and_then(ArnParts::of);
+        let resource = parsed.map(|parts| parts.resource).unwrap_or_default();
         let mut parts = resource.split('/');
         let head = parts.next().unwrap_or_default();
         let issuer_name = || text(Field::IssuerUserName);
@@ -134,7 +134,7 @@ impl Actor {
         let own_id = || record.text(Field::ActorPrincipalId).filter(|id| !id.is_empty());
         Self {
             kind,
-            account: account.or_else(|| parsed.as_ref().and_then(Arn::account)),
+            account: account.or_else(|| parsed.and_then(ArnParts::account)),
             name,
             session,
             issuer_arn: text(Field::IssuerArn),

@@ -126,12 +126,12 @@ pub(crate) fn judge_outline<'r>(
     config: &Config,
     among: &[usize],
 ) -> Option<Judged<'r>> {
-    let id: EventId = record.text(Field::EventId)?.parse().ok()?;
+    let id = record.text(Field::EventId).filter(|id| EventId::is_valid(id))?;
     let (name, time) = (record.text(Field::EventName), record.text(Field::EventTime));
-    let told = Told { id: record.text(Field::EventId), name, time, account: None, origin: Origin::Aws };
+    let told = Told { id: Some(id), name, time, account: None, origin: Origin::Aws };
     let call = || {
         Some(Call {
-            id,
+            id: id.parse().ok()?,
             at: time.and_then(|time| time.parse().ok()),
             name: name.unwrap_or_default().to_owned(),
             account: recipient(record).or_else(|| record.text(Field::ActorAccountId)?.parse().ok()),

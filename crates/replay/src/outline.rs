@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use cordon_core::record::{Field, Known, Record};
 use cordon_detect::{Correlation, Rule, RuleBook};
 use fearless_simd::Level;
+use hashbrown::HashTable;
 use serde_json::Value;
 
 use crate::scan::{Colon, colons};
@@ -37,10 +38,7 @@ struct Member {
 
 /// Few names, of which one is looked up for every key of a record.
 #[derive(Debug)]
-struct Names<T> {
-    /// By the place that a name's digest gives.
-    places: Vec<Vec<Named<T>>>,
-}
+struct Names<T>(HashTable<Named<T>>);
 
 #[derive(Debug)]
 struct Named<T> {
@@ -48,8 +46,6 @@ struct Named<T> {
     name: Box<[u8]>,
     what: T,
 }
-
-const PLACES: usize = 64;
 
 /// A name's length, its first and its last eight bytes: up to sixteen bytes, all of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,35 +60,33 @@ impl Digest {
         }
     }
 
+    /// The names are those of rules: nobody who writes records chooses which ones share a place.
     #[inline]
-    fn place(self) -> usize {
+    fn hash(self) -> u64 {
         let Self(len, first, last) = self;
         let mixed = (first ^ last.rotate_left(23) ^ len as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> 58) as usize % PLACES
+        mixed ^ mixed >> 32
     }
 }
 
 impl<T> Names<T> {
     fn new() -> Self {
-        Self { places: (0..PLACES).map(|_| Vec::new()).collect() }
+        Self(HashTable::new())
     }
 
     #[inline]
     fn get(&self, name: &[u8]) -> Option<&T> {
         let digest = Digest::of(name);
-        let is_it = |known: &&Named<T>| known.digest == digest && (name.len() <= 16 || *known.name == *name);
-        self.places.get(digest.place())?.iter().find(is_it).map(|known| &known.what)
+        let is_it = |known: &Named<T>| known.digest == digest && (name.len() <= 16 || *known.name == *name);
+        self.0.find(digest.hash(), is_it).map(|known| &known.what)
     }
 
     /// What there is under the name, or something new.
-    fn entry(&mut self, name: &str, new: T) -> Option<&mut T> {
-        let (digest, name) = (Digest::of(name.as_bytes()), name.as_bytes());
-        let there = self.places.get_mut(digest.place())?;
-        let at = there.iter().position(|known| *known.name == *name).unwrap_or_else(|| {
-            there.push(Named { digest, name: name.into(), what: new });
-            there.len() - 1
-        });
-        there.get_mut(at).map(|known| &mut known.what)
+    fn entry(&mut self, name: &str, new: T) -> &mut T {
+        let name = name.as_bytes();
+        let digest = Digest::of(name);
+        let entry = self.0.entry(digest.hash(), |known| *known.name == *name, |known| known.digest.hash());
+        &mut entry.or_insert_with(|| Named { digest, name: name.into(), what: new }).into_mut().what
     }
 }
 
@@ -104,9 +98,9 @@ impl Index {
         for path in book.rules().iter().map(Rule::fields).chain(counted).flatten().flatten() {
             index.add(path);
             if path.contains('.')
-                && let Some(member) = index.nodes.first_mut().and_then(|root| root.entry(path, Member::default()))
+                && let Some(root) = index.nodes.first_mut()
             {
-                member.is_path = true;
+                root.entry(path, Member::default()).is_path = true;
             }
         }
         index
@@ -114,16 +108,17 @@ impl Index {
 
     fn add(&mut self, path: &str) {
         let slot = self.slots;
-        if self.paths.entry(path, slot).is_none_or(|known| *known != slot) {
+        if *self.paths.entry(path, slot) != slot {
             return;
         }
         self.slots += 1;
         let mut node = 0;
-        let mut names = path.split('.').peekable();
-        while let Some(name) = names.next() {
+        let mut path = path.split('.').peekable();
+        while let Some(name) = path.next() {
             let next = self.nodes.len();
-            let Some(member) = self.nodes.get_mut(node).and_then(|names| names.entry(name, Member::default())) else { return };
-            if names.peek().is_none() {
+            let Some(names) = self.nodes.get_mut(node) else { return };
+            let member = names.entry(name, Member::default());
+            if path.peek().is_none() {
                 member.slot = Some(slot);
                 return;
             }
@@ -165,7 +160,7 @@ impl<'i> Outliner<'i> {
 
     /// Outlines a record that is JSON beyond doubt; `None` where it is so unusual that it has to be parsed.
     pub(crate) fn outline<'r>(&'r mut self, record: &'r [u8]) -> Option<Outline<'r>> {
-        let text = str::from_utf8(record).ok()?;
+        let text = simdutf8::basic::from_utf8(record).ok()?;
         colons(self.level, record, &mut self.colons);
         let absent = |slots: &mut Vec<Slot>| {
             slots.clear();

@@ -87,13 +87,20 @@ impl<'k> Scanner<'k> {
         }
     }
 
-    /// Measures the object or list that the bytes begin with; they have to begin with its bracket.
-    pub(crate) fn measure(&mut self, bytes: &[u8]) -> Extent {
-        self.found.clear();
-        let mut finds = Finds { keys: self.keys, found: &mut self.found };
+    /// Looks at other bytes than before from now on.
+    pub(crate) fn forget(&mut self) {
         #[cfg(target_arch = "x86_64")]
-        if let Some(tight) = self.tight.as_ref().filter(|_| self.loose == 0) {
-            let extent = tight.measure(bytes, &mut self.notes, &mut finds);
+        self.tight.iter_mut().for_each(tight::Tight::forget);
+    }
+
+    /// Measures the object or list in a window that begins with its bracket at `from`, and has to end before `to`. The bytes of the
+    /// window are the same from call to call, or are forgotten.
+    pub(crate) fn measure(&mut self, window: &[u8], from: usize, to: usize) -> Extent {
+        self.found.clear();
+        let mut finds = Finds { keys: self.keys, from, found: &mut self.found };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(tight) = self.tight.as_mut().filter(|_| self.loose == 0) {
+            let extent = tight.measure(window, from, to, &mut finds);
             if !matches!(extent, Extent::Whole { certain: false, .. }) {
                 return extent;
             }
@@ -101,6 +108,8 @@ impl<'k> Scanner<'k> {
             self.loose = LOOSE;
         }
         self.loose = self.loose.saturating_sub(1);
+        finds.from = 0;
+        let bytes = window.get(from..to).unwrap_or_default();
         dispatch!(self.level, simd => measure(simd, bytes, &mut self.notes, &mut finds))
     }
 

@@ -66,6 +66,19 @@ struct Brackets {
     escaped: bool,
 }
 
+/// A window, and how much of it is done with.
+#[derive(Debug, Clone, Copy)]
+struct View<'w> {
+    window: &'w [u8],
+    done: usize,
+}
+
+impl<'w> View<'w> {
+    fn rest(self) -> &'w [u8] {
+        self.window.get(self.done..).unwrap_or_default()
+    }
+}
+
 /// What became of the beginning of a window.
 enum Step {
     /// It does not suffice.
@@ -105,12 +118,14 @@ impl<'k> Splitter<'k> {
     /// beginning of the next window, which has to be longer if nothing is done with. `last`: the file ends with this window.
     pub(crate) fn feed(&mut self, window: &[u8], last: bool, to: &mut impl Take) -> (usize, Flow) {
         let mut done = 0;
+        self.scanner.forget();
         loop {
-            let rest = window.get(done..).unwrap_or_default();
+            let view = View { window, done };
+            let rest = view.rest();
             let step = match self.state {
                 _ if rest.is_empty() => Step::More,
-                State::Between => self.between(rest, done, last, to),
-                State::List { inside_object, comma } => self.list(rest, done, last, inside_object, comma, to),
+                State::Between => self.between(view, last, to),
+                State::List { inside_object, comma } => self.list(view, last, inside_object, comma, to),
                 State::Listed { inside_object } => self.listed(rest, done, inside_object, to),
                 State::Tail => self.tail(rest, done, last, to),
                 State::Skip { inside_object, brackets } => go_on(self.skip(rest, inside_object, brackets)),
@@ -142,7 +157,8 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    fn between(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+    fn between(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+        let (rest, done) = (view.rest(), view.done);
         let mark = if self.base + done as u64 == 0 && rest.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let gap = self.gap(rest) + mark;
         if gap > 0 {
@@ -155,12 +171,13 @@ impl<'k> Splitter<'k> {
                 self.state = State::List { inside_object, comma: false };
                 go_on(len)
             }
-            Opening::Unknown | Opening::Other => self.line(rest, done, last, to),
+            Opening::Unknown | Opening::Other => self.line(view, last, to),
         }
     }
 
     /// A line, or the first value of one that has several.
-    fn line(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+    fn line(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+        let (rest, done) = (view.rest(), view.done);
         let end = match memchr::memchr(b'\n', rest) {
             Some(end) => end,
             None if last => rest.len(),
@@ -175,12 +192,12 @@ impl<'k> Splitter<'k> {
             return Step::Done(end, self.fault(done, Fault::TooLong, to));
         }
         if line == b"{" && !self.lines_only {
-            return self.over_lines(rest, done, last, to);
+            return self.over_lines(view, last, to);
         }
         if !line.starts_with(b"{") {
             return Step::Done(end, self.value(line, None, done, to));
         }
-        match self.scanner.measure(line) {
+        match self.scanner.measure(view.window, done, done + line.len()) {
             Extent::Whole { len, certain } => {
                 let (value, behind) = line.split_at_checked(len).unwrap_or((line, &[]));
                 let behind = behind.trim_ascii_start();
@@ -195,8 +212,9 @@ impl<'k> Splitter<'k> {
     }
 
     /// An object of which only the bracket stands in its first line.
-    fn over_lines(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
-        match self.scanner.measure(rest) {
+    fn over_lines(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+        let (rest, done) = (view.rest(), view.done);
+        match self.scanner.measure(view.window, done, view.window.len()) {
             Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
                 let value = rest.get(..len).unwrap_or_default();
                 let flow = self.value(value, Some(certain), done, to);
@@ -206,12 +224,13 @@ impl<'k> Splitter<'k> {
             Extent::Unfinished if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
             Extent::Whole { .. } | Extent::Unfinished => {
                 self.lines_only = true;
-                self.line(rest, done, last, to)
+                self.line(view, last, to)
             }
         }
     }
 
-    fn list(&mut self, rest: &[u8], done: usize, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
+    fn list(&mut self, view: View<'_>, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
+        let (rest, done) = (view.rest(), view.done);
         let gap = self.gap(rest);
         let value = rest.get(gap..).unwrap_or_default();
         let at = done + gap;
@@ -221,7 +240,7 @@ impl<'k> Splitter<'k> {
                 self.close(inside_object);
                 return go_on(gap + 1);
             }
-            Some(b'{' | b'[') => match self.scanner.measure(value) {
+            Some(b'{' | b'[') => match self.scanner.measure(view.window, at, view.window.len()) {
                 Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
                     self.state = State::Listed { inside_object };
                     let bytes = value.get(..len).unwrap_or_default();

@@ -140,23 +140,25 @@ impl Walk {
             }
             doubt |= items.stray;
             let keys = items.colon & endings.before(simd, value, at);
-            notes.add(at, depth, items.open, items.close, keys | items.bare);
+            // Before this block, so that nothing is looked at behind the end of the value.
             if notes.is_full() {
                 carry.doubt |= u64::from(!notes.settle(value, usize::MAX, finds));
             }
+            notes.add(at, depth, items.open, items.close, keys | items.bare);
             carry.at += 64;
             let (due, due_next) = items.due(carry.due);
             carry.due = due_next;
 
             let closed = items.close.count_ones();
             let lists = block.square & (items.open | items.close);
-            if lists | items.close & due == 0 && closed + self.nest.innermost_list() < depth && depth < MAX_DEPTH {
+            let opened = depth + items.open.count_ones();
+            if lists | items.close & due == 0 && closed + self.nest.innermost_list() < depth && opened <= MAX_DEPTH {
                 // Only objects, and none is empty.
                 let opener = items.open | items.comma;
                 let (colons, colon_due) = skip(opener, carry.colon_due, !items.punctuation());
                 carry.colon_due = colon_due;
                 carry.doubt |= doubt | due ^ (items.plain | items.open) | colons ^ items.colon;
-                carry.depth = depth + items.open.count_ones() - closed;
+                carry.depth = opened - closed;
                 continue;
             }
             let beginnings = items.plain | items.open;

@@ -1,6 +1,7 @@
 //! The keys that are looked for: few and known beforehand, so that nearly every other key is told apart by three of its last
 //! letters, for a block of bytes at once.
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 use fearless_simd::{Simd, prelude::*, u8x64};
@@ -10,9 +11,11 @@ use super::Found;
 /// A wanted key, by its place in the order of the names.
 pub(crate) type KeyId = u16;
 
-/// How far before the colon the letters stand by which keys are told apart: the last one, and such that `userName`, `eventType`
-/// and `eventName` differ in one of them.
-pub(super) const LOOKS: [usize; 3] = [2, 4, 6];
+/// How far before the colon the letters stand by which keys are told apart: the last one, and such that `bucketName`, `eventName`
+/// and `eventType` differ in one of them, and `tlsVersion` from `eventVersion`.
+pub(super) const LOOKS: [usize; 3] = [2, 5, 9];
+/// What may stand before a key's quote.
+const BEFORE: &[u8] = b"{, \t\n\r";
 
 /// The names of keys that are wanted, wherever in a record they stand.
 #[derive(Debug, Clone)]
@@ -44,15 +47,25 @@ impl Keys {
             let mask = u128::MAX << (8 * unused);
             for (back, groups) in LOOKS.into_iter().zip(&mut keys.looks) {
                 let group = 1 << (id % 8);
-                match quoted.len().checked_sub(back).and_then(|at| quoted.get(at)) {
-                    Some(letter) => groups.get_mut(usize::from(letter & 63)).into_iter().for_each(|there| *there |= group),
-                    // Anything may stand before the key.
-                    None => groups.iter_mut().for_each(|there| *there |= group),
+                let mut letters = match quoted.len().checked_sub(back) {
+                    Some(at) => quoted.get(at..=at).unwrap_or_default().to_vec(),
+                    None if quoted.len() + 1 == back => BEFORE.to_vec(),
+                    None => (0..64).collect(),
+                };
+                letters.iter_mut().for_each(|letter| *letter &= 63);
+                for letter in letters {
+                    groups.get_mut(usize::from(letter)).into_iter().for_each(|there| *there |= group);
                 }
             }
-            let tail = tail(&quoted);
-            let next = keys.first.get_mut(letters(tail)).and_then(|first| first.replace(id));
-            keys.names.push(Name { next, quoted, tail, mask });
+            keys.names.push(Name { next: None, tail: tail(&quoted), quoted, mask });
+        }
+        // Of those that end alike, a short name is met most.
+        let mut ids: Vec<KeyId> = (0..KeyId::MAX).take(keys.names.len()).collect();
+        ids.sort_by_key(|id| keys.names.get(usize::from(*id)).map(|name| Reverse(name.quoted.len())));
+        for id in ids {
+            if let Some(name) = keys.names.get_mut(usize::from(id)) {
+                name.next = keys.first.get_mut(letters(name.tail)).and_then(|first| first.replace(id));
+            }
         }
         keys
     }
@@ -89,15 +102,17 @@ impl Name {
 /// The keys that are found, in their order.
 pub(super) struct Finds<'a> {
     pub(super) keys: &'a Keys,
+    /// Where the value begins in the bytes that are looked at.
+    pub(super) from: usize,
     pub(super) found: &'a mut Vec<Found>,
 }
 
 impl Finds<'_> {
-    /// Looks whether a wanted key stands before a colon, which itself has the given depth.
+    /// Looks whether a wanted key stands before a colon, which itself has the depth that is told then.
     #[inline(always)]
-    pub(super) fn look(&mut self, value: &[u8], colon: usize, depth: u32) {
-        if let Some(key) = value.get(..colon).and_then(|before| self.keys.ending_in(before)) {
-            self.found.push(Found { key, depth, value: colon + 1 });
+    pub(super) fn look(&mut self, bytes: &[u8], colon: usize, depth: impl FnOnce() -> u32) {
+        if let Some(key) = bytes.get(..colon).and_then(|before| self.keys.ending_in(before)) {
+            self.found.push(Found { key, depth: depth(), value: colon + 1 - self.from });
         }
     }
 }

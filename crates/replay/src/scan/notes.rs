@@ -96,8 +96,7 @@ impl Notes {
             }
             let (open, close, depth) = self.brackets.get((spot - self.start) / 64).copied().unwrap_or_default();
             let left = below(1 << (spot % 64));
-            let depth = (depth + (open & left).count_ones()).wrapping_sub((close & left).count_ones());
-            finds.look(value, spot, depth);
+            finds.look(value, spot, || (depth + (open & left).count_ones()).wrapping_sub((close & left).count_ones()));
         }
         let start = self.start + 64 * self.blocks;
         self.clear();
@@ -106,21 +105,29 @@ impl Notes {
     }
 }
 
-/// True where the bytes begin with `true`, `false`, `null` or a plain number, and no more of the kind follows.
+/// What follows behind `true`, `false`, `null` or a plain number, where the bytes begin with one.
+#[inline(always)]
+pub(super) fn after_bare_value(bytes: &[u8]) -> Option<&[u8]> {
+    let Some((first, rest)) = bytes.split_first_chunk::<4>() else { return after_number(bytes) };
+    // Which one it is cannot be foreseen, so that it is not asked one by one.
+    let short = (first == b"true") | (first == b"null");
+    let long = (first == b"fals") & (rest.first() == Some(&b'e'));
+    if short | long { rest.get(usize::from(long)..) } else { after_number(bytes) }
+}
+
+/// True where the bytes begin with a bare value, and no more of the kind follows.
 #[inline(always)]
 fn is_bare_value(bytes: &[u8]) -> bool {
-    let rest = match bytes.split_first_chunk::<4>() {
-        Some((b"true" | b"null", rest)) => rest,
-        Some((b"fals", [b'e', rest @ ..])) => rest,
-        Some(_) | None => match after_number(bytes) {
-            Some(rest) if bytes.len() - rest.len() <= MAX_NUMBER_LEN => rest,
-            Some(_) | None => return false,
-        },
-    };
-    rest.first().is_none_or(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'))
+    let ends = |rest: &[u8]| rest.first().is_none_or(|byte| b",}] \t\n\r".contains(byte));
+    after_bare_value(bytes).is_some_and(ends)
 }
 
 fn after_number(bytes: &[u8]) -> Option<&[u8]> {
+    let rest = after_any_number(bytes)?;
+    (bytes.len() - rest.len() <= MAX_NUMBER_LEN).then_some(rest)
+}
+
+fn after_any_number(bytes: &[u8]) -> Option<&[u8]> {
     let whole = match bytes.strip_prefix(b"-").unwrap_or(bytes) {
         [b'0', rest @ ..] => rest,
         [b'1'..=b'9', rest @ ..] => after_digits(rest),

@@ -13,7 +13,7 @@ fn keys() -> Keys {
 fn measure_bytes(bytes: &[u8]) -> Extent {
     let keys = keys();
     let (mut scanner, mut general) = (Scanner::new(&keys), Scanner::new(&keys).general());
-    let (extent, expected) = (scanner.measure(bytes), general.measure(bytes));
+    let (extent, expected) = (scanner.measure(bytes, 0, bytes.len()), general.measure(bytes, 0, bytes.len()));
     assert_eq!(extent, expected, "{}", String::from_utf8_lossy(bytes));
     if matches!(extent, Extent::Whole { certain: true, .. }) {
         assert_eq!(scanner.found(), general.found(), "{}", String::from_utf8_lossy(bytes));
@@ -57,15 +57,16 @@ fn json_is_certain_at_every_offset() {
 fn json_without_spaces_is_certain_at_the_first_look() {
     let keys = keys();
     let mut scanner = Scanner::new(&keys);
-    let Some(tight) = scanner.tight.take() else { return println!("skipped: this processor has no AVX-512") };
+    let Some(mut tight) = scanner.tight.take() else { return println!("skipped: this processor has no AVX-512") };
     for before in 0..130 {
         let text = format!(
             r#"{{"{}":"a: {{b}}, [c]","\"":[{{"n":[1,-2.5,true]}},[],{{}},"",[[null]]],"m":{{"o":{{"p":false}}}}}}"#,
             "x".repeat(before)
         );
         let mut look = |text: &str| {
-            let mut finds = Finds { keys: &keys, found: &mut Vec::new() };
-            tight.measure(text.as_bytes(), &mut scanner.notes, &mut finds)
+            let mut finds = Finds { keys: &keys, from: 0, found: &mut Vec::new() };
+            tight.forget();
+            tight.measure(text.as_bytes(), 0, text.len(), &mut finds)
         };
         assert_eq!(look(&text), Extent::Whole { len: text.len(), certain: true }, "{text}");
         let spaced = text.replace("\"m\":", "\"m\": ");
@@ -128,6 +129,27 @@ fn good_json_may_be_left_uncertain() {
 }
 
 #[test]
+fn brackets_beyond_what_is_kept_do_not_pass_for_others() {
+    // A list at one depth, and an object so much deeper that the two are the same to whoever counts to sixty-four.
+    let all = (1..10).flat_map(|list| (0..64).flat_map(move |before| [0, 1, 2, 5].map(|members| (list, before, members))));
+    for (list, before, members) in all {
+        let object = list + 64;
+        let opening = |depth| {
+            if depth == list {
+                "["
+            } else {
+                ["{\"a\":", "{\"b\":1,\"a\":", "{\"b\":1,\"b\":2,\"a\":", "{\"b\":1,\"b\":2,\"b\":3,\"b\":4,\"b\":5,\"a\":"]
+                    [members.min(3)]
+            }
+        };
+        let closing = |depth| if depth == object { "]" } else { "}" };
+        let text: String = (1..=object).map(opening).chain(["1"]).chain((1..=object).rev().map(closing)).collect();
+        let text = format!("{{\"{}\":{text}}}", "x".repeat(before));
+        assert_eq!(measure(&text), Extent::Whole { len: text.len(), certain: false }, "{text}");
+    }
+}
+
+#[test]
 fn a_value_that_is_cut_off_is_unfinished() {
     let text = r#"{"a":[1,{"b":"c\"d"}],"e":"a long text that goes over the border of a block, for sure"}"#;
     for cut in 1..text.len() {
@@ -142,10 +164,41 @@ fn wanted_keys_are_found_with_their_depth() {
     let keys = keys();
     for mut scanner in [Scanner::new(&keys), Scanner::new(&keys).general()] {
         let text = r#"{"name":"x","o":{"type":"name\":","a.b":{"name":1}},"l":[{"type":2}],"names":3,"z":"\"name\":"}"#;
-        assert_eq!(scanner.measure(text.as_bytes()), Extent::Whole { len: text.len(), certain: true });
+        assert_eq!(scanner.measure(text.as_bytes(), 0, text.len()), Extent::Whole { len: text.len(), certain: true });
         let found: Vec<(KeyId, u32, &str)> =
             scanner.found().iter().map(|found| (found.key, found.depth, &text[found.value..found.value + 2])).collect();
         assert_eq!(found, [(1, 1, "\"x"), (2, 2, "\"n"), (0, 2, "{\""), (1, 3, "1}"), (2, 3, "2}")]);
+    }
+}
+
+#[test]
+fn a_wanted_key_of_any_length_is_found_behind_all_that_may_stand_before_it() {
+    for len in 1..20 {
+        let name: String = ('a'..).take(len).collect();
+        let keys = Keys::new(&BTreeSet::from([name.as_str()]));
+        for (mut scanner, spaces) in [(Scanner::new(&keys), ""), (Scanner::new(&keys).general(), " \t\r\n")] {
+            for before in std::iter::once(String::new()).chain(spaces.chars().map(String::from)) {
+                let text = format!("{{{before}\"{name}\":1,{before}\"{name}\":2,\"{}\":3}}", "x".repeat(1_000));
+                // Not near the ends, where all keys are looked at.
+                let window = format!("{}{text}", " ".repeat(100));
+                scanner.forget();
+                assert_eq!(
+                    scanner.measure(window.as_bytes(), 100, window.len()),
+                    Extent::Whole { len: text.len(), certain: true }
+                );
+                assert_eq!(scanner.found().len(), 2, "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_an_object_in_a_list_is_not_that_of_the_value() {
+    for (before, members) in (0..70).flat_map(|before| (1..12).map(move |members| (before, members))) {
+        let member = vec![r#""k":"v""#; members].join(",");
+        let item = format!("{{{member},\"o\":{{\"p\":{{{member}}}}}}}");
+        let text = format!(r#"{{"{}":[{item},{item},{item},{item}],"z":{item}}}"#, "x".repeat(before));
+        assert_eq!(measure(&format!("{text},{text}")), Extent::Whole { len: text.len(), certain: true }, "{text}");
     }
 }
 
@@ -158,9 +211,9 @@ fn wanted_keys_are_found_wherever_they_stand_in_a_long_value() {
         let text = format!(
             r#"{{"{}":[1,true,{{"type":"x"}}],"eventName":1,"userName":2,"n":null,"rename":"name","o":{{"name":"z","a.b":""}},"{}":0}}"#,
             "y".repeat(before),
-            "z".repeat(150)
+            "z".repeat(1_000)
         );
-        assert_eq!(scanner.measure(text.as_bytes()), Extent::Whole { len: text.len(), certain: true });
+        assert_eq!(scanner.measure(text.as_bytes(), 0, text.len()), Extent::Whole { len: text.len(), certain: true });
         let found: Vec<(KeyId, u32, &str)> =
             scanner.found().iter().map(|found| (found.key, found.depth, &text[found.value..found.value + 2])).collect();
         assert_eq!(found, [(4, 3, "\"x"), (1, 1, "1,"), (2, 1, "nu"), (3, 2, "\"z"), (0, 2, "\"\"")], "{before}");
@@ -198,6 +251,20 @@ fn json_text() -> impl Strategy<Value = String> {
     })
 }
 
+/// Objects that take up much of what is kept of a window, or all of it and more.
+fn long_text() -> impl Strategy<Value = String> {
+    let many = |each: &str, count: usize| vec![each; count].join(",");
+    prop_oneof![
+        (1usize..30_000).prop_map(|len| format!("{{\"a\":\"{}\",\"name\":1}}", "x".repeat(len))),
+        (1usize..4_000, "true|-1.5|null|truth|\\[\\]|\"\"")
+            .prop_map(move |(count, each)| { format!("{{\"name\":[{}],\"type\":{{}}}}", many(&each, count)) }),
+        (1usize..2_000, "name|type|a.b|other")
+            .prop_map(move |(count, key)| { format!("{{\"o\":{{{}}}}}", many(&format!("\"{key}\":{{\"k\":\"\"}}"), count)) }),
+        (1usize..9_000).prop_map(|count| format!("{{\"a\"{}1}}", ":".repeat(count))),
+        (1usize..9_000).prop_map(|count| format!("{{\"{}\":0,\"name\":0}}", "\\\"name\\\":".repeat(count))),
+    ]
+}
+
 fn object_text() -> impl Strategy<Value = String> {
     json_text().prop_map(|text| format!("{{\"k\":{text}}}"))
 }
@@ -230,6 +297,47 @@ proptest! {
         if let Extent::Whole { len, certain: true } = measure_bytes(&bytes) {
             let parsed: Result<Value, _> = serde_json::from_slice(&bytes[..len]);
             prop_assert!(parsed.is_ok(), "{}: {:?}", String::from_utf8_lossy(&bytes[..len]), parsed);
+        }
+    }
+
+    /// Values of one window, whatever lies between them: each is measured as though it were alone.
+    #[test]
+    fn what_was_seen_of_a_window_before_changes_nothing(
+        values in proptest::collection::vec(
+            (prop_oneof![6 => object_text(), 1 => long_text()], "[,\n]|,|\n|\\]\\}\n|\"|\\\\|\\\\\"|ä|\u{1}| x ", any::<prop::sample::Index>(), 0usize..9),
+            1..12,
+        ),
+    ) {
+        let (mut window, mut places) = (String::new(), Vec::new());
+        for (value, between, cut, how) in values {
+            // Some are cut off, and some have to end before they do.
+            let value = if how == 0 { &value[..value.floor_char_boundary(1 + cut.index(value.len() - 1))] } else { &value };
+            let from = window.len();
+            window.push_str(value);
+            places.push((from, if how == 1 { from + 1 + cut.index(value.len()) } else { window.len() }, how == 2));
+            window.push_str(&between);
+        }
+        let (keys, bytes) = (keys(), window.as_bytes());
+        let (mut scanner, mut general) = (Scanner::new(&keys), Scanner::new(&keys).general());
+        scanner.forget();
+        for (from, to, to_the_end) in places {
+            let to = if to_the_end { bytes.len() } else { to };
+            scanner.loose = 0;
+            let (extent, expected) = (scanner.measure(bytes, from, to), general.measure(bytes, from, to));
+            // What only one way is certain of is JSON all the same.
+            match (extent, expected) {
+                (Extent::Whole { len, certain }, Extent::Whole { len: other, certain: as_well }) => {
+                    prop_assert_eq!(len, other, "{}..{} of {}", from, to, window);
+                    if certain {
+                        let parsed: Result<Value, _> = serde_json::from_slice(&bytes[from..from + len]);
+                        prop_assert!(parsed.is_ok(), "{}..{} of {}: {:?}", from, to, window, parsed);
+                    }
+                    if certain && as_well {
+                        prop_assert_eq!(scanner.found(), general.found(), "{}..{} of {}", from, to, window);
+                    }
+                }
+                (extent, expected) => prop_assert_eq!(extent, expected, "{}..{} of {}", from, to, window),
+            }
         }
     }
 }

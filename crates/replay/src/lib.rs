@@ -164,7 +164,8 @@ impl<'b> Replay<'b> {
     ) {
         let mut reader = Reader::new(share);
         let mut splitter = Splitter::new(Scanner::new(self.sieve.keys()));
-        let mut scratch = Some(Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index), among: Vec::new() });
+        let scratch = Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index), among: Vec::new() };
+        let mut scratch = Some(Box::new(scratch));
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
             let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
@@ -199,7 +200,7 @@ struct Judge<'r, 'o> {
     tally: Tally,
     stop: bool,
     /// Taken out while a record is judged.
-    scratch: Option<Scratch<'r>>,
+    scratch: Option<Box<Scratch<'r>>>,
 }
 
 impl Judge<'_, '_> {
@@ -259,7 +260,7 @@ impl Take for Judge<'_, '_> {
         if let Some(found) = wanted.filter(|_| !parse_all)
             && let Some(mut scratch) = self.scratch.take()
         {
-            let Scratch { familiar, outliner, among } = &mut scratch;
+            let Scratch { familiar, outliner, among } = &mut *scratch;
             let flow = match sieve.sift(value, found, familiar, among) {
                 Sifted::PassedOver => {
                     self.tally.events += 1;

@@ -61,18 +61,34 @@ enum Role {
     /// A part of every record; `place` is its own among them.
     Part {
         place: usize,
-        begins: &'static [u8],
+        begins: Beginning,
     },
     /// A record with this key is always parsed.
     Parse,
     None,
 }
 
+/// The first characters of a value: those of four that count, and what they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Beginning(u32, u32);
+
+impl Beginning {
+    const fn new(first: [u8; 4], count: u32) -> Self {
+        let counts = u32::MAX >> (32 - 8 * count);
+        Self(counts, u32::from_le_bytes(first) & counts)
+    }
+
+    fn is_of(self, value: &[u8]) -> bool {
+        let Self(counts, first) = self;
+        value.first_chunk().is_some_and(|value| u32::from_le_bytes(*value) & counts == first)
+    }
+}
+
 const ROLES: [(&str, Role); 6] = [
-    ("eventName", Role::Part { place: 0, begins: b"\"" }),
-    ("eventSource", Role::Part { place: 1, begins: b"\"" }),
-    ("userIdentity", Role::Part { place: 2, begins: b"{" }),
-    ("eventVersion", Role::Part { place: 3, begins: b"\"1." }),
+    ("eventName", Role::Part { place: 0, begins: Beginning::new(*b"\"   ", 1) }),
+    ("eventSource", Role::Part { place: 1, begins: Beginning::new(*b"\"   ", 1) }),
+    ("userIdentity", Role::Part { place: 2, begins: Beginning::new(*b"{   ", 1) }),
+    ("eventVersion", Role::Part { place: 3, begins: Beginning::new(*b"\"1. ", 3) }),
     // What stands for parameters that CloudTrail left out, and an envelope's record.
     ("omitted", Role::Parse),
     ("detail", Role::Parse),
@@ -155,7 +171,7 @@ impl Sieve {
                 Role::Parse => return Sifted::Unknown,
                 Role::Part { place, begins } => {
                     if key.depth == 1 {
-                        if !value.starts_with(begins) {
+                        if !begins.is_of(value) {
                             return Sifted::Unknown;
                         }
                         parts.get_mut(place).into_iter().for_each(|count| *count += 1);
@@ -163,6 +179,7 @@ impl Sieve {
                 }
             }
             if !wanted.texts.is_empty()
+                && !wanted.texts.begins_otherwise(value)
                 && !familiar.knows(key.key, value)
                 && !self.look(key.key, &wanted.texts, value, record, found, familiar, among)
             {

@@ -34,6 +34,8 @@ pub(super) struct Texts {
     cased: bool,
     /// By pattern.
     probes: Vec<Probe>,
+    /// Where all tests are whole texts.
+    beginnings: Option<Box<Beginnings>>,
 }
 
 impl Texts {
@@ -41,6 +43,7 @@ impl Texts {
     pub(super) fn new(tests: &[(&Test, Probe)]) -> Option<Self> {
         let mut texts = Self::default();
         let mut patterns = Vec::new();
+        texts.beginnings = Beginnings::of(tests).map(Box::new);
         for (test, probe) in tests {
             if let Test::Equals(text) = test {
                 texts.add_whole(text, *probe);
@@ -78,6 +81,12 @@ impl Texts {
         self.whole.is_empty() && self.probes.is_empty()
     }
 
+    /// True where the first characters of a value tell that it is a text which passes no test.
+    #[inline]
+    pub(super) fn begins_otherwise(&self, value: &[u8]) -> bool {
+        self.beginnings.as_ref().is_some_and(|beginnings| beginnings.lack(value))
+    }
+
     /// True where the probe of every test that the text passes is answered with true.
     pub(super) fn all_passed(&self, text: &[u8], mut answer: impl FnMut(Probe) -> bool) -> bool {
         let equal = self.whole.get(place(text)).into_iter().flatten().find(|(whole, _)| whole.eq_ignore_ascii_case(text));
@@ -92,8 +101,57 @@ impl Texts {
                 || patterns.all.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
         };
         // Sigma compares some patterns with the text as it is and some with the text in lower case.
-        let lower = self.cased && text.bytes().any(|byte| byte.is_ascii_uppercase());
+        let lower = self.cased && text.bytes().fold(false, |any, byte| any | byte.is_ascii_uppercase());
         all(text) && (!lower || all(&text.to_ascii_lowercase()))
+    }
+}
+
+/// How texts begin, whatever their case.
+#[derive(Debug)]
+struct Beginnings {
+    /// Which of the first eight characters count: as many as the shortest text has with its closing quote.
+    counts: u64,
+    /// By a digest of them, as bits.
+    known: [u64; 64],
+}
+
+impl Beginnings {
+    /// `None` where there is another test than that for a whole text, or one for a very short text.
+    fn of(tests: &[(&Test, Probe)]) -> Option<Self> {
+        let quoted = |(test, _): &(&Test, Probe)| match test {
+            Test::Equals(text) => Some(format!("\"{text}\"{:8}", "")),
+            Test::StartsWith(_) | Test::EndsWith(_) | Test::Contains(_) | Test::Regex(_) => None,
+        };
+        let texts: Vec<String> = tests.iter().map(quoted).collect::<Option<_>>()?;
+        // With one quote and the spaces.
+        let shortest = texts.iter().map(|text| text.len() - 9).min()?.min(8);
+        let mut beginnings = Self { counts: u64::MAX >> (64 - 8 * shortest), known: [0; 64] };
+        for text in texts {
+            let place = beginnings.place(text.as_bytes())?;
+            *beginnings.known.get_mut(place / 64)? |= 1 << (place % 64);
+        }
+        (shortest >= 4).then_some(beginnings)
+    }
+
+    /// True where the value is a text that begins unlike all of these.
+    #[inline]
+    fn lack(&self, value: &[u8]) -> bool {
+        let Some(place) = self.place(value) else { return false };
+        self.known.get(place / 64).is_some_and(|known| known >> (place % 64) & 1 == 0)
+    }
+
+    /// Where a quoted text is among the bits; `None` where one of the characters that count may be part of an escape.
+    #[inline]
+    fn place(&self, value: &[u8]) -> Option<usize> {
+        let [b'"', first @ ..] = value.first_chunk::<9>()? else { return None };
+        let first = u64::from_le_bytes(*first);
+        let escapes = (first ^ u64::from_le_bytes([b'\\'; 8])) | !self.counts;
+        // Some byte of it is zero.
+        if escapes.wrapping_sub(0x0101_0101_0101_0101) & !escapes & 0x8080_8080_8080_8080 != 0 {
+            return None;
+        }
+        let first = (first | 0x2020_2020_2020_2020) & self.counts;
+        Some((first.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize)
     }
 }
 
@@ -163,6 +221,36 @@ mod tests {
         check("aab", &[]);
         check("XY", &[6]);
         check("", &[]);
+    }
+
+    #[test]
+    fn whole_texts_are_told_by_what_they_begin_with() {
+        let texts = |tests: &[Test]| Texts::new(&tests.iter().zip(0..).collect::<Vec<_>>()).unwrap();
+        let few = texts(&[Test::Equals("root".into()), Test::Equals("abcdefgh".into())]);
+        let check = |value: &str, expected: bool| assert_eq!(few.begins_otherwise(value.as_bytes()), expected, "{value}");
+        check(r#""IAMUser","a":1"#, true);
+        check(r#""abcd","a":1"#, true);
+        check(r#""r","a":1"#, true);
+        check(r#""rooted","a":1"#, true);
+        check(r#""ROOT","a":1"#, false);
+        check(r#""AbcdeXYZ","a":1"#, false);
+        // May read like one of them.
+        check(r#""\u0072oot","a":1"#, false);
+        check(r#""r\u006fot","a":1"#, false);
+        check(r#""roo\u0074","a":1"#, false);
+        check(r#"null,"a":1,"b":2"#, false);
+        check(r#"["root"],"a":1"#, false);
+        check(r#""root"}"#, false);
+        // An escape behind what counts changes nothing.
+        check(r#""aaaaa\u0072","a":1"#, true);
+        for others in [[Test::Equals("abc".into())], [Test::StartsWith("root".into())]] {
+            assert_eq!(
+                texts(&others).begins_otherwise(br#""IAMUser","a":1"#),
+                matches!(others[0], Test::Equals(_)),
+                "{others:?}"
+            );
+        }
+        assert!(!texts(&[Test::Equals("ab".into())]).begins_otherwise(br#""IAMUser","a":1"#));
     }
 
     #[test]

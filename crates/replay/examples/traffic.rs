@@ -1,8 +1,8 @@
 //! Writes made-up CloudTrail traffic, the same for the same arguments: what the figures in `docs/benchmarks.md` are measured on.
 //!
-//! `cargo run --release -p cordon-replay --example traffic -- FOLDER [MEGABYTES]` makes `FOLDER/lines.jsonl` with so many
-//! megabytes of records, and `FOLDER/AWSLogs/…/*.json.gz` with the same records as CloudTrail delivers them to S3. It is the
-//! traffic of an account at work: S3, EC2, STS, KMS, Lambda and others being read by roles, users and services, with one event
+//! `cargo run --release -p cordon-replay --example traffic -- FOLDER [MEGABYTES [EVENTS]]` makes `FOLDER/lines.jsonl` with so many
+//! megabytes of records, and `FOLDER/AWSLogs/…/*.json.gz` with the same records as CloudTrail delivers them to S3, so many in a
+//! file. It is the traffic of an account at work: S3, EC2, STS, KMS, Lambda and others being read by roles, users and services, with one event
 //! in a hundred from IAM, of which a part are changes.
 
 use std::fmt::Write as _;
@@ -14,19 +14,20 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 /// Events that a file of a busy account holds.
-const RECORDS_PER_FILE: usize = 4_000;
+const EVENTS_PER_FILE: usize = 4_000;
 
 fn main() -> std::io::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let (Some(folder), megabytes) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: traffic FOLDER [MEGABYTES]");
+        eprintln!("usage: traffic FOLDER [MEGABYTES [EVENTS]]");
         std::process::exit(2);
     };
-    let megabytes: usize = megabytes.and_then(|text| text.parse().ok()).unwrap_or(200);
-    write_all(Path::new(&folder), megabytes * 1_000_000)
+    let number = |argument: Option<String>, default| argument.and_then(|text| text.parse().ok()).unwrap_or(default);
+    let megabytes: usize = number(megabytes, 200);
+    write_all(Path::new(&folder), megabytes * 1_000_000, number(arguments.next(), EVENTS_PER_FILE))
 }
 
-fn write_all(folder: &Path, bytes: usize) -> std::io::Result<()> {
+fn write_all(folder: &Path, bytes: usize, events: usize) -> std::io::Result<()> {
     let logs = folder.join("AWSLogs/111111111111/CloudTrail/eu-central-1/2026/11/21");
     fs::create_dir_all(&logs)?;
     let mut lines = BufWriter::new(File::create(folder.join("lines.jsonl"))?);
@@ -37,7 +38,7 @@ fn write_all(folder: &Path, bytes: usize) -> std::io::Result<()> {
             format!("111111111111_CloudTrail_eu-central-1_20261121T{:02}{:02}Z_{file:016x}.json.gz", file / 60 % 24, file % 60);
         let mut archive = GzEncoder::new(BufWriter::new(File::create(logs.join(name))?), Compression::default());
         archive.write_all(b"{\"Records\":[")?;
-        for n in 0..RECORDS_PER_FILE {
+        for n in 0..events {
             if written >= bytes {
                 break;
             }

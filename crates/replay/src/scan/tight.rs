@@ -9,7 +9,7 @@ mod skim;
 mod tape;
 
 use std::arch::x86_64::{
-    _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8, _mm512_set1_epi32,
+    _mm512_add_epi32, _mm512_castsi512_si128, _mm512_cvtepu8_epi32, _mm512_maskz_compress_epi8, _mm512_set1_epi32, _pdep_u64,
 };
 
 use fearless_simd::{Avx512, prelude::*, u8x64, u32x16};
@@ -115,5 +115,13 @@ fearless_simd::kernel!(
         let positions = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(packed));
         let offsets: u32x16<Avx512> = _mm512_add_epi32(positions, _mm512_set1_epi32(at as i32)).simd_into(avx512);
         offsets.into()
+    }
+);
+
+fearless_simd::kernel!(
+    /// The bit of which so many others that are set stand before it.
+    #[inline]
+    fn nth(_avx512: Avx512, bits: u64, before: usize) -> u64 {
+        _pdep_u64(1 << before, bits)
     }
 );

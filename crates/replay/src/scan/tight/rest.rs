@@ -4,14 +4,12 @@
 //! That is checked for sixty-four bytes at once. Where only objects are open, no comma does; elsewhere the brackets are gone
 //! through one by one.
 
-use std::arch::x86_64::{
-    __m512i, _mm512_cmpeq_epi8_mask, _mm512_or_si512, _mm512_set1_epi8, _mm512_testn_epi8_mask, _pdep_u64, _pext_u64,
-};
+use std::arch::x86_64::{__m512i, _mm512_cmpeq_epi8_mask, _mm512_or_si512, _mm512_set1_epi8, _mm512_testn_epi8_mask, _pext_u64};
 
 use fearless_simd::{Avx512, prelude::*, u8x64};
 
-use super::offsets;
 use super::tape::{MARK, Tape};
+use super::{nth, offsets};
 use crate::scan::block::{below, lowest};
 use crate::scan::nest::MAX_DEPTH;
 
@@ -172,7 +170,7 @@ impl Brackets {
                 return Passed { lists: 0, doubt: 0, end: 0 };
             }
             if innermost_list == 0 && within > 0 {
-                return Passed { lists: 0, doubt: 0, end: nth_bit(avx512, brackets, leaves) };
+                return Passed { lists: 0, doubt: 0, end: nth(avx512, brackets, leaves as usize) };
             }
         }
         self.one_by_one(open, brackets, square)
@@ -241,14 +239,6 @@ fearless_simd::kernel!(
             close: _mm512_cmpeq_epi8_mask(curly, each(b'}')),
             square: _mm512_testn_epi8_mask(text, each(0x20)),
         }
-    }
-);
-
-fearless_simd::kernel!(
-    /// The bit of which so many others that are set stand before it.
-    #[inline]
-    fn nth_bit(_avx512: Avx512, bits: u64, before: u32) -> u64 {
-        _pdep_u64(1 << before, bits)
     }
 );
 

@@ -1,9 +1,8 @@
 //! What remains of a window without the insides of its texts, and where in the window it stood.
 
-use std::arch::x86_64::_pdep_u64;
-
 use fearless_simd::Avx512;
 
+use super::nth;
 use crate::scan::block::{below, positions};
 use crate::scan::keys::Finds;
 use crate::scan::notes::after_bare_value;
@@ -38,7 +37,6 @@ pub(super) struct Tape {
     first: usize,
     /// By stretch of sixty-four bytes of it: the opening and closing brackets, and how many are open before.
     stretches: [(u64, u64, u32); BLOCKS + 1],
-    stretch: usize,
     /// By their offset in it: colons behind what may be a wanted key, and the beginnings of bare values.
     spots: Spots,
 }
@@ -90,7 +88,6 @@ impl Tape {
             len: 0,
             first: 0,
             stretches: [(0, 0, 0); _],
-            stretch: 0,
             spots: Spots::new(),
         }
     }
@@ -157,7 +154,7 @@ impl Tape {
     }
 
     fn begin_stretches(&mut self, at: usize) -> usize {
-        (self.first, self.stretch, self.spots.len) = (at, 0, 0);
+        (self.first, self.spots.len) = (at, 0);
         at
     }
 
@@ -204,10 +201,9 @@ impl Tape {
     /// Adds what is known of the stretch of remains at `at`.
     #[inline(always)]
     pub(super) fn add_stretch(&mut self, at: usize, open: u64, close: u64, depth: u32, spots: u64, first: &[u32; 16]) {
-        if let Some(stretch) = self.stretches.get_mut(self.stretch) {
+        if let Some(stretch) = self.stretches.get_mut((at - self.first) / 64) {
             *stretch = (open, close, depth);
         }
-        self.stretch += 1;
         self.spots.add(at, spots, first);
     }
 
@@ -234,7 +230,7 @@ impl Tape {
     #[inline(always)]
     fn offset_in(&self, avx512: Avx512, block: usize, at: usize) -> usize {
         let (remain, before) = self.at_block(block);
-        self.start + 64 * block + nth(avx512, remain, at - before) as usize
+        self.start + 64 * block + nth(avx512, remain, at - before).trailing_zeros() as usize
     }
 
     #[inline(always)]
@@ -277,13 +273,5 @@ fearless_simd::kernel!(
             }
         }
         fine
-    }
-);
-
-fearless_simd::kernel!(
-    /// The position of a bit, of which so many others that are set stand before it.
-    #[inline]
-    fn nth(_avx512: Avx512, bits: u64, before: usize) -> u32 {
-        _pdep_u64(1 << before, bits).trailing_zeros()
     }
 );

@@ -1,4 +1,4 @@
-//! The grammar of JSON on what remains of a value without the insides of its texts: a text is an opening quote and a closing one.
+//! The grammar of JSON on what remains of a value without the insides of its texts: of a text, its opening quote.
 //!
 //! Whether a key, a value or neither has to come next follows from what stands before, where it is known which commas lie in lists.
 //! That is checked for sixty-four bytes at once. Where only objects are open, no comma does; elsewhere the brackets are gone
@@ -22,10 +22,8 @@ struct Carry {
     value_due: u64,
     /// An opening bracket.
     opened: u64,
-    /// An opening quote, that of a key, and the closing one of a key.
-    text_begun: u64,
-    key_begun: u64,
-    key_over: u64,
+    /// A key.
+    key: u64,
     /// Of a bare value.
     bare: u64,
 }
@@ -92,15 +90,13 @@ impl Grammar {
         let key_due = behind(open & !square | comma & !lists, &mut carry.key_due);
         let value_due = behind(colon | open & square | comma & lists, &mut carry.value_due);
         let due = key_due | value_due;
-        let begins = quote & due;
-        let key_over = behind(begins & key_due, &mut carry.key_begun);
         let bare = valid & !(quote | colon | comma | open | close);
         let bare_start = bare & !behind(bare, &mut carry.bare);
         let starts = open | bare_start;
-        doubt |= quote & !due ^ behind(begins, &mut carry.text_begun);
-        doubt |= colon ^ behind(key_over, &mut carry.key_over);
+        doubt |= quote & !due;
+        doubt |= colon ^ behind(quote & key_due, &mut carry.key);
         doubt |= starts & !value_due;
-        doubt |= due & !(begins | starts | close & behind(open, &mut carry.opened));
+        doubt |= due & !(quote | starts | close & behind(open, &mut carry.opened));
         // What follows the value is not its own.
         self.doubt |= doubt & (below(end) | end);
         let spots = bare_start | marked;

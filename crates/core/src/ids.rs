@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use arrayvec::ArrayString;
+use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
 /// An identifier that does not have the shape its type promises.
@@ -15,11 +16,11 @@ pub struct InvalidId {
 }
 
 macro_rules! id {
-    ($(#[$doc:meta])* $name:ident, $expected:literal, $valid:expr) => {
+    ($(#[$doc:meta])* $name:ident($text:ty), $expected:literal, $valid:expr) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name($text);
 
         impl $name {
             #[must_use]
@@ -38,11 +39,8 @@ macro_rules! id {
         impl FromStr for $name {
             type Err = InvalidId;
             fn from_str(value: &str) -> Result<Self, InvalidId> {
-                if Self::is_valid(value) {
-                    Ok(Self(value.to_owned()))
-                } else {
-                    Err(InvalidId { value: value.chars().take(120).collect(), expected: $expected })
-                }
+                let text = if Self::is_valid(value) { value.try_into().ok() } else { None };
+                text.map(Self).ok_or_else(|| InvalidId { value: value.chars().take(120).collect(), expected: $expected })
             }
         }
 
@@ -53,9 +51,9 @@ macro_rules! id {
             }
         }
 
-        impl From<$name> for String {
-            fn from(id: $name) -> String {
-                id.0
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -69,28 +67,28 @@ macro_rules! id {
 
 id!(
     /// An AWS account: twelve digits.
-    AccountId,
+    AccountId(ArrayString<12>),
     "an account id of twelve digits",
     |v| v.len() == 12 && v.bytes().all(|b| b.is_ascii_digit())
 );
 
 id!(
     /// An Amazon Resource Name: `arn:partition:service:region:account:resource`.
-    Arn,
+    Arn(String),
     "an ARN of the form `arn:partition:service:region:account:resource`",
     |v| ArnParts::of(v).is_some()
 );
 
 id!(
     /// CloudTrail's `eventID`, or what stands for it where a record has none: at most 128 visible characters.
-    EventId,
+    EventId(String),
     "an event id of 1 to 128 visible ASCII characters",
     |v| (1..=128).contains(&v.len()) && v.bytes().all(|b| b.is_ascii_graphic())
 );
 
 id!(
     /// A rule's name: lower-case letters, digits, `-` and `_`, at most 128.
-    RuleId,
+    RuleId(String),
     "a rule id of 1 to 128 lower-case letters, digits, `-` or `_`",
     |v| {
         (1..=128).contains(&v.len())
@@ -100,14 +98,14 @@ id!(
 
 id!(
     /// An incident: `inc-` and 20 hexadecimal digits, the same for the same account and event however often it is retried.
-    IncidentId,
+    IncidentId(String),
     "an incident id of the form `inc-` and 20 hexadecimal digits",
     |v| v.strip_prefix("inc-").is_some_and(|hex| hex.len() == 20 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 );
 
 id!(
     /// A recorded exception: `exc-` and 12 hexadecimal digits.
-    ExceptionId,
+    ExceptionId(String),
     "an exception id of the form `exc-` and 12 hexadecimal digits",
     |v| v.strip_prefix("exc-").is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 );

@@ -28,8 +28,8 @@ pub struct Enriched<'a> {
     record: &'a dyn Record,
     log: Log,
     facts: Option<&'a Facts>,
-    actor: Actor,
-    subject: Subject,
+    actor: OnceCell<Actor>,
+    subject: OnceCell<Subject>,
     parts: Parts,
     added: OnceCell<Value>,
 }
@@ -63,8 +63,7 @@ impl<'a> Enriched<'a> {
     /// Enriches a record of any log. Only the rules about that log can match it.
     #[must_use]
     pub fn of(log: Log, record: &'a dyn Record, facts: Option<&'a Facts>) -> Self {
-        let actor = Actor::from_record(record);
-        let subject = Subject::of(record, &actor);
+        let (actor, subject) = (OnceCell::new(), OnceCell::new());
         Self { record, log, facts, actor, subject, parts: Parts::default(), added: OnceCell::new() }
     }
 
@@ -83,13 +82,13 @@ impl<'a> Enriched<'a> {
     /// Who made the call.
     #[must_use]
     pub fn actor(&self) -> &Actor {
-        &self.actor
+        self.actor.get_or_init(|| Actor::from_record(self.record))
     }
 
     /// What the call touched.
     #[must_use]
     pub fn subject(&self) -> &Subject {
-        &self.subject
+        self.subject.get_or_init(|| Subject::of(self.record, self.actor()))
     }
 
     /// What is added: an object with the one key `cordon`, so that a rule's field path walks it from its root.
@@ -103,9 +102,9 @@ impl<'a> Enriched<'a> {
     pub fn part(&self, name: &str) -> Option<&Value> {
         let Parts { actor, subject, actor_is_subject, failed: fails, tool: program, policy } = &self.parts;
         match name {
-            "actor" => Some(actor.get_or_init(|| describe_actor(&self.actor))),
-            "subject" => Some(subject.get_or_init(|| describe_subject(&self.subject))),
-            "actor_is_subject" => Some(actor_is_subject.get_or_init(|| Value::Bool(is_own(&self.actor, &self.subject)))),
+            "actor" => Some(actor.get_or_init(|| describe_actor(self.actor()))),
+            "subject" => Some(subject.get_or_init(|| describe_subject(self.subject()))),
+            "actor_is_subject" => Some(actor_is_subject.get_or_init(|| Value::Bool(is_own(self.actor(), self.subject())))),
             "failed" => Some(fails.get_or_init(|| Value::Bool(failed(self.record)))),
             "tool" => {
                 let name = || self.record.text(Field::UserAgent).and_then(tool);

@@ -14,6 +14,7 @@ use cordon_core::event::{Event, Origin};
 use cordon_core::{AccountId, Actor, EventId, Principal};
 use cordon_detect::{Correlation, Count, RuleBook, Tally, Window};
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use self::numbered::Numbered;
 use crate::input::Source;
@@ -114,37 +115,28 @@ impl Who {
 /// An event's id in as little memory as it needs: CloudTrail's are UUIDs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Id {
-    Uuid([u8; 16]),
+    Uuid(Uuid),
     Other(EventId),
 }
 
 impl Id {
     fn new(id: EventId) -> Self {
-        let digits = id.as_str().bytes().filter_map(|byte| char::from(byte).to_digit(16));
-        let number = digits.fold(0_u128, |number, digit| number << 4 | u128::from(digit));
         // However else it may be spelled, it is another id.
-        if spelled(number) == id.as_str() { Self::Uuid(number.to_be_bytes()) } else { Self::Other(id) }
+        let is_it = |uuid: &Uuid| *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *id.as_str();
+        Uuid::try_parse(id.as_str()).ok().filter(is_it).map_or(Self::Other(id), Self::Uuid)
     }
 
     fn whole(&self) -> EventId {
         match self {
-            Self::Uuid(bytes) => {
-                let text = spelled(u128::from_be_bytes(*bytes));
+            Self::Uuid(uuid) => {
+                let mut text = Uuid::encode_buffer();
+                let text = uuid.hyphenated().encode_lower(&mut text);
                 // INVARIANT: digits and hyphens are an event's id.
                 text.parse().unwrap_or_else(|_| EventId::from_content(text.as_bytes()))
             }
             Self::Other(id) => id.clone(),
         }
     }
-}
-
-/// A number as a UUID.
-fn spelled(number: u128) -> String {
-    let mut text = format!("{number:032x}");
-    for at in [20, 16, 12, 8] {
-        text.insert(at, '-');
-    }
-    text
 }
 
 /// A counted event as it is noted; names and texts by their numbers.

@@ -1,4 +1,4 @@
-//! The grammar of JSON on what remains of a value without the insides of its texts: of a text, its opening quote.
+//! The grammar of JSON on what remains of a value without the insides of its texts, where a text is its closing quote.
 //!
 //! Whether a key, a value or neither has to come next follows from what stands before, where it is known which commas lie in lists.
 //! That is checked for sixty-four bytes at once. Where only objects are open, no comma does; elsewhere the brackets are gone

@@ -1,4 +1,4 @@
-//! The insides of texts and their closing quotes, left out of a value a block at a time.
+//! The insides of texts, left out of a value a block at a time. What remains of a text is its closing quote.
 
 use std::arch::x86_64::{
     __m512i, _mm_clmulepi64_si128, _mm_cvtsi64_si128, _mm_cvtsi128_si64, _mm_set1_epi8, _mm512_cmpeq_epi8_mask,
@@ -116,7 +116,7 @@ fearless_simd::kernel!(
             texts.doubt(at, unusual(bytes, beyond, others & !beyond, inside, escaped));
         }
         // An opening quote counts as inside, a closing one does not.
-        let remain = !(inside ^ quotes);
+        let remain = !inside;
         let marked = _mm512_mask_mov_epi8(text, is(b':') & !inside & endings, each(MARK));
         let packed: u8x64<Avx512> = _mm512_maskz_compress_epi8(remain, marked).simd_into(avx512);
         (remain, packed.into())

@@ -280,22 +280,6 @@ fn routes(
     (route, enforced)
 }
 
-/// The line of `--json`.
-#[derive(Serialize)]
-struct Line<'a> {
-    file: &'a str,
-    record: u64,
-    event_id: Option<&'a str>,
-    event_name: Option<&'a str>,
-    event_time: Option<&'a str>,
-    account: Option<&'a AccountId>,
-    actor: &'a str,
-    subject: &'a str,
-    rules: Vec<RuleLine<'a>>,
-    severity: Level,
-    route: Route,
-}
-
 #[derive(Serialize)]
 struct RuleLine<'a> {
     id: &'a str,
@@ -303,30 +287,40 @@ struct RuleLine<'a> {
     level: Level,
 }
 
+/// Writes an object of JSON, its names as they are: to escape them anew for every finding is a third of what a line takes.
+macro_rules! object {
+    ($out:expr, {$($name:literal: $value:expr),+ $(,)?}) => {{
+        $out.push(b'{');
+        $(
+            $out.extend_from_slice(concat!('"', $name, "\":").as_bytes());
+            // Writing to memory does not fail, and neither do texts, numbers and lists of them.
+            let _ = serde_json::to_writer(&mut *$out, &$value);
+            $out.push(b',');
+        )+
+        $out.pop();
+        $out.push(b'}');
+    }};
+}
+
 impl Finding<'_> {
-    /// Appends the finding as one line of JSON. `record` counts from 0 in its file.
+    /// Appends the finding as one line of `--json`. `record` counts from 0 in its file.
     pub(crate) fn write_line(&self, file: &str, record: u64, out: &mut Vec<u8>) {
-        let line = Line {
-            file,
-            record,
-            event_id: self.event_id,
-            event_name: self.event_name,
-            event_time: self.event_time,
-            account: self.account.as_ref(),
-            actor: &self.actor,
-            subject: &self.subject,
-            rules: self
-                .rules
-                .iter()
-                .map(|rule| RuleLine { id: rule.id.as_str(), title: &rule.title, level: rule.level })
-                .collect(),
+        let rules = self.rules.iter().map(|rule| RuleLine { id: rule.id.as_str(), title: &rule.title, level: rule.level });
+        let rules: Vec<RuleLine<'_>> = rules.collect();
+        object!(out, {
+            "file": file,
+            "record": record,
+            "event_id": self.event_id,
+            "event_name": self.event_name,
+            "event_time": self.event_time,
+            "account": self.account,
+            "actor": self.actor,
+            "subject": self.subject,
+            "rules": rules,
             // INVARIANT: a finding has a rule, and the gravest comes first.
-            severity: self.rules.first().map_or(Level::Informational, |rule| rule.level),
-            route: self.route,
-        };
-        // Writing to memory does not fail, and neither does a line of texts and numbers.
-        if serde_json::to_writer(&mut *out, &line).is_ok() {
-            out.push(b'\n');
-        }
+            "severity": self.rules.first().map_or(Level::Informational, |rule| rule.level),
+            "route": self.route,
+        });
+        out.push(b'\n');
     }
 }

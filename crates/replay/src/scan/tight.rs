@@ -1,7 +1,7 @@
 //! The walk over values that have no space outside of their texts, as CloudTrail writes them, on processors with AVX-512.
 //!
 //! Most of a record is the insides of texts, of which nothing matters but where they end. They are left out first, and the grammar
-//! is checked on what remains, which is a fifth. That runs ahead of the value at hand, so that nothing has to be looked at twice
+//! is checked on what remains, which is an eighth. That runs ahead of the value at hand, so that nothing has to be looked at twice
 //! where the next one follows. A value with spaces is left uncertain; [`super::grammar`] walks over it then.
 
 mod rest;

@@ -1,13 +1,14 @@
 //! Writes made-up CloudTrail traffic, the same for the same arguments: what the figures in `docs/benchmarks.md` are measured on.
 //!
-//! `cargo run --release -p cordon-replay --example traffic -- FOLDER [MEGABYTES [EVENTS]]` makes `FOLDER/lines.jsonl` with so many
-//! megabytes of records, and `FOLDER/AWSLogs/…/*.json.gz` with the same records as CloudTrail delivers them to S3, so many in a
-//! file. It is the traffic of an account at work: S3, EC2, STS, KMS, Lambda and others being read by roles, users and services, with one event
-//! in a hundred from IAM, of which a part are changes.
+//! `cargo run --release -p cordon-replay --example traffic -- FOLDER [MEGABYTES [EVENTS]]` makes `FOLDER/lines.jsonl` with so
+//! many megabytes of records, and `FOLDER/AWSLogs/…/*.json.gz` with the same records as CloudTrail delivers them to S3, so many
+//! in a file. It is the traffic of an account at work: S3, EC2, STS, KMS, Lambda and others being read by roles, users and
+//! services, with one event in a hundred from IAM, of which a part are changes.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
+use std::num::NonZero;
 use std::path::Path;
 
 use flate2::Compression;
@@ -17,14 +18,15 @@ use flate2::write::GzEncoder;
 const EVENTS_PER_FILE: usize = 4_000;
 
 fn main() -> std::io::Result<()> {
-    let mut arguments = std::env::args().skip(1);
-    let (Some(folder), megabytes) = (arguments.next(), arguments.next()) else {
-        eprintln!("usage: traffic FOLDER [MEGABYTES [EVENTS]]");
-        std::process::exit(2);
-    };
-    let number = |argument: Option<String>, default| argument.and_then(|text| text.parse().ok()).unwrap_or(default);
-    let megabytes: usize = number(megabytes, 200);
-    write_all(Path::new(&folder), megabytes * 1_000_000, number(arguments.next(), EVENTS_PER_FILE))
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize, default| arguments.get(at).map_or(Ok(default), |text| text.parse().map(NonZero::get));
+    match (arguments.first(), number(1, 200), number(2, EVENTS_PER_FILE)) {
+        (Some(folder), Ok(megabytes), Ok(events)) => write_all(Path::new(folder), megabytes * 1_000_000, events),
+        _ => {
+            eprintln!("usage: traffic FOLDER [MEGABYTES [EVENTS]], with numbers from 1");
+            std::process::exit(2);
+        }
+    }
 }
 
 fn write_all(folder: &Path, bytes: usize, events: usize) -> std::io::Result<()> {

@@ -235,9 +235,8 @@ impl Condition {
 
     fn field(path: &str, tests: &[&Test], id: &impl Fn(&str) -> Option<KeyId>) -> Self {
         let keys: Option<Vec<KeyId>> = keys_of(path).map(id).collect();
-        let tests: Vec<(&Test, Probe)> = tests.iter().map(|test| (*test, 0)).collect();
         // A key that is not looked for tells nothing.
-        match (keys, Texts::new(&tests)) {
+        match (keys, Texts::any_of(tests)) {
             (Some(keys), Some(texts)) => Self::Field(keys, texts),
             (None, _) | (_, None) => Self::Anything,
         }
@@ -265,7 +264,7 @@ impl Condition {
             Self::Anything => true,
             Self::Field(keys, texts) => found.iter().filter(|key| keys.contains(&key.key)).any(|key| {
                 let value = record.get(key.value..).unwrap_or_default().trim_ascii_start();
-                text(value).is_none_or(|text| !texts.all_passed(text, |_| false))
+                text(value).is_none_or(|text| texts.passes_any(text))
             }),
             Self::All(parts) => parts.iter().all(|part| part.may_be_met(record, found)),
             Self::Any(parts) => parts.iter().any(|part| part.may_be_met(record, found)),

@@ -21,7 +21,8 @@ struct Patterns {
     needs: Option<Finder<'static>>,
     /// Whether any matches, which is known sooner than which ones do.
     any: Regex,
-    all: RegexSet,
+    /// Which ones do; `None` where nobody asks.
+    all: Option<RegexSet>,
 }
 
 /// The tests of the texts of one key.
@@ -41,6 +42,16 @@ pub(super) struct Texts {
 impl Texts {
     /// `None` where a pattern cannot be compiled in reasonable size.
     pub(super) fn new(tests: &[(&Test, Probe)]) -> Option<Self> {
+        Self::compile(tests, true)
+    }
+
+    /// The same for a caller who only asks whether a text passes any test.
+    pub(super) fn any_of(tests: &[&Test]) -> Option<Self> {
+        let tests: Vec<(&Test, Probe)> = tests.iter().map(|test| (*test, 0)).collect();
+        Self::compile(&tests, false)
+    }
+
+    fn compile(tests: &[(&Test, Probe)], which: bool) -> Option<Self> {
         let mut texts = Self::default();
         let mut patterns = Vec::new();
         texts.beginnings = Beginnings::of(tests).map(Box::new);
@@ -62,7 +73,7 @@ impl Texts {
             texts.patterns = Some(Box::new(Patterns {
                 needs: needs.map(|needs| Finder::new(&needs).into_owned()),
                 any: RegexBuilder::new(&any).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
-                all: RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build().ok()?,
+                all: which.then(|| RegexSetBuilder::new(patterns).size_limit(MAX_PATTERNS_BYTES).build()).transpose().ok()?,
             }));
         }
         Some(texts)
@@ -87,6 +98,11 @@ impl Texts {
         self.beginnings.as_ref().is_some_and(|beginnings| beginnings.lack(value))
     }
 
+    /// True where the text passes some test.
+    pub(super) fn passes_any(&self, text: &[u8]) -> bool {
+        !self.all_passed(text, |_| false)
+    }
+
     /// True where the probe of every test that the text passes is answered with true.
     pub(super) fn all_passed(&self, text: &[u8], mut answer: impl FnMut(Probe) -> bool) -> bool {
         let equal = self.whole.get(place(text)).into_iter().flatten().find(|(whole, _)| whole.eq_ignore_ascii_case(text));
@@ -98,7 +114,9 @@ impl Texts {
         let mut all = |text: &str| {
             patterns.needs.as_ref().is_some_and(|needs| needs.find(text.as_bytes()).is_none())
                 || !patterns.any.is_match(text)
-                || patterns.all.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
+                || patterns.all.as_ref().is_some_and(|all| {
+                    all.matches(text).into_iter().all(|at| self.probes.get(at).is_some_and(|probe| answer(*probe)))
+                })
         };
         // Sigma compares some patterns with the text as it is and some with the text in lower case.
         let lower = self.cased && text.bytes().fold(false, |any, byte| any | byte.is_ascii_uppercase());
@@ -200,6 +218,7 @@ mod tests {
         ];
         let numbered: Vec<(&Test, Probe)> = tests.iter().zip(0..).collect();
         let texts = Texts::new(&numbered).unwrap();
+        let any_of = Texts::any_of(&tests.each_ref()).unwrap();
         let check = |text: &str, expected: &[Probe]| {
             let mut passed = Vec::new();
             assert!(texts.all_passed(text.as_bytes(), |probe| {
@@ -209,7 +228,9 @@ mod tests {
             passed.sort_unstable();
             passed.dedup();
             assert_eq!(passed, expected, "{text}");
-            assert_eq!(texts.all_passed(text.as_bytes(), |_| false), expected.is_empty(), "{text}");
+            for texts in [&texts, &any_of] {
+                assert_eq!(texts.passes_any(text.as_bytes()), !expected.is_empty(), "{text}");
+            }
         };
         check("CREATEuser", &[0, 1, 2]);
         check("CreateUsers", &[2]);
@@ -266,10 +287,10 @@ mod tests {
         check("(abc)?", None);
         check("a|bc", None);
         let lone = Texts::new(&[(&Test::Regex(".+:Role/x".into()), 0)]).unwrap();
-        let passes = |text: &str| !lone.all_passed(text.as_bytes(), |_| false);
+        let passes = |text: &str| lone.passes_any(text.as_bytes());
         assert!(passes("a:Role/x") && !passes(":Role/x") && !passes("a:role/x"));
         let lower = Texts::new(&[(&Test::Regex(".+:role/x".into()), 0)]).unwrap();
-        assert!(!lower.all_passed(b"A:ROLE/X", |_| false));
+        assert!(lower.passes_any(b"A:ROLE/X"));
     }
 
     #[test]

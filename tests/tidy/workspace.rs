@@ -18,6 +18,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cordon-detect", with(&["cordon-respond", "cordon-contract"]), pure),
         ("cordon-respond", with(&["cordon-detect", "cordon-contract"]), pure),
         ("cordon-record", with(&["cordon-detect", "cordon-contract"]), pure),
+        ("cordon-json-scan", with(&["cordon-*", "serde_json"]), "it knows bytes and keys, and nothing of records"),
         ("cordon-replay", with(&["cordon-respond", "cordon-contract"]), "it reads logs and nothing else, without AWS"),
         (
             "cordon-contract",
@@ -138,6 +139,7 @@ mod tests {
             "cordon-detect",
             "cordon-respond",
             "cordon-record",
+            "cordon-json-scan",
             "cordon-replay",
             "cordon-contract",
             "cordon-flow",

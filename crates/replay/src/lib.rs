@@ -5,7 +5,7 @@
 //! could tell (exceptions, a policy that is merely named) is reported as not known.
 //!
 //! Most records of a log are ones that no rule can match, and most of the work is to know that without parsing them: `scan` goes
-//! over the bytes and finds the few keys that matter, `sieve` tells from them and from the rules whether a record has to be
+//! over the bytes, `sieve` tells from them and from the rules whether a record has to be
 //! parsed. INVARIANT: what is passed over changes nothing but the time that it takes. Memory is bounded by
 //! [`MAX_MEMORY_BYTES`], [`MAX_NOTED_BYTES`] and [`MAX_RECORD_BYTES`], however large the files are.
 
@@ -13,7 +13,6 @@ mod burst;
 mod input;
 mod judge;
 mod outline;
-mod scan;
 mod sieve;
 mod source;
 mod split;
@@ -27,9 +26,11 @@ use std::thread;
 
 use cordon_core::{Config, RuleId};
 use cordon_detect::RuleBook;
+use cordon_json_scan::{FoundKey, Scanner};
 use serde_json::{Value, json};
 
 pub use burst::MAX_NOTED_BYTES;
+pub use cordon_json_scan::{Level, levels};
 pub use input::{Inputs, Source};
 pub use tally::{Detected, Routes, Tally};
 pub use turn::Output;
@@ -37,7 +38,6 @@ pub use unreadable::{Fault, Place, Unreadable};
 
 use judge::{Counting, Finding, Judged, Read};
 use outline::{Index, Outliner};
-use scan::{Found, Scanner};
 use sieve::{Familiar, Sieve, Sifted};
 use source::Reader;
 use split::{Flow, Splitter, Take};
@@ -72,6 +72,7 @@ pub struct Replay<'b> {
     config: &'b Config,
     sieve: Sieve,
     index: Index,
+    level: Level,
     parse_all: bool,
 }
 
@@ -80,13 +81,19 @@ impl<'b> Replay<'b> {
     pub fn new(book: &'b RuleBook, config: &'b Config) -> Self {
         let sieve = Sieve::new(book);
         let parse_all = !sieve.unserved().is_empty();
-        Self { book, config, sieve, index: Index::new(book), parse_all }
+        Self { book, config, sieve, index: Index::new(book), level: Level::new(), parse_all }
     }
 
     /// The same without passing over anything: what the fast way is held against.
     #[must_use]
     pub fn parse_all(self) -> Self {
         Self { parse_all: true, ..self }
+    }
+
+    /// The same with an instruction set that is not the best one of this machine, for tests and measurements.
+    #[must_use]
+    pub fn with_level(self, level: Level) -> Self {
+        Self { level, ..self }
     }
 
     /// The rules that can match records of which only a parse can tell. Where there are any, every record is parsed.
@@ -163,8 +170,8 @@ impl<'b> Replay<'b> {
         progress: &dyn Fn(u64),
     ) {
         let mut reader = Reader::new(share);
-        let mut splitter = Splitter::new(Scanner::new(self.sieve.keys()));
-        let scratch = Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index), among: Vec::new() };
+        let mut splitter = Splitter::new(Scanner::with_level(self.sieve.keys(), self.level));
+        let scratch = Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index, self.level), among: Vec::new() };
         let mut scratch = Some(Box::new(scratch));
         loop {
             let file = next.fetch_add(1, Ordering::Relaxed);
@@ -255,13 +262,13 @@ impl Judge<'_, '_> {
 }
 
 impl Take for Judge<'_, '_> {
-    fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow {
+    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, place: Place) -> Flow {
         let Replay { sieve, book, config, parse_all, .. } = self.replay;
-        if let Some(found) = wanted.filter(|_| !parse_all)
+        if let Some(keys) = keys.filter(|_| !parse_all)
             && let Some(mut scratch) = self.scratch.take()
         {
             let Scratch { familiar, outliner, among } = &mut *scratch;
-            let flow = match sieve.sift(value, found, familiar, among) {
+            let flow = match sieve.sift(value, keys, familiar, among) {
                 Sifted::PassedOver => {
                     self.tally.events += 1;
                     self.tally.passed_over += 1;

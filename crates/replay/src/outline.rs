@@ -7,11 +7,9 @@ use std::cell::OnceCell;
 
 use cordon_core::record::{Field, Known, Record};
 use cordon_detect::{Correlation, Rule, RuleBook};
-use fearless_simd::Level;
+use cordon_json_scan::{KeyPosition, Level, index_keys};
 use hashbrown::HashTable;
 use serde_json::Value;
-
-use crate::scan::{Colon, colons};
 
 /// The fields that are looked up.
 #[derive(Debug)]
@@ -145,7 +143,7 @@ enum Slot {
 pub(crate) struct Outliner<'i> {
     index: &'i Index,
     level: Level,
-    colons: Vec<Colon>,
+    keys: Vec<KeyPosition>,
     slots: Vec<Slot>,
     /// By how many brackets are open: in which node the keys are.
     stack: Vec<Option<usize>>,
@@ -154,14 +152,14 @@ pub(crate) struct Outliner<'i> {
 }
 
 impl<'i> Outliner<'i> {
-    pub(crate) fn new(index: &'i Index) -> Self {
-        Self { index, level: Level::new(), colons: Vec::new(), slots: Vec::new(), stack: Vec::new(), seen: Vec::new() }
+    pub(crate) fn new(index: &'i Index, level: Level) -> Self {
+        Self { index, level, keys: Vec::new(), slots: Vec::new(), stack: Vec::new(), seen: Vec::new() }
     }
 
     /// Outlines a record that is JSON beyond doubt; `None` where it is so unusual that it has to be parsed.
     pub(crate) fn outline<'r>(&'r mut self, record: &'r [u8]) -> Option<Outline<'r>> {
         let text = simdutf8::basic::from_utf8(record).ok()?;
-        colons(self.level, record, &mut self.colons);
+        index_keys(self.level, record, &mut self.keys);
         let absent = |slots: &mut Vec<Slot>| {
             slots.clear();
             slots.resize(self.index.slots, Slot::Absent);
@@ -171,25 +169,23 @@ impl<'i> Outliner<'i> {
         self.seen.resize(self.index.nodes.len(), false);
         self.stack.clear();
         self.stack.push(Some(0));
-        let is_usual = (0..self.colons.len()).all(|at| self.look(record, at).is_some());
+        let is_usual = (0..self.keys.len()).all(|at| self.look(record, at).is_some());
         is_usual.then_some(Outline { index: self.index, record: text, slots: &self.slots, whole: OnceCell::new() })
     }
 
-    /// Looks at the key before a colon; `None` where the record is unusual.
-    fn look(&mut self, record: &[u8], colon: usize) -> Option<()> {
-        let Colon { at, depth, key } = *self.colons.get(colon)?;
+    /// Looks at a key; `None` where the record is unusual.
+    fn look(&mut self, record: &[u8], key: usize) -> Option<()> {
+        let key = *self.keys.get(key)?;
         // What lies in a list, or below a key that nobody asks about, is in no node.
-        self.stack.resize(depth, None);
+        self.stack.resize(key.depth, None);
         let Some(node) = self.stack.last().copied().flatten() else { return Some(()) };
-        let key = record.get(key..at.checked_sub(1)?)?;
-        let Some(member) = self.index.nodes.get(node)?.get(key) else { return Some(()) };
+        let Some(member) = self.index.nodes.get(node)?.get(key.name(record)?) else { return Some(()) };
         // An object that was there before is gone where the same key comes again.
         if member.is_path || member.node.is_some_and(|node| self.seen.get(node) == Some(&true)) {
             return None;
         }
-        let behind = record.get(at + 1..)?;
-        let value = behind.trim_ascii_start();
-        let from = at + 1 + behind.len() - value.len();
+        let value = key.behind(record)?.trim_ascii_start();
+        let from = record.len() - value.len();
         let slot = match value.first()? {
             b'"' => match memchr::memchr2(b'"', b'\\', value.get(1..)?) {
                 Some(len) if value.get(len + 1) == Some(&b'"') => Slot::Text { from: from + 1, to: from + 1 + len },
@@ -270,7 +266,7 @@ mod tests {
     #[test]
     fn fields_are_found_where_they_are_and_the_rest_is_left_open() {
         let index = index();
-        let mut outliner = Outliner::new(&index);
+        let mut outliner = Outliner::new(&index, Level::new());
         let mut check = |record: &str, path: &str, expected: Known<'_>| {
             let outline = outliner.outline(record.as_bytes()).unwrap();
             assert_eq!(outline.known_at(path), expected, "{path} of {record}");
@@ -347,7 +343,7 @@ mod tests {
         #[test]
         fn what_is_known_of_a_record_is_what_the_parsed_one_says(text in object()) {
             let index = index();
-            let mut outliner = Outliner::new(&index);
+            let mut outliner = Outliner::new(&index, Level::new());
             let value: Value = serde_json::from_str(&text).unwrap();
             if let Some(outline) = outliner.outline(text.as_bytes()) {
                 for path in ["c", "o.a", "o.p.a", "o.p", "eventName"] {

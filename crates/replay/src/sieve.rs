@@ -16,11 +16,11 @@ use std::collections::BTreeSet;
 
 use cordon_core::{Log, RuleId};
 use cordon_detect::{Need, Rule, RuleBook, Test};
+use cordon_json_scan::{FoundKey, KeyId, KeySet};
 
 use self::choice::{Choice, cover, keys_of};
 pub(crate) use self::familiar::Familiar;
 use self::texts::Texts;
-use crate::scan::{Found, KeyId, Keys};
 
 /// A chosen test, in the order of their choice.
 type Probe = u32;
@@ -39,7 +39,7 @@ pub(crate) enum Sifted {
 /// What a rule book lets through.
 #[derive(Debug)]
 pub(crate) struct Sieve {
-    keys: Keys,
+    keys: KeySet,
     /// By key.
     wanted: Vec<Wanted>,
     /// By probe: what has to be met beside it.
@@ -144,10 +144,10 @@ impl Sieve {
         unserved.sort();
         unserved.dedup();
         let conditions = needs.iter().map(|need| Condition::new(need, &id)).collect();
-        Self { keys: Keys::new(&names), wanted, needs: rules, conditions, unserved }
+        Self { keys: KeySet::new(&names), wanted, needs: rules, conditions, unserved }
     }
 
-    pub(crate) fn keys(&self) -> &Keys {
+    pub(crate) fn keys(&self) -> &KeySet {
         &self.keys
     }
 
@@ -158,7 +158,7 @@ impl Sieve {
 
     /// What is known of a record that is JSON and in which these are the wanted keys. `among` becomes the rules that can match
     /// it, where that is known.
-    pub(crate) fn sift(&self, record: &[u8], found: &[Found], familiar: &mut Familiar, among: &mut Vec<usize>) -> Sifted {
+    pub(crate) fn sift(&self, record: &[u8], found: &[FoundKey], familiar: &mut Familiar, among: &mut Vec<usize>) -> Sifted {
         among.clear();
         // How often each part was found where the record has it.
         let mut parts = [0u32; 4];
@@ -202,7 +202,7 @@ impl Sieve {
         texts: &Texts,
         value: &[u8],
         record: &[u8],
-        found: &[Found],
+        found: &[FoundKey],
         familiar: &mut Familiar,
         among: &mut Vec<usize>,
     ) -> bool {
@@ -259,7 +259,7 @@ impl Condition {
         Self::Any(conditions)
     }
 
-    fn may_be_met(&self, record: &[u8], found: &[Found]) -> bool {
+    fn may_be_met(&self, record: &[u8], found: &[FoundKey]) -> bool {
         match self {
             Self::Anything => true,
             Self::Field(keys, texts) => found.iter().filter(|key| keys.contains(&key.key)).any(|key| {

@@ -9,10 +9,10 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use cordon_json_scan::{FoundKey, Scan, Scanner};
 use serde::de::IgnoredAny;
 
 use crate::MAX_RECORD_BYTES;
-use crate::scan::{Extent, Found, Scanner};
 use crate::unreadable::{Fault, Place};
 
 /// Whether to go on.
@@ -20,8 +20,8 @@ pub(crate) type Flow = ControlFlow<()>;
 
 /// Takes what is found.
 pub(crate) trait Take {
-    /// A value. Where the wanted keys are given, it is a JSON object beyond doubt.
-    fn value(&mut self, value: &[u8], wanted: Option<&[Found]>, place: Place) -> Flow;
+    /// A value. If keys are given, it is an object that is proven to be JSON, and these are all the wanted keys in it.
+    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, place: Place) -> Flow;
     /// Without a place it is the whole file.
     fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow;
 }
@@ -29,6 +29,12 @@ pub(crate) trait Take {
 #[derive(Debug)]
 pub(crate) struct Splitter<'k> {
     scanner: Scanner<'k>,
+    cursor: Cursor,
+}
+
+/// How far the splitter is in a file.
+#[derive(Debug)]
+struct Cursor {
     state: State,
     /// The next record's number in the file, from 0.
     record: u64,
@@ -101,28 +107,27 @@ enum Opening {
 
 impl<'k> Splitter<'k> {
     pub(crate) fn new(scanner: Scanner<'k>) -> Self {
-        Self { scanner, state: State::Between, record: 0, line: Some(1), base: 0, lines_only: false }
+        Self { scanner, cursor: Cursor::new() }
     }
 
     /// Starts a new file.
     pub(crate) fn restart(&mut self) {
-        (self.state, self.record, self.line, self.base, self.lines_only) = (State::Between, 0, Some(1), 0, false);
+        self.cursor = Cursor::new();
     }
 
     /// Where the next record would be, behind so many bytes of the window.
     pub(crate) fn place(&self, offset: usize) -> Place {
-        Place { record: self.record, line: self.line, byte: self.base + offset as u64 }
+        self.cursor.place(offset)
     }
 
     /// Takes the records out of a window of the file's text and gives how much of it is done with; the rest has to be at the
     /// beginning of the next window, which has to be longer if nothing is done with. `last`: the file ends with this window.
     pub(crate) fn feed(&mut self, window: &[u8], last: bool, to: &mut impl Take) -> (usize, Flow) {
         let mut done = 0;
-        self.scanner.forget();
         loop {
             let view = View { window, done };
             let rest = view.rest();
-            let step = match self.state {
+            let step = match self.cursor.state {
                 _ if rest.is_empty() => Step::More,
                 State::Between => self.between(view, last, to),
                 State::List { inside_object, comma } => self.list(view, last, inside_object, comma, to),
@@ -138,7 +143,7 @@ impl<'k> Splitter<'k> {
                     flow
                 }
                 Step::More => {
-                    self.base += done as u64;
+                    self.cursor.base += done as u64;
                     return (done, if last { self.end(to) } else { Flow::Continue(()) });
                 }
             };
@@ -149,7 +154,7 @@ impl<'k> Splitter<'k> {
     }
 
     fn end(&mut self, to: &mut impl Take) -> Flow {
-        match std::mem::replace(&mut self.state, State::Between) {
+        match std::mem::replace(&mut self.cursor.state, State::Between) {
             State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => {
                 to.unreadable(Some(self.place(0)), Fault::Unfinished)
             }
@@ -159,16 +164,16 @@ impl<'k> Splitter<'k> {
 
     fn between(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
         let (rest, done) = (view.rest(), view.done);
-        let mark = if self.base + done as u64 == 0 && rest.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        let gap = self.gap(rest) + mark;
+        let mark = if self.cursor.base + done as u64 == 0 && rest.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        let gap = self.cursor.gap(rest) + mark;
         if gap > 0 {
             return go_on(gap);
         }
-        match opening(rest, self.record == 0) {
+        match opening(rest, self.cursor.record == 0) {
             Opening::Unknown if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
             Opening::List { len, inside_object } => {
-                self.line = None;
-                self.state = State::List { inside_object, comma: false };
+                self.cursor.line = None;
+                self.cursor.state = State::List { inside_object, comma: false };
                 go_on(len)
             }
             Opening::Unknown | Opening::Other => self.line(view, last, to),
@@ -183,47 +188,45 @@ impl<'k> Splitter<'k> {
             None if last => rest.len(),
             None if rest.len() <= MAX_RECORD_BYTES => return Step::More,
             None => {
-                self.state = State::Overlong;
-                return Step::Done(rest.len(), self.fault(done, Fault::TooLong, to));
+                self.cursor.state = State::Overlong;
+                return Step::Done(rest.len(), self.cursor.fault(done, Fault::TooLong, to));
             }
         };
         let line = rest.get(..end).unwrap_or_default().trim_ascii_end();
         if line.len() > MAX_RECORD_BYTES {
-            return Step::Done(end, self.fault(done, Fault::TooLong, to));
+            return Step::Done(end, self.cursor.fault(done, Fault::TooLong, to));
         }
-        if line == b"{" && !self.lines_only {
+        if line == b"{" && !self.cursor.lines_only {
             return self.over_lines(view, last, to);
         }
         if !line.starts_with(b"{") {
-            return Step::Done(end, self.value(line, None, done, to));
+            return Step::Done(end, self.cursor.value(line, None, done, to));
         }
-        match self.scanner.measure(view.window, done, done + line.len()) {
-            Extent::Whole { len, certain } => {
-                let (value, behind) = line.split_at_checked(len).unwrap_or((line, &[]));
-                let behind = behind.trim_ascii_start();
-                if behind.is_empty() || behind.starts_with(b"{") {
-                    Step::Done(len, self.value(value, Some(certain), done, to))
-                } else {
-                    Step::Done(end, self.value(line, None, done, to))
-                }
-            }
-            Extent::Unfinished => Step::Done(end, self.value(line, None, done, to)),
+        let Self { scanner, cursor } = self;
+        let Some((len, keys)) = extent(scanner.scan(line)) else { return Step::Done(end, cursor.value(line, None, done, to)) };
+        let (value, behind) = line.split_at_checked(len).unwrap_or((line, &[]));
+        let behind = behind.trim_ascii_start();
+        if behind.is_empty() || behind.starts_with(b"{") {
+            Step::Done(len, cursor.value(value, keys, done, to))
+        } else {
+            Step::Done(end, cursor.value(line, None, done, to))
         }
     }
 
     /// An object of which only the bracket stands in its first line.
     fn over_lines(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
         let (rest, done) = (view.rest(), view.done);
-        match self.scanner.measure(view.window, done, view.window.len()) {
-            Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
+        let Self { scanner, cursor } = self;
+        match extent(scanner.scan(rest)) {
+            Some((len, keys)) if len <= MAX_RECORD_BYTES => {
                 let value = rest.get(..len).unwrap_or_default();
-                let flow = self.value(value, Some(certain), done, to);
-                self.count_lines(value);
+                let flow = cursor.value(value, keys, done, to);
+                cursor.count_lines(value);
                 Step::Done(len, flow)
             }
-            Extent::Unfinished if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
-            Extent::Whole { .. } | Extent::Unfinished => {
-                self.lines_only = true;
+            None if !last && rest.len() <= MAX_RECORD_BYTES => Step::More,
+            Some(_) | None => {
+                cursor.lines_only = true;
                 self.line(view, last, to)
             }
         }
@@ -231,7 +234,7 @@ impl<'k> Splitter<'k> {
 
     fn list(&mut self, view: View<'_>, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
         let (rest, done) = (view.rest(), view.done);
-        let gap = self.gap(rest);
+        let gap = self.cursor.gap(rest);
         let value = rest.get(gap..).unwrap_or_default();
         let at = done + gap;
         let len = match value.first() {
@@ -240,42 +243,46 @@ impl<'k> Splitter<'k> {
                 self.close(inside_object);
                 return go_on(gap + 1);
             }
-            Some(b'{' | b'[') => match self.scanner.measure(view.window, at, view.window.len()) {
-                Extent::Whole { len, certain } if len <= MAX_RECORD_BYTES => {
-                    self.state = State::Listed { inside_object };
-                    let bytes = value.get(..len).unwrap_or_default();
-                    return Step::Done(gap + len, self.value(bytes, Some(certain && bytes.starts_with(b"{")), at, to));
+            Some(b'{' | b'[') => {
+                let Self { scanner, cursor } = self;
+                match extent(scanner.scan(value)) {
+                    Some((len, keys)) => {
+                        cursor.state = State::Listed { inside_object };
+                        let bytes = value.get(..len).unwrap_or_default();
+                        let flow = if len <= MAX_RECORD_BYTES {
+                            cursor.value(bytes, keys.filter(|_| bytes.starts_with(b"{")), at, to)
+                        } else {
+                            cursor.fault(at, Fault::TooLong, to)
+                        };
+                        return Step::Done(gap + len, flow);
+                    }
+                    None => None,
                 }
-                Extent::Whole { len, .. } => {
-                    self.state = State::Listed { inside_object };
-                    return Step::Done(gap + len, self.fault(at, Fault::TooLong, to));
-                }
-                Extent::Unfinished => None,
-            },
+            }
             Some(_) => other_extent(value),
         };
         let Some(len) = len else {
             if value.len() > MAX_RECORD_BYTES && matches!(value, [b'{' | b'[', ..]) {
-                self.state = State::Skip { inside_object, brackets: Brackets::default() };
-                return Step::Done(gap, self.fault(at, Fault::TooLong, to));
+                self.cursor.state = State::Skip { inside_object, brackets: Brackets::default() };
+                return Step::Done(gap, self.cursor.fault(at, Fault::TooLong, to));
             }
             if !last && value.len() <= MAX_RECORD_BYTES {
                 return Step::More;
             }
-            self.state = State::Lost;
+            self.cursor.state = State::Lost;
             let fault = if last { Fault::Unfinished } else { Fault::TooLong };
-            return Step::Done(rest.len(), self.fault(at, fault, to));
+            return Step::Done(rest.len(), self.cursor.fault(at, fault, to));
         };
-        self.state = State::Listed { inside_object };
-        Step::Done(gap + len, self.value(value.get(..len).unwrap_or_default(), None, at, to))
+        self.cursor.state = State::Listed { inside_object };
+        Step::Done(gap + len, self.cursor.value(value.get(..len).unwrap_or_default(), None, at, to))
     }
 
     fn listed(&mut self, rest: &[u8], done: usize, inside_object: bool, to: &mut impl Take) -> Step {
-        let gap = self.gap(rest);
+        let gap = self.cursor.gap(rest);
         match rest.get(gap) {
             None => go_on(gap),
             Some(b',') => {
-                self.state = State::List { inside_object, comma: true };
+                self.cursor.state = State::List { inside_object, comma: true };
                 go_on(gap + 1)
             }
             Some(b']') => {
@@ -283,19 +290,19 @@ impl<'k> Splitter<'k> {
                 go_on(gap + 1)
             }
             Some(_) => {
-                self.state = State::Lost;
-                Step::Done(rest.len(), self.fault(done + gap, Fault::NoSeparator, to))
+                self.cursor.state = State::Lost;
+                Step::Done(rest.len(), self.cursor.fault(done + gap, Fault::NoSeparator, to))
             }
         }
     }
 
     fn close(&mut self, inside_object: bool) {
-        self.state = if inside_object { State::Tail } else { State::Between };
+        self.cursor.state = if inside_object { State::Tail } else { State::Between };
     }
 
     /// Whatever else the object of a list has. It must not be another list of records: the parser would take that one instead.
     fn tail(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
-        let gap = self.gap(rest);
+        let gap = self.cursor.gap(rest);
         let tail = rest.get(gap..).unwrap_or_default();
         let end = Brackets { depth: 1, ..Brackets::default() }.over(tail);
         let fault = match (tail.first(), end) {
@@ -310,28 +317,28 @@ impl<'k> Splitter<'k> {
                 }
             }
             (Some(b','), None) if tail.len() > MAX_RECORD_BYTES => {
-                self.state = State::Lost;
-                return Step::Done(rest.len(), self.fault(done + gap, Fault::TooLong, to));
+                self.cursor.state = State::Lost;
+                return Step::Done(rest.len(), self.cursor.fault(done + gap, Fault::TooLong, to));
             }
             (Some(b','), None) if !last => return Step::More,
             (Some(_), _) => {
-                self.state = State::Lost;
+                self.cursor.state = State::Lost;
                 let fault = if last && tail.starts_with(b",") { Fault::Unfinished } else { Fault::NoSeparator };
-                return Step::Done(rest.len(), self.fault(done + gap, fault, to));
+                return Step::Done(rest.len(), self.cursor.fault(done + gap, fault, to));
             }
         };
-        self.state = State::Between;
+        self.cursor.state = State::Between;
         let taken = gap + end.unwrap_or(tail.len());
         match fault {
             None => go_on(taken),
-            Some(fault) => Step::Done(taken, self.fault(done + gap, fault, to)),
+            Some(fault) => Step::Done(taken, self.cursor.fault(done + gap, fault, to)),
         }
     }
 
     /// The rest of a record that is too long.
     fn skip(&mut self, rest: &[u8], inside_object: bool, mut brackets: Brackets) -> usize {
         let end = brackets.over(rest);
-        self.state = match end {
+        self.cursor.state = match end {
             Some(_) => State::Listed { inside_object },
             None => State::Skip { inside_object, brackets },
         };
@@ -341,19 +348,27 @@ impl<'k> Splitter<'k> {
     fn overlong(&mut self, rest: &[u8]) -> usize {
         match memchr::memchr(b'\n', rest) {
             Some(end) => {
-                self.state = State::Between;
+                self.cursor.state = State::Between;
                 end
             }
             None => rest.len(),
         }
     }
+}
 
-    /// `certain`: what the scanner says about this very value; `None` where it was not asked.
-    fn value(&mut self, value: &[u8], certain: Option<bool>, offset: usize, to: &mut impl Take) -> Flow {
+impl Cursor {
+    fn new() -> Self {
+        Self { state: State::Between, record: 0, line: Some(1), base: 0, lines_only: false }
+    }
+
+    fn place(&self, offset: usize) -> Place {
+        Place { record: self.record, line: self.line, byte: self.base + offset as u64 }
+    }
+
+    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, offset: usize, to: &mut impl Take) -> Flow {
         let place = self.place(offset);
         self.record += 1;
-        let wanted = if certain == Some(true) { Some(self.scanner.found()) } else { None };
-        to.value(value, wanted, place)
+        to.value(value, keys, place)
     }
 
     fn fault(&mut self, offset: usize, fault: Fault, to: &mut impl Take) -> Flow {
@@ -373,6 +388,15 @@ impl<'k> Splitter<'k> {
         if let Some(line) = &mut self.line {
             *line += memchr::memchr_iter(b'\n', bytes).count() as u64;
         }
+    }
+}
+
+/// The length of a scanned value, and its keys if it is valid; `None` if its end is not there.
+fn extent(scan: Scan<'_>) -> Option<(usize, Option<&[FoundKey]>)> {
+    match scan {
+        Scan::Valid { len, keys } => Some((len, Some(keys))),
+        Scan::Unproven { len } => Some((len, None)),
+        Scan::Unfinished => None,
     }
 }
 

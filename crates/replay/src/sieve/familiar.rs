@@ -3,7 +3,7 @@
 //! Names of services and calls, user agents and the like are the same few texts over and over. What is remembered depends on the
 //! key and the text alone, never on the record around them. It is a fixed number of places: a new text takes that of an old one.
 
-use crate::scan::KeyId;
+use cordon_json_scan::KeyId;
 
 const PLACES: usize = 512;
 /// A longer text is seldom seen twice.

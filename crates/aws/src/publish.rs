@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sns::error::DisplayErrorContext;
 use aws_sdk_sns::types::MessageAttributeValue;
-use cordon_flow::messages::Alert;
+use cordon_cards::Alert;
 use cordon_flow::ports::{DeliveryError, Publisher};
 
 /// SNS, with the topic for what no route sends elsewhere.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::blast_radius::BlastRadius;
-use crate::decision::Decision;
+use crate::decision::{Decision, Route};
 use crate::detection::{Detection, Level};
 use crate::event::{Event, Origin};
 use crate::ids::{AccountId, EventId, IncidentId};
@@ -315,6 +315,18 @@ impl Head {
             log_seq: 0,
             last_hash: timeline::GENESIS.to_owned(),
         }
+    }
+
+    /// Whether nothing is changed, whatever is decided. False before the decision.
+    #[must_use]
+    pub fn is_dry_run(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| decision.dry_run)
+    }
+
+    /// Whether a containment went ahead of the question.
+    #[must_use]
+    pub fn went_ahead(&self) -> bool {
+        self.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
     }
 
     /// The rule that names the case: the gravest that matched.

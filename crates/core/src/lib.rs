@@ -3,6 +3,7 @@
 //!
 //! Nothing here reads a clock, a file or the network, so nothing here fails except on the input it is given.
 
+pub mod approval;
 pub mod blast_radius;
 pub mod config;
 pub mod decision;
@@ -18,6 +19,7 @@ pub mod record;
 pub mod timeline;
 pub mod touched;
 
+pub use approval::{Ballot, Question, Vote};
 pub use blast_radius::{BlastRadius, KeyUse};
 pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};

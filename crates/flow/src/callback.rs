@@ -4,6 +4,7 @@
 //! out of what was sent; everything else is read from the table. Who may do it is asked for every button and every dialog, also
 //! for those that decide nothing. The answer is always small and never repeats what was sent.
 
+use cordon_cards::{self as cards, Message, Notice};
 use cordon_contract::StateError;
 use cordon_core::IncidentId;
 use cordon_core::incident::SlackMessage;
@@ -11,13 +12,12 @@ use cordon_core::timeline::{Kind, NewEntry};
 use cordon_slack::interaction::{self, Action, Click, Interaction, Sender, Submission};
 use cordon_slack::modal::{self, Modal, ModalKind};
 use cordon_slack::secret::{Delivery, SlackSecret};
-use cordon_slack::{Message, Notice, signature};
+use cordon_slack::signature;
 use serde_json::json;
 
 use crate::approver::Voter;
 use crate::cases::CaseError;
 use crate::decide::{Answer, Choice, Decide};
-use crate::messages;
 use crate::ports::{Channel, Executions};
 use crate::undo::{AskUndo, UndoAnswer};
 use crate::wait;
@@ -236,7 +236,7 @@ impl Callback<'_> {
     async fn show(&self, incident: &IncidentId, answer: &Answer, by: &str, click: Option<&Click>) -> Result<(), StateError> {
         let head = self.decide.cases.head(incident).await?;
         let card: Message = match answer {
-            Answer::Accepted(choice) => messages::decided(&head, *choice != Choice::Deny, by),
+            Answer::Accepted(choice) => cards::decided(&head, *choice != Choice::Deny, by),
             Answer::Counted { .. }
             | Answer::Looking { .. }
             | Answer::LookingAlready { .. }
@@ -246,7 +246,7 @@ impl Callback<'_> {
             | Answer::NotFound => match self.decide.cases.approval(incident).await? {
                 Some(approval) => {
                     let glass = wait::has_glass(&self.decide.config.approval, self.channel);
-                    messages::asking(&head, &approval, glass)
+                    cards::asking(&head, &approval.question(), glass)
                 }
                 None => return Ok(()),
             },

@@ -13,7 +13,6 @@ pub mod decide;
 pub mod exceptions;
 mod findings;
 pub mod known;
-pub mod messages;
 pub mod notify;
 mod own_calls;
 pub mod pace;

@@ -9,16 +9,15 @@ mod failure;
 mod merged;
 mod outcome;
 
+use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError};
 use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Destination, IncidentId, Notifications, config};
-use cordon_slack::Message;
 use serde_json::json;
 
 use crate::cases::Cases;
-use crate::messages::{self, Alert};
 use crate::pace::{Pace, Posted, Turn};
 use crate::ports::{Channel, Clock, DeliveryError, Findings, Publisher};
 
@@ -48,15 +47,15 @@ pub fn destination<'a>(notifications: &'a Notifications, head: &Head) -> Destina
 impl Notify<'_> {
     pub async fn run(&self, input: NotifyInput) -> Result<NotifyOutput, StateError> {
         match input {
-            NotifyInput::Alert { incident } => self.tell(&incident, "alert", Some((Turn::Told, messages::alert))).await,
-            NotifyInput::Exempt { incident } => self.tell(&incident, "exempt", Some((Turn::Told, messages::exempt))).await,
-            NotifyInput::Asked { incident } => self.tell(&incident, "asked", None).await,
-            NotifyInput::Acting { incident } => self.tell(&incident, "acting", Some((Turn::Wanted, messages::acting))).await,
+            NotifyInput::Alert { incident } => self.tell(&incident, Occasion::Alert, Some((Turn::Told, cards::alert))).await,
+            NotifyInput::Exempt { incident } => self.tell(&incident, Occasion::Exempt, Some((Turn::Told, cards::exempt))).await,
+            NotifyInput::Asked { incident } => self.tell(&incident, Occasion::Asked, None).await,
+            NotifyInput::Acting { incident } => self.tell(&incident, Occasion::Acting, Some((Turn::Wanted, cards::acting))).await,
             NotifyInput::NeedsPerson { incident } => {
-                self.tell(&incident, "needs_person", Some((Turn::Wanted, messages::needs_person))).await
+                self.tell(&incident, Occasion::NeedsPerson, Some((Turn::Wanted, cards::needs_person))).await
             }
             NotifyInput::Merged { incident } => self.merged(&incident).await,
-            NotifyInput::Containing { incident } => self.tell(&incident, "containing", None).await,
+            NotifyInput::Containing { incident } => self.tell(&incident, Occasion::Containing, None).await,
             NotifyInput::Escalated { incident } => self.escalated(&incident).await,
             NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
             NotifyInput::Voted { incident } => self.voted(&incident).await,
@@ -73,11 +72,11 @@ impl Notify<'_> {
     }
 
     /// `card` is what Slack gets; nothing where the card with the buttons follows.
-    async fn tell(&self, id: &IncidentId, message: &'static str, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, StateError> {
+    async fn tell(&self, id: &IncidentId, occasion: Occasion, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let sns = self.publish(&head, messages::structured(&head, message)).await;
+        let sns = self.publish(&head, Alert::of(&head, occasion)).await;
         let posted = match (card, self.channel) {
-            (Some((turn, card)), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, message) => {
+            (Some((turn, card)), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, occasion) => {
                 Some(self.post(channel, &head, turn, &card(&head)).await)
             }
             _ => None,
@@ -88,8 +87,8 @@ impl Notify<'_> {
         told.or_nobody()
     }
 
-    fn is_too_quiet(&self, head: &Head, message: &str) -> bool {
-        matches!(message, "alert" | "exempt") && head.severity < self.notifications.slack_min_level
+    fn is_too_quiet(&self, head: &Head, occasion: Occasion) -> bool {
+        matches!(occasion, Occasion::Alert | Occasion::Exempt) && head.severity < self.notifications.slack_min_level
     }
 
     async fn publish(&self, head: &Head, alert: Alert) -> Result<(), DeliveryError> {

@@ -3,10 +3,9 @@
 //! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. Where the count itself cannot be
 //! kept, the message is posted.
 
+use cordon_cards::{Burst, Message};
 use cordon_core::Notifications;
 use cordon_core::incident::SlackMessage;
-use cordon_slack::Message;
-use cordon_slack::card::Burst;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 

@@ -1,15 +1,14 @@
 //! The ports: what a state needs from the world. Each error says whether another try can help.
 
 use async_trait::async_trait;
+use cordon_cards::{Alert, Message, Notice};
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
 use cordon_respond::IamError;
-use cordon_slack::{Message, Modal, Notice, Secret};
+use cordon_slack::{Modal, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
-
-use crate::messages::Alert;
 
 /// Tells the time, so that tests can.
 pub trait Clock: Send + Sync {

@@ -4,17 +4,17 @@
 //! The token is written before the card is posted, so that no click can come before there is something to decide. A question
 //! that is put again keeps what was said before.
 
+use cordon_cards as cards;
 use cordon_contract::{ErrorName, StateError, WaitInput, WaitOutput};
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Head, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId, Route, config};
+use cordon_core::{Config, IncidentId, config};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::cases::{Approval, Budget, CaseError, Cases, Vote};
-use crate::messages;
 use crate::notify;
 use crate::pace::{Pace, Posted, Turn};
 use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
@@ -73,7 +73,7 @@ impl Wait<'_> {
     /// all the same: SNS has told of it, and the command line can answer.
     async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        let card = messages::asking(head, approval, has_glass(&self.config.approval, channel));
+        let card = cards::asking(head, &approval.question(), has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
         let (posted, data) = match &head.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
@@ -176,14 +176,14 @@ impl Wait<'_> {
                 None => (OnTimeout::Contain, None),
                 Some(reason) => (OnTimeout::Close, Some(reason)),
             },
-            OnTimeout::HoldContainment if went_ahead(head) => (OnTimeout::HoldContainment, None),
+            OnTimeout::HoldContainment if head.went_ahead() => (OnTimeout::HoldContainment, None),
             OnTimeout::Contain | OnTimeout::HoldContainment | OnTimeout::Close => (OnTimeout::Close, None),
         })
     }
 
     /// Why the containment is not within the hour's budget. What went ahead has been counted, and is no new change.
     async fn no_budget(&self, head: &Head) -> Result<Option<String>, StateError> {
-        if went_ahead(head) {
+        if head.went_ahead() {
             return Ok(None);
         }
         let per_hour = self.config.limits.enforcements_per_hour;
@@ -227,12 +227,6 @@ pub fn has_glass(policy: &config::Approval, channel: &dyn Channel) -> bool {
     policy.break_glass && channel.has_dialogs()
 }
 
-/// Whether a containment went ahead of the question.
-#[must_use]
-pub fn went_ahead(head: &Head) -> bool {
-    head.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
-}
-
 /// Whether a click that comes now is still in time. Between two waits there is time for the state machine to put the question
 /// again: a decision of that moment goes out with the next token.
 #[must_use]
@@ -252,11 +246,11 @@ pub fn output_of(head: &Head, approval: &Approval) -> WaitOutput {
         (Vote::Approved, _) if rehearsal => WaitOutput::Rehearsed { by },
         (Vote::Approved, _) if approval.break_glass.is_some() => WaitOutput::BreakGlass { by },
         (Vote::Approved, _) => WaitOutput::Approved { by },
-        (Vote::Denied, _) if went_ahead(head) => WaitOutput::DeniedContained { by },
+        (Vote::Denied, _) if head.went_ahead() => WaitOutput::DeniedContained { by },
         (Vote::Denied, _) => WaitOutput::Denied { by },
         (Vote::Expired | Vote::Waiting, OnTimeout::Contain) => WaitOutput::Contain,
         (Vote::Expired | Vote::Waiting, OnTimeout::HoldContainment) => WaitOutput::Expired,
-        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if went_ahead(head) => WaitOutput::ExpiredContained,
+        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if head.went_ahead() => WaitOutput::ExpiredContained,
         (Vote::Expired | Vote::Waiting, OnTimeout::Close) => WaitOutput::Expired,
     }
 }

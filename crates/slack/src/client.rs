@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 use crate::blocks::{LimitError, validate_message};
-use crate::card::Message;
 use crate::client::pace::Pace;
+use crate::message::Message;
 use crate::modal::Modal;
 use crate::notice::Notice;
 use crate::secret::Secret;

@@ -5,23 +5,21 @@
 //! Everything an attacker can choose (names, agents, policy documents) goes through [`text`] before it reaches a message.
 
 pub mod blocks;
-pub mod card;
+#[cfg(feature = "client")]
 pub mod client;
 pub mod interaction;
+pub mod message;
 pub mod modal;
 pub mod notice;
 pub mod secret;
 pub mod signature;
-#[cfg(test)]
-mod slack_sdk;
 pub mod text;
 
 pub use blocks::{LimitError, validate, validate_message};
-pub use card::{
-    Ahead, Card, Decider, Failure, Merged, Message, Question, Report, RuleLine, Severity, StepLine, StepState, Times, Verdict,
-};
+#[cfg(feature = "client")]
 pub use client::{Posted, Reply, SlackClient, SlackError};
 pub use interaction::{Action, Click, Interaction, InteractionError, Sender, Submission};
+pub use message::Message;
 pub use modal::{Modal, ModalKind};
 pub use notice::Notice;
 pub use secret::{Delivery, Secret, SecretError, SlackSecret};

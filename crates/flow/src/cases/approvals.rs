@@ -1,8 +1,7 @@
 //! A question to a person, as it is stored; and a wish to undo.
 
-use cordon_core::IncidentId;
 use cordon_core::config::OnTimeout;
-use cordon_core::incident::ShownVote;
+use cordon_core::{IncidentId, Question};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -10,35 +9,7 @@ use super::keys::{approval_key, undo_key};
 use super::{CaseError, Cases, put};
 use crate::ports::{Condition, Write};
 
-/// How a question to a person stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Vote {
-    Waiting,
-    Approved,
-    Denied,
-    Expired,
-}
-
-/// One person's approval. However often they say it, and whichever way, it counts once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ballot {
-    /// The person's Slack id, also where they spoke on the command line.
-    pub person: String,
-    pub name: String,
-    /// As the timeline names them: the Slack id, or the ARN.
-    pub by: String,
-    pub at: Timestamp,
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
-impl Ballot {
-    #[must_use]
-    pub fn shown(&self, approves: bool) -> ShownVote {
-        ShownVote { by: self.by.clone(), name: self.name.clone(), approves, at: self.at, reason: self.reason.clone() }
-    }
-}
+pub use cordon_core::approval::{Ballot, Vote};
 
 /// A question to a person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +71,13 @@ impl Approval {
             break_glass: None,
             on_timeout: OnTimeout::Close,
         }
+    }
+
+    /// What may be shown of it: everything but the token and what counts versions and rounds.
+    #[must_use]
+    pub fn question(&self) -> Question<'_> {
+        let Self { vote, deadline, quorum, on_timeout, .. } = *self;
+        Question { vote, deadline, quorum, ballots: &self.ballots, by: self.by.as_deref(), on_timeout }
     }
 
     /// The next version of it.

@@ -1,6 +1,6 @@
 //! What a person chose, and what they are told.
 
-use cordon_slack::Notice;
+use cordon_cards::Notice;
 
 use crate::cases::Approval;
 

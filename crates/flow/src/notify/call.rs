@@ -3,16 +3,15 @@
 //! A channel that does not take the call never stops an incident. Names come from `cordon.toml`; what a person wrote is prose
 //! like any other and cannot mention.
 
+use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput, StateError};
 use cordon_core::IncidentId;
 use cordon_core::incident::{BrokenGlass, Head, Skipped};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_slack::{Message, Notice};
 use serde_json::{Value, json};
 
 use super::{Notify, Told, delivery};
-use crate::messages::{self, Alert};
 use crate::ports::{Channel, DeliveryError};
 
 /// What became of one call.
@@ -22,14 +21,14 @@ impl Notify<'_> {
     /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
     pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let alert = messages::structured(&head, "escalated");
+        let alert = Alert::of(&head, Occasion::Escalated);
         let escalation = self.approval.escalation.as_ref();
         let mut sns = vec![self.publish(&head, alert.clone()).await];
         if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
             sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
         }
         let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &head.actor);
-        let message = calling(&head, "Nobody has answered. Please decide:", &everybody, &unanswered(&head));
+        let message = cards::escalated(&head, &everybody);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
             slack.push(in_thread(channel, &head, &message).await);
@@ -43,15 +42,15 @@ impl Notify<'_> {
     /// Everybody who was not waited for is told, by name.
     pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
-        let mut alert = messages::structured(&head, "break_glass");
-        let BrokenGlass { by, reason, skipped } = match head.break_glass.clone() {
-            Some(glass) => glass,
-            None => BrokenGlass { by: "unknown".to_owned(), reason: String::new(), skipped: Vec::new() },
-        };
-        set(&mut alert.body, "break_glass", json!({"by": by, "reason": reason, "skipped": skipped}));
+        let mut alert = Alert::of(&head, Occasion::BreakGlass);
+        let glass = head.break_glass.clone().unwrap_or_else(|| BrokenGlass {
+            by: "unknown".to_owned(),
+            reason: String::new(),
+            skipped: Vec::new(),
+        });
+        set(&mut alert.body, "break_glass", json!(glass));
         let sns = vec![self.publish(&head, alert).await];
-        let prose = format!("`{by}` approved it alone, where {} had to approve. The reason: {reason}", head.quorum);
-        let message = calling(&head, "You were not waited for:", &skipped, &prose);
+        let message = cards::glass_broken(&head, &glass);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
             slack.push(in_thread(channel, &head, &message).await);
@@ -66,23 +65,19 @@ impl Notify<'_> {
     pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
         let head = self.cases.head(id).await?;
         let request = self.cases.undo_request(id).await?;
-        let mut alert = messages::structured(&head, "undone");
-        let (prose, undo) = match &request {
-            Some(request) => {
-                let what = if request.complete { "Undone" } else { "Not everything could be undone" };
-                let said = request.result.join("; ");
-                (
-                    format!("{what}, as `{}` asked: {said}", request.by),
-                    json!({"by": request.by, "reason": request.reason, "complete": request.complete, "steps": request.result}),
-                )
-            }
-            None => ("An undo ran that nobody is known to have asked for".to_owned(), Value::Null),
+        let mut alert = Alert::of(&head, Occasion::Undone);
+        let (message, undo) = match &request {
+            Some(request) => (
+                cards::undone(&head, &request.by, request.complete, &request.result),
+                json!({"by": request.by, "reason": request.reason, "complete": request.complete, "steps": request.result}),
+            ),
+            None => (cards::note(&head, "An undo ran that nobody is known to have asked for"), Value::Null),
         };
         set(&mut alert.body, "undo_result", undo);
         let sns = vec![self.publish(&head, alert).await];
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(in_thread(channel, &head, &messages::note(&head, &prose)).await);
+            slack.push(in_thread(channel, &head, &message).await);
         }
         self.told(id, "undone", sns, slack).await
     }
@@ -113,33 +108,4 @@ async fn in_thread(channel: &dyn Channel, head: &Head, message: &Message) -> Fat
         Some(at) => channel.reply(at, message).await.map(|_| ()),
         None => channel.post(message).await.map(|_| ()),
     }
-}
-
-fn unanswered(head: &Head) -> String {
-    let approved = head.votes.iter().filter(|vote| vote.approves).count();
-    let so_far = if approved > 0 { format!(" {approved} of {} have approved so far.", head.quorum) } else { String::new() };
-    let id = &head.id;
-    format!(
-        "{} incident: `{}` by `{}` waits for a decision.{so_far} Without Slack: `cordon incident approve {id}`, `cordon incident deny {id}`.",
-        head.severity,
-        head.event.name,
-        head.actor.display()
-    )
-}
-
-/// A note that mentions people, so that it rings.
-fn calling(head: &Head, lead: &str, people: &[Skipped], prose: &str) -> Message {
-    let mut message = messages::note(head, &format!("{lead} {prose}"));
-    if !people.is_empty() {
-        let mut notice = Notice::new(lead);
-        for person in people {
-            notice = notice.mention(&person.slack_id);
-        }
-        let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
-        let call = json!({"type": "section", "text": {"type": "mrkdwn", "text": notice.as_str()}});
-        message = messages::note(head, prose);
-        message.text = format!("{lead} {}. {}", names.join(", "), message.text);
-        message.blocks.insert(0, call);
-    }
-    message
 }

@@ -3,6 +3,7 @@
 //! INVARIANT: it shows what the table holds, and nothing older than what it showed before: a decision or an end that comes in
 //! between is looked for after each update.
 
+use cordon_cards as cards;
 use cordon_contract::{Delivery, NotifyOutput, StateError};
 use cordon_core::IncidentId;
 use cordon_core::incident::Head;
@@ -10,7 +11,7 @@ use cordon_core::timeline::{Kind, NewEntry};
 use serde_json::json;
 
 use super::Notify;
-use crate::messages;
+use crate::cases::Approval;
 use crate::ports::{Channel, DeliveryError};
 use crate::wait;
 
@@ -36,13 +37,15 @@ impl Notify<'_> {
         let Some(at) = &head.slack else { return Ok(Ok(())) };
         let glass = wait::has_glass(self.approval, channel);
         let approval = self.cases.approval(&head.id).await?;
-        let Some(card) = messages::current(head, approval.as_ref(), glass) else { return Ok(Ok(())) };
+        let Some(card) = cards::current(head, approval.as_ref().map(Approval::question).as_ref(), glass) else {
+            return Ok(Ok(()));
+        };
         let updated = channel.update(at, &card).await;
         let (newer, decided) = (self.cases.head(&head.id).await?, self.cases.approval(&head.id).await?);
         let newer = match newer.outcome {
             Some(outcome) => Some(self.outcome_card(&newer, outcome).await?),
             None if decided == approval => None,
-            None => messages::current(&newer, decided.as_ref(), glass),
+            None => cards::current(&newer, decided.as_ref().map(Approval::question).as_ref(), glass),
         };
         Ok(match newer {
             Some(card) => channel.update(at, &card).await,

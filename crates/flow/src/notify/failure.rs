@@ -1,5 +1,6 @@
 //! A state that gave up: written on the incident, where there is one, and told.
 
+use cordon_cards::{Alert, Failure, Occasion};
 use cordon_contract::{NotifyOutput, StateError};
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::json::set;
@@ -9,7 +10,6 @@ use serde_json::json;
 
 use super::{Notify, Told, destination};
 use crate::cases::CaseError;
-use crate::messages::{self, Alert};
 use crate::pace::Turn;
 
 impl Notify<'_> {
@@ -29,11 +29,11 @@ impl Notify<'_> {
             },
             None => None,
         };
-        let notice = messages::failure(id.map(IncidentId::as_str), execution, state, error, cause);
+        let notice = Failure { incident: id, execution, state, error, cause }.message();
         let place = found.as_ref().map(|head| destination(self.notifications, head)).unwrap_or_default();
         let mut alert = match &found {
-            Some(head) => messages::structured(head, "failure"),
-            None => Alert::without_incident(&format!("[Cordon] FAILED in {state}: {error}"), "failure"),
+            Some(head) => Alert::of(head, Occasion::Failure),
+            None => Alert::without_incident(&format!("[Cordon] FAILED in {state}: {error}"), Occasion::Failure),
         };
         alert.topic = place.topic.map(str::to_owned);
         set(&mut alert.body, "execution", json!(execution));

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cordon_cards::{self as cards, Alert, Occasion};
 use cordon_contract::{Delivery, NotifyOutput, StateError};
 use cordon_core::IncidentId;
 use cordon_core::incident::{Head, MergedTold, State};
@@ -13,7 +14,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::{Notify, Told};
-use crate::messages;
 use crate::pace::{Posted, Turn, step_after};
 use crate::ports::Channel;
 
@@ -42,7 +42,7 @@ impl Notify<'_> {
         if !mine.load(Ordering::Relaxed) {
             return Ok(NOTHING);
         }
-        let sns = self.publish(&head, messages::structured(&head, "merged")).await;
+        let sns = self.publish(&head, Alert::of(&head, Occasion::Merged)).await;
         let posted = match self.channel {
             Some(channel) => Some(self.tell_in_thread(channel, &head).await?),
             None => None,
@@ -59,7 +59,7 @@ impl Notify<'_> {
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
     async fn tell_in_thread(&self, channel: &dyn Channel, head: &Head) -> Result<Posted, StateError> {
         let Some(at) = &head.slack else { return Ok(Posted::InSummary) };
-        let note = messages::joined(head);
+        let note = cards::joined(head);
         if at.ts.is_none() {
             return Ok(self.post(channel, head, Turn::Told, &note).await);
         }

@@ -1,15 +1,15 @@
 //! The end of an incident: written once, and told once.
 
+use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput, StateError};
 use cordon_core::IncidentId;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::runner::StepRecord;
-use cordon_slack::Message;
 use serde_json::json;
 
 use super::{Notify, Told};
-use crate::messages;
+use crate::cases::Approval;
 use crate::pace::{Posted, Turn};
 use crate::ports::Channel;
 
@@ -38,7 +38,7 @@ impl Notify<'_> {
             self.publish_finding(&head).await;
             return Ok(NOTHING);
         }
-        let sns = self.publish(&head, messages::structured(&head, "outcome")).await;
+        let sns = self.publish(&head, Alert::of(&head, Occasion::Outcome)).await;
         let posted = match self.channel {
             Some(channel) => Some(self.show_outcome(channel, &head, outcome).await?),
             None => None,
@@ -69,7 +69,7 @@ impl Notify<'_> {
             steps.push(self.cases.step(&head.id, n).await?);
         }
         let approval = self.cases.approval(&head.id).await?;
-        Ok(messages::outcome(head, outcome, &steps, approval.as_ref()))
+        Ok(cards::outcome(head, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
     }
 
     async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, StateError> {
@@ -85,7 +85,9 @@ impl Notify<'_> {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
                 let approval = self.cases.approval(&head.id).await?;
-                if let Err(error) = channel.reply(at, &messages::ended(head, outcome, approval.as_ref())).await {
+                if let Err(error) =
+                    channel.reply(at, &cards::ended(head, outcome, approval.as_ref().map(Approval::question).as_ref())).await
+                {
                     tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
                 }
                 Posted::Card(at.clone())

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
+use cordon_cards::Alert;
 use cordon_core::incident::SlackMessage;
-use cordon_flow::messages::Alert;
 use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Publisher, Tasks};
 use cordon_respond::IamError;
 use cordon_slack::{Message, Modal, Notice, Secret};

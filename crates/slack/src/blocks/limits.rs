@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::*;
-use crate::card::Message;
+use crate::message::Message;
 use crate::text::{truncate, units};
 
 /// Why Slack would refuse a message, and where.

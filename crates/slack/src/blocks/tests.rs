@@ -1,4 +1,5 @@
 use super::*;
+use crate::Message;
 
 fn fault(block: Value) -> String {
     validate(&[block]).unwrap_err().to_string()
@@ -87,4 +88,19 @@ fn everything_the_builder_makes_is_understood() {
         Block::Actions(vec![button]),
     ];
     assert_eq!(validate(&blocks.iter().map(Block::to_value).collect::<Vec<_>>()), Ok(()));
+}
+
+/// The models of Slack's own `slack_sdk` take these.
+#[test]
+fn what_slacks_own_models_let_pass_is_refused_by_our_checks() {
+    let message = |blocks: Vec<Value>| Message { text: "x".into(), blocks };
+    let divider = json!({"type": "divider"});
+    assert!(validate_message(&message(vec![divider; 51])).is_err());
+    let field = json!({"type": "section", "fields": [{"type": "mrkdwn", "text": "x".repeat(2_001)}]});
+    assert!(validate_message(&message(vec![field])).is_err());
+    assert!(validate_message(&message(vec![json!({"type": "carousel_of_ours"})])).is_err());
+    let long = Message { text: "x".repeat(40_001), blocks: vec![json!({"type": "divider"})] };
+    assert!(validate_message(&long).is_err());
+    let section = json!({"type": "section", "text": {"type": "mrkdwn", "text": "x".repeat(2_900)}});
+    assert!(validate_message(&message(vec![section; 15])).is_err());
 }

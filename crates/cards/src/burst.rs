@@ -1,20 +1,23 @@
 //! The one message that stands for many: what a channel gets instead of a flood.
 
-use super::Message;
-use super::layout::counted;
-use crate::blocks::Block;
-use crate::text::unformatted;
+use cordon_slack::Message;
+use cordon_slack::blocks::Block;
+use cordon_slack::text::unformatted;
+
+use crate::layout::counted;
 
 /// More incidents in a short time than a channel bears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Burst {
-    /// Questions that wait for a decision, or incidents that are only told.
+    /// Whether they are questions that wait for a decision, or incidents that people are only told of.
     pub questions: bool,
     /// How many were not posted, at least.
     pub count: u64,
 }
 
 impl Burst {
+    /// The summary, with the commands that list what was not posted.
+    #[must_use]
     pub fn message(&self) -> Message {
         let count = usize::try_from(self.count).unwrap_or(usize::MAX);
         let (headline, prose, commands) = if self.questions {

@@ -3,12 +3,13 @@
 //! Each part has a budget in characters. Where a card is too long as a whole, its lists are shortened, the calls last: a reader is then
 //! told which command prints all of it.
 
+use cordon_core::Detection;
+use cordon_slack::blocks::{Block, Button, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
+use cordon_slack::text::{code, link, plain, sentence, unformatted};
+use cordon_slack::{APPROVE, BREAK_GLASS, DENY, LOOKING, Message, UNDO as UNDO_ID};
 use jiff::Timestamp;
 
-use super::{Card, Merged, Message};
-use crate::blocks::{Block, Button, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
-use crate::text::{code, link, plain, sentence, unformatted};
-use crate::{APPROVE, BREAK_GLASS, DENY, LOOKING, UNDO as UNDO_ID};
+use crate::card::Card;
 
 /// Incidents' ids are a third of it.
 const INCIDENT: usize = 80;
@@ -21,8 +22,8 @@ const STATEMENT: usize = 500;
 const STATEMENTS: usize = 660;
 const REACH: usize = 700;
 /// A deny policy's document is in one of the calls, and is shown whole.
-pub(super) const CALL: usize = 2_200;
-pub(super) const CALLS: usize = 2_700;
+pub(crate) const CALL: usize = 2_200;
+pub(crate) const CALLS: usize = 2_700;
 const UNDO: usize = 900;
 const CANNOT_UNDO: usize = 500;
 const BY_HAND: usize = 900;
@@ -34,85 +35,103 @@ const RULES_NAMED: usize = 3;
 /// What lists keep of their budgets, in percent, and what the calls do: the first that makes a card short enough is taken.
 const SHARES: [(usize, usize); 6] = [(100, 100), (60, 100), (30, 100), (0, 100), (0, 50), (0, 0)];
 
-impl Card {
+impl Card<'_> {
     /// Headline, lead, facts, why: the beginning of every card. `lead` is ready `mrkdwn`.
-    pub(super) fn opening(&self, lead: String) -> Vec<Block> {
+    pub(crate) fn opening(&self, lead: String) -> Vec<Block> {
         let mut blocks = vec![Block::Header(self.headline()), Block::Section(lead), Block::Fields(self.facts())];
-        blocks.extend(self.merged.as_ref().map(|merged| Block::Context(vec![merged.line()])));
-        if let Some(request) = self.request.as_deref().filter(|request| !request.trim().is_empty()) {
+        blocks.extend(self.merged_line().map(|line| Block::Context(vec![line])));
+        let request = &self.incident.event.parameters;
+        if !request.trim().is_empty() {
             blocks.push(Block::Section(format!("*Request*\n{}", code(request, REQUEST))));
         }
-        blocks.extend(self.section("Why it is dangerous", bullets(&self.why), WHY));
-        let statements = self.statements.iter().map(|statement| code(statement, STATEMENT)).collect();
+        blocks.extend(self.section("Why it is dangerous", bullets(&self.why()), WHY));
+        let statements = self.incident.statements.iter().map(|statement| code(statement, STATEMENT)).collect();
         blocks.extend(self.section("The policy's dangerous statement", statements, STATEMENTS));
         blocks
     }
 
     /// The exact calls, under the given title.
-    pub(super) fn calls_section(&self, title: &str) -> Option<Block> {
-        self.section(title, numbered(&self.calls), CALLS).map(Block::kept)
+    pub(crate) fn calls_section(&self, title: &str) -> Option<Block> {
+        self.section(title, numbered(&self.incident.plan.calls()), CALLS).map(Block::kept)
     }
 
     /// The undoing calls, and what no call takes back.
-    pub(super) fn undo_section(&self, title: &str) -> Vec<Block> {
-        let calls = self.section(title, numbered(&self.undo), UNDO);
-        let lost = self.section("What cannot be undone", bullets(&self.cannot_undo), CANNOT_UNDO);
+    pub(crate) fn undo_section(&self, title: &str) -> Vec<Block> {
+        let calls = self.section(title, numbered(&self.incident.plan.undo()), UNDO);
+        let lost = self.section("What cannot be undone", bullets(&self.cannot_undo()), CANNOT_UNDO);
         calls.into_iter().chain(lost).collect()
     }
 
     /// What the credentials reach: read before deciding, of no use after.
-    pub(super) fn reach_section(&self) -> Option<Block> {
-        self.section("What these credentials reach", bullets(&self.reach), REACH)
+    pub(crate) fn reach_section(&self) -> Option<Block> {
+        self.section("What these credentials reach", bullets(&self.reach()), REACH)
     }
 
-    pub(super) fn notes_section(&self) -> Option<Block> {
-        self.section("To know about them", bullets(&self.notes), NOTES)
+    pub(crate) fn notes_section(&self) -> Option<Block> {
+        self.section("To know about them", bullets(&self.incident.plan.notes()), NOTES)
     }
 
-    pub(super) fn by_hand_section(&self) -> Option<Block> {
-        self.section("By hand, because Cordon cannot", bullets(&self.by_hand), BY_HAND)
+    pub(crate) fn by_hand_section(&self) -> Option<Block> {
+        self.section("By hand, because Cordon cannot", bullets(&self.incident.plan.by_hand), BY_HAND)
     }
 
-    pub(super) fn exceptions_section(&self) -> Option<Block> {
-        self.section("Exceptions looked at", bullets(&self.exceptions_checked), EXCEPTIONS)
+    pub(crate) fn exceptions_section(&self) -> Option<Block> {
+        self.section("Exceptions looked at", bullets(&self.incident.exceptions_checked), EXCEPTIONS)
     }
 
     /// A list as one section; nothing for an empty one. Lines that do not fit are counted, and the reader told where they are.
-    pub(super) fn section(&self, title: &str, lines: Vec<String>, budget: usize) -> Option<Block> {
+    pub(crate) fn section(&self, title: &str, lines: Vec<String>, budget: usize) -> Option<Block> {
         let list = List { title: format!("*{title}*"), lines, budget, all_at: self.command("show"), kept: false };
         (!list.lines.is_empty()).then_some(Block::List(list))
     }
 
-    pub(super) fn headline(&self) -> String {
-        let title = self.rules.first().map_or("", |rule| rule.title.trim());
+    pub(crate) fn headline(&self) -> String {
+        let title = self.incident.primary_rule().map_or("", |rule| rule.title.trim());
         let title = if title.is_empty() { "an event that needs a look" } else { title };
-        plain(&format!("{} {}: {title}", self.severity.marker(), self.severity), MAX_HEADER)
+        let (colour, word) = self.severity();
+        plain(&format!("{colour} {word}: {title}"), MAX_HEADER)
     }
 
     /// At most eight of the ten fields that Slack takes.
     fn facts(&self) -> Vec<String> {
-        let mut facts = vec![fact("Who", &self.actor), fact("Did what", &self.event_name), fact("To whom", &self.subject)];
-        facts.extend(self.policy_arn.as_deref().map(|policy| fact("Policy", policy)));
-        facts.push(fact("From", self.source_ip.as_deref().unwrap_or_default()));
+        let event = &self.incident.event;
+        let (actor, subject) = (self.incident.actor.display(), self.incident.subject.to_string());
+        let mut facts = vec![fact("Who", &actor), fact("Did what", &event.name), fact("To whom", &subject)];
+        facts.extend(event.policy_arn.as_deref().map(|policy| fact("Policy", policy)));
+        facts.push(fact("From", event.source_ip.as_deref().unwrap_or_default()));
         facts.push(self.when());
-        facts.push(fact("Account", &self.account));
-        facts.extend(self.user_agent.as_deref().map(|agent| format!("*With*\n{}", code(agent, AGENT))));
+        facts.push(fact("Account", self.account()));
+        facts.extend(event.user_agent.as_deref().map(|agent| format!("*With*\n{}", code(agent, AGENT))));
         facts
+    }
+
+    /// "3 further events of this case; the newest: …".
+    fn merged_line(&self) -> Option<String> {
+        let count = usize::try_from(self.incident.merged).unwrap_or(usize::MAX);
+        if count == 0 {
+            return None;
+        }
+        let mut said = format!("➕ {} of this case", counted(count, "further event", "further events"));
+        if let Some(newest) = &self.incident.last_merged {
+            said.push_str(&format!("; the newest: {}", code(&newest.name, 80)));
+            said.extend(newest.time.map(|at| format!(" at {}", utc(at))));
+            said.extend(newest.source_ip.as_deref().map(|ip| format!(" from {}", code(ip, 60))));
+        }
+        Some(said)
     }
 
     /// To be searched for as it stands, and how long ago that is.
     fn when(&self) -> String {
-        let Some(at) = self.event_time else { return fact("When", "") };
-        let delay = self.detected.map(|detected| format!("seen {} later", took(at, detected)));
-        let said = delay.unwrap_or_else(|| utc(at));
-        format!("{}\n<!date^{}^{{ago}}|{said}>", fact("When", &utc(at)), at.as_second())
+        let Some(at) = self.incident.event.time else { return fact("When", "") };
+        let delay = took(at, self.incident.opened_at);
+        format!("{}\n<!date^{}^{{ago}}|seen {delay} later>", fact("When", &utc(at)), at.as_second())
     }
 
     /// Approve and Deny, each behind a dialog that says what the click does. Break glass needs none: it opens the dialog that asks
     /// for the reason, and stands last, away from Approve.
-    pub(super) fn buttons(&self, break_glass: bool) -> Block {
-        let count = counted(self.calls.len(), "call", "calls");
-        let subject = plain(&self.subject, 120);
+    pub(crate) fn buttons(&self, break_glass: bool) -> Block {
+        let count = counted(self.incident.plan.calls().len(), "call", "calls");
+        let subject = plain(&self.incident.subject.to_string(), 120);
         let approve = Confirm {
             title: "Approve this containment?".into(),
             text: plain(&format!("Cordon makes the {count} listed on the card. Subject: {subject}"), MAX_CONFIRM_TEXT),
@@ -141,14 +160,12 @@ impl Card {
     }
 
     /// Takes the changes back, behind a dialog.
-    pub(super) fn undo_button(&self) -> Block {
-        let count = counted(self.undo.len(), "call", "calls");
+    pub(crate) fn undo_button(&self) -> Block {
+        let count = counted(self.incident.plan.undo().len(), "call", "calls");
+        let subject = plain(&self.incident.subject.to_string(), 120);
         let confirm = Confirm {
             title: "Undo the changes?".into(),
-            text: plain(
-                &format!("Cordon makes the {count} listed below \"To undo\". Subject: {}", plain(&self.subject, 120)),
-                MAX_CONFIRM_TEXT,
-            ),
+            text: plain(&format!("Cordon makes the {count} listed below \"To undo\". Subject: {subject}"), MAX_CONFIRM_TEXT),
             confirm: "Undo".into(),
             deny: "Go back".into(),
             style: Style::Danger,
@@ -157,25 +174,25 @@ impl Card {
     }
 
     fn button(&self, action_id: &'static str, text: &str, style: Style, confirm: Option<Confirm>) -> Button {
-        Button { action_id, text: text.into(), value: plain(&self.incident, INCIDENT), style, confirm }
+        Button { action_id, text: text.into(), value: plain(self.id(), INCIDENT), style, confirm }
     }
 
     /// Rules with their authors, the decision, the incident's id and where to see more: the last line of every card.
-    pub(super) fn footer(&self) -> Block {
-        let mut elements: Vec<String> = self.rules.iter().take(RULES_NAMED).map(rule_line).collect();
-        if let Some(more) = self.rules.len().checked_sub(RULES_NAMED).filter(|more| *more > 0) {
+    pub(crate) fn footer(&self) -> Block {
+        let mut elements: Vec<String> = self.incident.detections.iter().take(RULES_NAMED).map(rule_line).collect();
+        if let Some(more) = self.incident.detections.len().checked_sub(RULES_NAMED).filter(|more| *more > 0) {
             elements.push(format!("and {}", counted(more, "more rule", "more rules")));
         }
         let yes = |holds| if holds { "yes" } else { "no" };
         elements.push(format!(
             "Decision: {} (approved_for_remediation: {}, dry_run: {})",
-            sentence(&self.decision_reason, 300),
-            yes(self.approved_for_remediation),
-            yes(self.dry_run),
+            sentence(self.reason(), 300),
+            yes(self.is_approved_for_remediation()),
+            yes(self.incident.is_dry_run()),
         ));
-        elements.push(format!("Incident {}", code(&self.incident, INCIDENT)));
-        elements.extend(self.execution_url.as_deref().map(|url| link(url, "Open the execution")));
-        elements.extend(self.event_url.as_deref().map(|url| link(url, "Open the event in CloudTrail")));
+        elements.push(format!("Incident {}", code(self.id(), INCIDENT)));
+        elements.extend(self.links.execution.as_deref().map(|url| link(url, "Open the execution")));
+        elements.extend(self.links.event.as_deref().map(|url| link(url, "Open the event in CloudTrail")));
         Block::Context(elements)
     }
 
@@ -185,39 +202,40 @@ impl Card {
             None | Some("") => String::new(),
             Some(value) => format!("{words} {}", plain(value, VALUE)),
         };
+        let event = &self.incident.event;
         let said = format!(
             "{} {news} {} called {} on {}{}{}{}{}. Incident {}.",
             with_full_stop(&self.headline()),
-            known(&self.actor),
-            known(&self.event_name),
-            known(&self.subject),
-            part(" with", self.policy_arn.as_deref()),
-            part(" in account", Some(&self.account)),
-            part(" from", self.source_ip.as_deref()),
-            part(" at", self.event_time.map(utc).as_deref()),
-            plain(&self.incident, INCIDENT),
+            known(&self.incident.actor.display()),
+            known(&event.name),
+            known(&self.incident.subject.to_string()),
+            part(" with", event.policy_arn.as_deref()),
+            part(" in account", Some(self.account())),
+            part(" from", event.source_ip.as_deref()),
+            part(" at", event.time.map(utc).as_deref()),
+            plain(self.id(), INCIDENT),
         );
         unformatted(&said, NOTIFICATION)
     }
 
     /// Which incident a message without a card is about.
-    pub(super) fn named(&self) -> String {
-        format!("{} Incident {}", self.severity.marker(), code(&self.incident, INCIDENT))
+    pub(crate) fn named(&self) -> String {
+        format!("{} Incident {}", self.severity().0, code(self.id(), INCIDENT))
     }
 
     /// The same where nothing is formatted.
-    pub(super) fn spoken_name(&self) -> String {
-        format!("Incident {}.", plain(&self.incident, INCIDENT))
+    pub(crate) fn spoken_name(&self) -> String {
+        format!("Incident {}.", plain(self.id(), INCIDENT))
     }
 
     /// A command of the `cordon` tool on this incident, to be copied.
-    pub(super) fn command(&self, verb: &str) -> String {
-        code(&format!("cordon incident {verb} {}", self.incident), 110)
+    pub(crate) fn command(&self, verb: &str) -> String {
+        code(&format!("cordon incident {verb} {}", self.id()), 110)
     }
 
     /// The message, with its lists shortened as far as Slack's limit on the whole makes it necessary. `news` is for the fallback, one
     /// or two sentences.
-    pub(super) fn message(&self, news: &str, blocks: Vec<Block>) -> Message {
+    pub(crate) fn message(&self, news: &str, blocks: Vec<Block>) -> Message {
         let mut values = Vec::new();
         for (lists, kept) in SHARES {
             let share = |block: &Block| if block.is_kept() { kept } else { lists };
@@ -230,13 +248,13 @@ impl Card {
     }
 }
 
-/// The line at the top of a card: a bold beginning by this crate, then prose that may hold an attacker's text.
-pub(super) fn lead(bold: &str, prose: &str) -> String {
+/// The line at the top of a card: a bold beginning of our own, then prose that may hold an attacker's text.
+pub(crate) fn lead(bold: &str, prose: &str) -> String {
     let prose = sentence(prose, LEAD);
     if prose.is_empty() { format!("*{bold}*") } else { format!("*{bold}* {prose}") }
 }
 
-pub(super) fn bullets(sentences: &[String]) -> Vec<String> {
+pub(crate) fn bullets(sentences: &[String]) -> Vec<String> {
     sentences.iter().map(|text| format!("• {}", sentence(text, SENTENCE))).collect()
 }
 
@@ -252,18 +270,18 @@ fn known(value: &str) -> &str {
     if value.trim().is_empty() { "not in the event" } else { value }
 }
 
-fn rule_line(rule: &super::RuleLine) -> String {
+fn rule_line(rule: &Detection) -> String {
     let author = if rule.author.trim().is_empty() { "an unnamed author" } else { &rule.author };
     format!("Rule: {}, by {}", sentence(&rule.title, 150), sentence(author, 80))
 }
 
 /// To the second and in CloudTrail's own zone, so that it can be searched for as it stands.
-pub(super) fn utc(at: Timestamp) -> String {
+pub(crate) fn utc(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 /// The time between, in the units that a person would use. Clocks differ: what seems to run backwards counts as nothing.
-pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
+pub(crate) fn took(from: Timestamp, to: Timestamp) -> String {
     let milliseconds = to.as_millisecond().saturating_sub(from.as_millisecond()).max(0);
     let seconds = milliseconds / 1_000;
     match seconds {
@@ -274,29 +292,15 @@ pub(super) fn took(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
-impl Merged {
-    /// "3 further events of this case; the newest: …".
-    fn line(&self) -> String {
-        let count = usize::try_from(self.count).unwrap_or(usize::MAX);
-        let mut said = format!("➕ {} of this case", counted(count, "further event", "further events"));
-        if let Some(name) = &self.event_name {
-            said.push_str(&format!("; the newest: {}", code(name, 80)));
-            said.extend(self.time.map(|at| format!(" at {}", utc(at))));
-            said.extend(self.source_ip.as_deref().map(|ip| format!(" from {}", code(ip, 60))));
-        }
-        said
-    }
-}
-
 /// A time that Slack shows in the reader's own zone; others show it in UTC.
-pub(super) fn local(at: Timestamp) -> String {
+pub(crate) fn local(at: Timestamp) -> String {
     format!("<!date^{}^{{date_short_pretty}} {{time}}|{}>", at.as_second(), utc(at))
 }
 
-pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+pub(crate) fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
-pub(super) fn with_full_stop(text: &str) -> String {
+pub(crate) fn with_full_stop(text: &str) -> String {
     if text.is_empty() || text.ends_with(['.', '!', '?', '…']) { text.to_owned() } else { format!("{text}.") }
 }

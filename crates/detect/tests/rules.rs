@@ -97,12 +97,32 @@ fn every_rule_tells_a_responder_what_to_know() {
         assert_eq!(stem, id, "the file is named for the rule");
         assert!(uuids.insert(rule.sigma_id.clone().unwrap()), "`{id}` has the UUID of another rule");
         assert!(rule.description.len() > 60, "`{id}` does not say why it is dangerous");
-        assert!(rule.guide.as_ref().is_some_and(|guide| guide.len() > 60), "`{id}` has no guide");
+        let guide = rule.guide.as_deref().unwrap_or_default();
+        assert!(guide.len() > 60, "`{id}` has no guide");
+        assert!(is_numbered_list(guide), "the guide of `{id}` is not a numbered list of steps: `1. …`, continued by three spaces");
         assert!(!rule.falsepositives.is_empty(), "`{id}` names no false positives");
         assert!(!rule.references.is_empty(), "`{id}` has no references");
         assert!(rule.references.iter().all(|reference| reference.starts_with("https://")), "`{id}`");
         assert!(rule.tags.iter().any(|tag| tag.starts_with("attack.t")), "`{id}` names no ATT&CK technique");
         assert_ne!(rule.author, "unknown", "`{id}` has no author");
+    }
+}
+
+/// Steps are `1. …`, `2. …` and so on, each on a line of its own; a longer one goes on in lines that begin with three spaces.
+fn is_numbered_list(guide: &str) -> bool {
+    let mut steps = 0_usize;
+    guide.lines().all(|line| {
+        let begins = line.strip_prefix(&format!("{}. ", steps + 1)).is_some_and(|text| !text.starts_with(' '));
+        steps += usize::from(begins);
+        begins || (steps > 0 && line.starts_with("   "))
+    })
+}
+
+#[test]
+fn a_guide_is_a_list_of_steps_in_their_order() {
+    assert!(is_numbered_list("1. Call the owner.\n2. Deactivate the key,\n   then deny the user."));
+    for other in ["Call the owner.", "1. Call the owner.\n3. Deny the user.", "1. Call the owner,\nthen deny.", "   Call."] {
+        assert!(!is_numbered_list(other), "{other}");
     }
 }
 

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod infra;
+mod layers;
 mod sources;
 mod workspace;
 
@@ -32,6 +33,16 @@ fn assert_none(faults: &[String]) {
 #[test]
 fn dependencies_point_inwards_and_never_from_function_to_function() {
     assert_none(&workspace::directions(members()));
+}
+
+#[test]
+fn keys_of_the_table_are_made_in_the_store_alone() {
+    assert_none(&layers::keys_made_elsewhere(files()));
+}
+
+#[test]
+fn no_modules_of_the_flow_import_each_other_in_a_circle() {
+    assert_none(&layers::circles(files(), "crates/flow/src/"));
 }
 
 #[test]

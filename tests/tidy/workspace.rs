@@ -19,6 +19,11 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ("cordon-respond", with(&["cordon-detect", "cordon-contract"]), pure),
         ("cordon-record", with(&["cordon-detect", "cordon-contract"]), pure),
         ("cordon-json-scan", with(&["cordon-*", "serde_json"]), "it knows bytes and keys, and nothing of records"),
+        (
+            "cordon-store",
+            with(&["cordon-contract", "cordon-record", "cordon-cards"]),
+            "it reads and writes over a port, and knows neither states nor Slack nor HTTP",
+        ),
         ("cordon-replay", with(&["cordon-respond", "cordon-contract"]), "it reads logs and nothing else, without AWS"),
         (
             "cordon-contract",

@@ -254,20 +254,20 @@ impl Deployment {
     pub async fn types(&self, person: &Person, incident: &Value, choice: Choice) -> Answer {
         let caller = aws_sdk_sts::Client::new(&person.config).get_caller_identity().send().await.unwrap();
         let sdk = self.stack.operator();
-        let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
+        let table = cordon_aws::DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
         let sfn = aws_sdk_sfn::Client::new(&sdk);
         let tasks = cordon_aws::StepFunctions::new(sfn.clone());
         let text = std::fs::read_to_string(&self.stack.spec.config).unwrap();
         let config = cordon_core::Config::parse("cordon.toml", &text).unwrap();
-        let (cases, clock) = (cordon_flow::Cases::new(&table), cordon_aws::SystemClock);
-        let decide = Decide { cases, config: &config, channel: None, tasks: &tasks, clock: &clock };
+        let (store, clock) = (cordon_store::Store::new(&table), cordon_aws::SystemClock);
+        let decide = Decide { store, config: &config, channel: None, tasks: &tasks, clock: &clock };
         let id = incident["id"].as_str().unwrap().parse().unwrap();
         let answer = decide.run(&id, Voter::Principal(caller.arn().unwrap()), choice, Some("seen on the wire")).await;
-        let answer = answer.unwrap_or_else(|error| panic!("{}", error.message));
+        let answer = answer.unwrap_or_else(|error| panic!("{error}"));
         if answer.counts() {
             let machine = voted::state_machine(incident["head"]["execution"].as_str().unwrap()).unwrap();
             let executions = cordon_aws::StateMachine::new(sfn, machine);
-            voted::show_on_card(cases, &executions, &id).await.unwrap_or_else(|error| panic!("{}", error.message));
+            voted::show_on_card(store, &executions, &id).await.unwrap_or_else(|error| panic!("{error}"));
         }
         answer
     }
@@ -312,14 +312,14 @@ impl Deployment {
     /// As [`Deployment::undoes`], whatever comes of it.
     pub async fn undo_of(&self, incident: &Value) -> cordon_respond::PlanResult<cordon_respond::RevertResult> {
         let sdk = self.stack.operator();
-        let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
+        let table = cordon_aws::DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), self.stack.outputs.table_name.clone());
         let account = self.stack.spec.account.parse().unwrap();
         let sessions = cordon_aws::Sessions::new(&sdk, account, "aws", None);
         let clock = &cordon_aws::SystemClock;
-        let undo = cordon_flow::undo::Undo { cases: cordon_flow::Cases::new(&table), accounts: &sessions, clock };
+        let undo = cordon_flow::undo::Undo { store: cordon_store::Store::new(&table), accounts: &sessions, clock };
         let id = incident["id"].as_str().unwrap().parse().unwrap();
         let result = undo.run(&id, "arn:aws:iam::111111111111:user/alice", None, false).await;
-        result.unwrap_or_else(|error| panic!("{}", error.message))
+        result.unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub async fn inline_policies(&self, user: &str) -> Vec<String> {

@@ -36,9 +36,9 @@ async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_en
     assert_eq!(closed["status"], "Resolved");
 
     // What the bus kept proves the record that the table has.
-    let table = cordon_aws::Table::new(aws_sdk_dynamodb::Client::new(&sdk), outputs.table_name.clone());
+    let table = cordon_aws::DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), outputs.table_name.clone());
     let id = incident["id"].as_str().unwrap().parse()?;
-    let record = cordon_flow::Cases::new(&table).record(&id, "2026-01-02T03:04:05Z".parse()?).await?;
+    let record = cordon_flow::export::read(cordon_store::Store::new(&table), &id, "2026-01-02T03:04:05Z".parse()?).await?;
     let file = cordon_record::export::json(&record).to_string();
     let kept = closed["unmapped"]["cordon"]["last_hash"].as_str();
     assert_eq!(check(&file, kept)?.anchored_at, closed["unmapped"]["cordon"]["log_seq"].as_u64());

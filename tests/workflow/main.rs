@@ -279,13 +279,13 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
     attacker.creates_user("iam-test-undone-again").await?;
     attacker.reads_trails().await?;
 
-    let table = cordon_aws::Table::new(
+    let table = cordon_aws::DynamoTable::new(
         aws_sdk_dynamodb::Client::new(&deployment.stack.operator()),
         deployment.stack.outputs.table_name.clone(),
     );
     let id = incident["id"].as_str().unwrap().parse()?;
-    let entries = cordon_flow::Cases::new(&table).timeline(&id).await?;
-    let head = cordon_flow::Cases::new(&table).head(&id).await?;
+    let entries = cordon_store::Store::new(&table).timeline(&id).await?;
+    let head = cordon_store::Store::new(&table).head(&id).await?;
     cordon_core::timeline::verify(&entries, &head.last_hash)?;
     assert_eq!(serde_json::to_value(entries.last().unwrap().kind)?, "undone");
     Ok(())

@@ -18,5 +18,5 @@ pub use iam::SdkIam;
 pub use publish::Topic;
 pub use security_hub::SecurityHub;
 pub use session::{Sessions, SpokeRole};
-pub use table::Table;
+pub use table::DynamoTable;
 pub use tasks::{StateMachine, StepFunctions};

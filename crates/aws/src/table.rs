@@ -6,18 +6,18 @@ use async_trait::async_trait;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
-use cordon_flow::ports::{Condition, Key, Store, StoreError, Write};
+use cordon_store::{Condition, Key, Table, TableError, Write};
 use serde_json::Value;
 
 type Item = HashMap<String, AttributeValue>;
 
 /// One DynamoDB table with the keys `pk` and `sk`.
-pub struct Table {
+pub struct DynamoTable {
     client: aws_sdk_dynamodb::Client,
     name: String,
 }
 
-impl Table {
+impl DynamoTable {
     #[must_use]
     pub fn new(client: aws_sdk_dynamodb::Client, name: String) -> Self {
         Self { client, name }
@@ -25,8 +25,8 @@ impl Table {
 }
 
 #[async_trait]
-impl Store for Table {
-    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError> {
+impl Table for DynamoTable {
+    async fn get(&self, key: &Key) -> Result<Option<Value>, TableError> {
         let found = self
             .client
             .get_item()
@@ -39,7 +39,7 @@ impl Store for Table {
         found.item.map(to_json).transpose()
     }
 
-    async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError> {
+    async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, TableError> {
         let mut pages = self
             .client
             .query()
@@ -58,7 +58,7 @@ impl Store for Table {
         Ok(items)
     }
 
-    async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError> {
+    async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, TableError> {
         let page = self
             .client
             .query()
@@ -74,7 +74,7 @@ impl Store for Table {
         page.items.unwrap_or_default().into_iter().map(to_json).collect()
     }
 
-    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError> {
+    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, TableError> {
         let counted = self
             .client
             .update_item()
@@ -88,10 +88,10 @@ impl Store for Table {
             .await
             .map_err(failure)?;
         let number = counted.attributes.as_ref().and_then(|attributes| attributes.get("n")?.as_n().ok()?.parse().ok());
-        number.ok_or_else(|| StoreError::Refused("the table gave no count back".to_owned()))
+        number.ok_or_else(|| TableError::Refused("the table gave no count back".to_owned()))
     }
 
-    async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
+    async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
         let items = writes.into_iter().map(|write| self.transact_item(write)).collect::<Result<Vec<_>, _>>()?;
         match self.client.transact_write_items().set_transact_items(Some(items)).send().await {
             Ok(_) => Ok(()),
@@ -100,15 +100,15 @@ impl Store for Table {
     }
 }
 
-impl Table {
-    fn transact_item(&self, write: Write) -> Result<TransactWriteItem, StoreError> {
+impl DynamoTable {
+    fn transact_item(&self, write: Write) -> Result<TransactWriteItem, TableError> {
         let (expression, version) = match write.condition {
             Condition::Always => (None, None),
             Condition::Absent => (Some("attribute_not_exists(pk)".to_owned()), None),
             Condition::Version(version) => (Some("version = :version".to_owned()), Some(version)),
         };
         let values = version.map(|version| HashMap::from([(":version".to_owned(), AttributeValue::N(version.to_string()))]));
-        let built = |error: aws_sdk_dynamodb::error::BuildError| StoreError::Refused(error.to_string());
+        let built = |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.to_string());
         match write.item {
             Some(item) => {
                 let mut item = to_item(item)?;
@@ -137,21 +137,24 @@ impl Table {
 }
 
 fn key_item(key: &Key) -> Item {
-    HashMap::from([("pk".to_owned(), AttributeValue::S(key.pk.clone())), ("sk".to_owned(), AttributeValue::S(key.sk.clone()))])
+    HashMap::from([
+        ("pk".to_owned(), AttributeValue::S(key.pk().to_owned())),
+        ("sk".to_owned(), AttributeValue::S(key.sk().to_owned())),
+    ])
 }
 
-fn to_item(value: Value) -> Result<Item, StoreError> {
-    serde_dynamo::to_item(value).map_err(|error| StoreError::Refused(format!("an item cannot be written: {error}")))
+fn to_item(value: Value) -> Result<Item, TableError> {
+    serde_dynamo::to_item(value).map_err(|error| TableError::Refused(format!("an item cannot be written: {error}")))
 }
 
-fn to_json(mut item: Item) -> Result<Value, StoreError> {
+fn to_json(mut item: Item) -> Result<Value, TableError> {
     for key in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
         item.remove(key);
     }
-    serde_dynamo::from_item(item).map_err(|error| StoreError::Refused(format!("an item cannot be read: {error}")))
+    serde_dynamo::from_item(item).map_err(|error| TableError::Refused(format!("an item cannot be read: {error}")))
 }
 
-fn failure<E>(error: SdkError<E>) -> StoreError
+fn failure<E>(error: SdkError<E>) -> TableError
 where
     E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
@@ -160,17 +163,17 @@ where
         None => false,
     };
     let text = DisplayErrorContext(error).to_string();
-    if refused { StoreError::Refused(text) } else { StoreError::Transient(text) }
+    if refused { TableError::Refused(text) } else { TableError::Transient(text) }
 }
 
-fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> StoreError {
+fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> TableError {
     if let Some(TransactWriteItemsError::TransactionCanceledException(canceled)) = error.as_service_error() {
         let codes: Vec<&str> = canceled.cancellation_reasons().iter().filter_map(|reason| reason.code()).collect();
         if codes.contains(&"ConditionalCheckFailed") {
-            return StoreError::Condition;
+            return TableError::Condition;
         }
         if codes.iter().any(|code| *code == "TransactionConflict" || is_transient(code)) {
-            return StoreError::Transient(codes.join(", "));
+            return TableError::Transient(codes.join(", "));
         }
     }
     failure(error)

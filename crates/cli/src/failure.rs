@@ -3,6 +3,10 @@
 use std::fmt;
 
 use cordon_contract::{ErrorName, StateError};
+use cordon_flow::decide::DecideError;
+use cordon_flow::undo::UndoError;
+use cordon_respond::runner::RunError;
+use cordon_store::{AddExceptionError, StoreError};
 
 #[derive(Debug)]
 pub enum Failure {
@@ -34,6 +38,43 @@ impl From<StateError> for Failure {
         match error.name {
             ErrorName::BadInput | ErrorName::BadConfig | ErrorName::NotFound => Self::Input(error.message),
             ErrorName::Transient | ErrorName::Refused | ErrorName::Internal => Self::Work(error.message),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(_) => Self::Input(error.to_string()),
+            StoreError::Table(_) | StoreError::Unreadable(_) | StoreError::Unwritable(_) => Self::Work(error.to_string()),
+        }
+    }
+}
+
+impl From<AddExceptionError> for Failure {
+    fn from(error: AddExceptionError) -> Self {
+        match error {
+            AddExceptionError::TooMany(_) => Self::Input(error.to_string()),
+            AddExceptionError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<DecideError> for Failure {
+    fn from(error: DecideError) -> Self {
+        match error {
+            DecideError::Store(error) => error.into(),
+            DecideError::Delivery(_) | DecideError::Crowded => Self::Work(error.to_string()),
+        }
+    }
+}
+
+impl From<UndoError> for Failure {
+    fn from(error: UndoError) -> Self {
+        match error {
+            UndoError::Store(error) => error.into(),
+            UndoError::Run(RunError::NoSuchStep { .. }) => Self::Input(error.to_string()),
+            UndoError::Busy(_) | UndoError::NoSession(_) | UndoError::Run(_) => Self::Work(error.to_string()),
         }
     }
 }

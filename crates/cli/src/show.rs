@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 
 use cordon_core::Call;
 use cordon_core::incident::{Head, State};
-use cordon_flow::exceptions::Recorded;
 use cordon_record::Record;
 use cordon_record::record::{brief, kind, status, step_state};
 use cordon_record::text::visible;
 use cordon_respond::runner::{RevertResult, StepOutcome};
+use cordon_store::RecordedException;
 use jiff::Timestamp;
 
 /// One incident, one line.
@@ -26,7 +26,7 @@ pub fn line(head: &Head) -> String {
 }
 
 /// A recorded exception, in two lines.
-pub fn exception(recorded: &Recorded, now: Timestamp) -> String {
+pub fn exception(recorded: &RecordedException, now: Timestamp) -> String {
     let state = match &recorded.ended {
         Some(ended) => format!("ended {} by {}: {}", ended.at.strftime("%Y-%m-%d"), ended.by, ended.reason),
         None if recorded.stands(now) => "stands".to_owned(),

@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::Head;
 use cordon_core::{AccountId, IncidentId};
 use cordon_respond::port::{Account, IamError, IamErrorKind};
@@ -23,17 +22,18 @@ pub(crate) fn unknown_account() -> IamError {
     IamError::new(IamErrorKind::Other, "sts:AssumeRole", "the event does not say in which account the call took effect")
 }
 
-/// IAM in the account of an incident, or why it cannot be opened: `Transient` where another try may help.
-pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Result<Arc<dyn Account>, String>, StateError> {
+/// Why IAM in the account of an incident cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("no session in the account of the event: {0}")]
+pub struct SessionError(#[source] pub IamError);
+
+/// IAM in the account of an incident.
+pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Arc<dyn Account>, SessionError> {
     let opened = match &head.account {
         Some(account) => accounts.iam(account, &head.id).await,
         None => Err(unknown_account()),
     };
-    match opened {
-        Ok(iam) => Ok(Ok(iam)),
-        Err(error) if error.retryable() => Err(StateError::new(ErrorName::Transient, error.to_string())),
-        Err(error) => Ok(Err(format!("no session in the account of the event: {error}"))),
-    }
+    opened.map_err(SessionError)
 }
 
 /// What a run comes to that could not begin: every step of the plan, with the reason.

@@ -3,12 +3,12 @@
 //! INVARIANT: nobody decides an incident in which they are the actor, and nobody counts as two people. What cannot be told for
 //! certain is a refusal with a sentence: a group that cannot be read, a role that several people share.
 
-use cordon_core::config::{Approval, Approver, ApproverGroup};
+use cordon_core::approval::Ballot;
+use cordon_core::config::{Approval, Approver};
 use cordon_core::incident::Skipped;
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Arn, Config};
 
-use crate::cases::Ballot;
 use crate::ports::Channel;
 
 /// Who says that they decide.
@@ -40,13 +40,58 @@ pub struct Person {
     pub by: String,
 }
 
-const ACTOR: &str = "You are the actor of this incident, so another approver has to decide it. Nothing was changed.";
+/// Why somebody may not decide, in a sentence for them.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotEntitled {
+    /// The incident is about them.
+    #[error("You are the actor of this incident, so another approver has to decide it. Nothing was changed.")]
+    Actor,
+    /// The incident may be about them: its actor is a role that this group shares.
+    #[error("The actor of this incident may be any member of `{0}`, so somebody else has to decide it. Nothing was changed.")]
+    GroupOfActor(String),
+    /// Nobody lists them.
+    #[error("You are not on the list of approvers, so nothing was changed. Please ask one of them.")]
+    NotListed,
+    /// Nobody lists them, and this group could not be read.
+    #[error(
+        "You are not on the list of approvers, and Slack does not say who is in `{0}`, so nothing was changed. Please ask somebody on the list."
+    )]
+    GroupUnread(String),
+    /// The AWS identity is nobody's.
+    #[error("`{0}` is no approver's: no [[approval.approvers]] lists it in `principals`. Nothing was changed.")]
+    NobodysPrincipal(String),
+    /// The AWS identity comes from a role that a group shares.
+    #[error(
+        "`{arn}` comes from a role that the members of `{group}` share, so it does not tell who you are. Use credentials of your own. Nothing was changed."
+    )]
+    SharedRole {
+        /// The identity.
+        arn: String,
+        /// The group's name.
+        group: String,
+    },
+    /// The AWS identity fits several people.
+    #[error(
+        "`{arn}` fits several approvers ({names}), so it does not tell who you are. Use credentials of your own, or list each one's sessions. Nothing was changed."
+    )]
+    Several {
+        /// The identity.
+        arn: String,
+        /// Theirs, for people.
+        names: String,
+    },
+}
 
 /// The person behind a voter, or why they may not decide an incident of this actor.
 ///
 /// # Errors
-/// A sentence for the person.
-pub async fn entitled(config: &Config, channel: Option<&dyn Channel>, voter: Voter<'_>, actor: &Actor) -> Result<Person, String> {
+/// [`NotEntitled`].
+pub async fn entitled(
+    config: &Config,
+    channel: Option<&dyn Channel>,
+    voter: Voter<'_>,
+    actor: &Actor,
+) -> Result<Person, NotEntitled> {
     match voter {
         Voter::Slack(id) => match config.approver(id) {
             Some(approver) => as_approver(approver, id, actor),
@@ -54,7 +99,7 @@ pub async fn entitled(config: &Config, channel: Option<&dyn Channel>, voter: Vot
         },
         Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor).and_then(|person| {
             // Whatever the patterns say: the very same session is the very same person.
-            if actor.arn.as_deref() == Some(arn) { Err(ACTOR.to_owned()) } else { Ok(person) }
+            if actor.arn.as_deref() == Some(arn) { Err(NotEntitled::Actor) } else { Ok(person) }
         }),
     }
 }
@@ -76,14 +121,14 @@ pub fn everybody(approval: &Approval, actor: &Actor) -> Vec<Skipped> {
     people.chain(groups).collect()
 }
 
-fn as_approver(approver: &Approver, by: &str, actor: &Actor) -> Result<Person, String> {
+fn as_approver(approver: &Approver, by: &str, actor: &Actor) -> Result<Person, NotEntitled> {
     if approver.is_actor(actor) {
-        return Err(ACTOR.to_owned());
+        return Err(NotEntitled::Actor);
     }
     Ok(Person { id: approver.slack_user_id.clone(), name: approver.name.clone(), by: by.to_owned() })
 }
 
-async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, actor: &Actor) -> Result<Person, String> {
+async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, actor: &Actor) -> Result<Person, NotEntitled> {
     let mut unreadable = None;
     for group in &config.approval.groups {
         let Some(channel) = channel else { break };
@@ -99,27 +144,19 @@ async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, act
             continue;
         }
         if group.may_be_actor(actor) {
-            return Err(format!(
-                "The actor of this incident may be any member of `{}`, so somebody else has to decide it. Nothing was changed.",
-                group.name
-            ));
+            return Err(NotEntitled::GroupOfActor(group.name.clone()));
         }
         let name = format!("{id} of {}", group.name);
         return Ok(Person { id: id.to_owned(), name, by: id.to_owned() });
     }
-    Err(match unreadable {
-        Some(ApproverGroup { name, .. }) => format!(
-            "You are not on the list of approvers, and Slack does not say who is in `{name}`, so nothing was changed. Please ask somebody on the list."
-        ),
-        None => "You are not on the list of approvers, so nothing was changed. Please ask one of them.".to_owned(),
-    })
+    Err(unreadable.map_or(NotEntitled::NotListed, |group| NotEntitled::GroupUnread(group.name.clone())))
 }
 
 /// The one approver whose principals name an AWS identity: a user, a session by its own ARN or by the role behind it, or a role.
 ///
 /// # Errors
-/// A sentence: nobody's, or shared, so that it does not tell who somebody is.
-pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, String> {
+/// [`NotEntitled`]: nobody's, or shared, so that it does not tell who somebody is.
+pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, NotEntitled> {
     let role = roles_of(arn);
     let names =
         |patterns: &[Pattern], arns: &[String]| arns.iter().any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)));
@@ -132,21 +169,18 @@ pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Appr
         .filter(|approver| names(&approver.principals, &own) || names(&approver.principals, &role))
         .collect();
     match found.as_slice() {
-        [] => Err(format!("`{arn}` is no approver's: no [[approval.approvers]] lists it in `principals`. Nothing was changed.")),
+        [] => Err(NotEntitled::NobodysPrincipal(arn.to_owned())),
         [approver] => {
             let shared = config.approval.groups.iter().find(|group| names(&group.principals, &role));
             match shared.filter(|_| !names(&approver.principals, &own)) {
                 None => Ok(approver),
-                Some(group) => Err(format!(
-                    "`{arn}` comes from a role that the members of `{}` share, so it does not tell who you are. Use credentials of your own. Nothing was changed.",
-                    group.name
-                )),
+                Some(group) => Err(NotEntitled::SharedRole { arn: arn.to_owned(), group: group.name.clone() }),
             }
         }
-        several => Err(format!(
-            "`{arn}` fits several approvers ({}), so it does not tell who you are. Use credentials of your own, or list each one's sessions. Nothing was changed.",
-            several.iter().map(|approver| approver.name.as_str()).collect::<Vec<_>>().join(", ")
-        )),
+        several => {
+            let names: Vec<&str> = several.iter().map(|approver| approver.name.as_str()).collect();
+            Err(NotEntitled::Several { arn: arn.to_owned(), names: names.join(", ") })
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! for those that decide nothing. The answer is always small and never repeats what was sent.
 
 use cordon_cards::{self as cards, Message, Notice};
-use cordon_contract::StateError;
 use cordon_core::IncidentId;
 use cordon_core::incident::SlackMessage;
 use cordon_core::timeline::{Kind, NewEntry};
@@ -13,14 +12,14 @@ use cordon_slack::interaction::{self, Action, Click, Interaction, Sender, Submis
 use cordon_slack::modal::{self, Modal, ModalKind};
 use cordon_slack::secret::{Delivery, SlackSecret};
 use cordon_slack::signature;
+use cordon_store::StoreError;
 use serde_json::json;
 
 use crate::approver::Voter;
-use crate::cases::CaseError;
-use crate::decide::{Answer, Choice, Decide};
+use crate::decide::{Answer, Choice, Decide, DecideError};
 use crate::ports::{Channel, Executions};
-use crate::undo::{AskUndo, UndoAnswer};
-use crate::wait;
+use crate::question;
+use crate::undo::{AskUndo, AskUndoError, UndoAnswer};
 
 /// What arrived, as bytes: after the gateway's base64 was taken off, before anything else.
 pub struct Request<'a> {
@@ -45,6 +44,20 @@ impl Reply {
     }
 }
 
+/// Why a click could not be handled now. Whoever clicks again finishes the same decision.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The decision.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// The wish to undo.
+    #[error(transparent)]
+    Undo(#[from] AskUndoError),
+}
+
 pub struct Callback<'a> {
     pub decide: Decide<'a>,
     pub executions: &'a dyn Executions,
@@ -53,7 +66,7 @@ pub struct Callback<'a> {
 }
 
 impl Callback<'_> {
-    pub async fn run(&self, request: &Request<'_>) -> Result<Reply, StateError> {
+    pub async fn run(&self, request: &Request<'_>) -> Result<Reply, CallbackError> {
         let now = self.decide.clock.now();
         let verified =
             signature::verify(&self.secret.signing_secret, request.timestamp, request.signature, request.body, now.as_second());
@@ -77,7 +90,7 @@ impl Callback<'_> {
         }
     }
 
-    async fn click(&self, id: &IncidentId, click: &Click) -> Result<Reply, StateError> {
+    async fn click(&self, id: &IncidentId, click: &Click) -> Result<Reply, CallbackError> {
         let channel = Some(click.channel_id.as_str());
         if let Some(reason) = self.comes_from_elsewhere(&click.sender, channel) {
             self.record_refusal(id, &click.sender, channel, reason).await?;
@@ -104,7 +117,7 @@ impl Callback<'_> {
         }
     }
 
-    async fn decided(&self, id: &IncidentId, click: &Click, choice: Choice) -> Result<Reply, StateError> {
+    async fn decided(&self, id: &IncidentId, click: &Click, choice: Choice) -> Result<Reply, CallbackError> {
         let answer = self.decide.run(id, Voter::Slack(&click.sender.user_id), choice, None).await?;
         if answer.counts() {
             self.show(id, &answer, &click.sender.user_id, Some(click)).await?;
@@ -123,7 +136,7 @@ impl Callback<'_> {
         click: &Click,
         kind: ModalKind,
         choice: Choice,
-    ) -> Result<Option<Reply>, StateError> {
+    ) -> Result<Option<Reply>, CallbackError> {
         if let Some(refused) = self.decide.refusal(id, Voter::Slack(&click.sender.user_id), choice).await? {
             self.whisper(click, &refused.notice()).await;
             return Ok(Some(Reply::text(200, &refused.sentence())));
@@ -131,11 +144,11 @@ impl Callback<'_> {
         Ok(self.opens(id, click, kind).await?.then(|| Reply::text(200, "")))
     }
 
-    async fn opens(&self, id: &IncidentId, click: &Click, kind: ModalKind) -> Result<bool, StateError> {
+    async fn opens(&self, id: &IncidentId, click: &Click, kind: ModalKind) -> Result<bool, CallbackError> {
         let (Delivery::Bot { .. }, Some(trigger)) = (&self.secret.delivery, &click.trigger_id) else { return Ok(false) };
-        let subject = match self.decide.cases.head(id).await {
+        let subject = match self.decide.store.head(id).await {
             Ok(head) => head.subject.to_string(),
-            Err(CaseError::NotFound(_)) => return Ok(false),
+            Err(StoreError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
         let modal = Modal { kind, incident: id.to_string(), subject };
@@ -148,7 +161,7 @@ impl Callback<'_> {
         }
     }
 
-    async fn submission(&self, id: &IncidentId, submission: &Submission) -> Result<Reply, StateError> {
+    async fn submission(&self, id: &IncidentId, submission: &Submission) -> Result<Reply, CallbackError> {
         let fault = |text: &str| Ok(Reply { status: 200, text: modal::fault(text), is_json: true });
         if let Some(reason) = self.comes_from_elsewhere(&submission.sender, None) {
             self.record_refusal(id, &submission.sender, None, reason).await?;
@@ -174,12 +187,12 @@ impl Callback<'_> {
     }
 
     fn ask_undo(&self) -> AskUndo<'_> {
-        let Decide { cases, config, clock, .. } = self.decide;
-        AskUndo { cases, config, channel: Some(self.channel), executions: self.executions, clock }
+        let Decide { store, config, clock, .. } = self.decide;
+        AskUndo { store, config, channel: Some(self.channel), executions: self.executions, clock }
     }
 
     /// Asks for the reason where a dialog can be opened; else the click is enough.
-    async fn undo_click(&self, id: &IncidentId, click: &Click) -> Result<Reply, StateError> {
+    async fn undo_click(&self, id: &IncidentId, click: &Click) -> Result<Reply, CallbackError> {
         let voter = Voter::Slack(&click.sender.user_id);
         let answer = match self.ask_undo().refusal(id, voter).await? {
             Some(no) => no,
@@ -221,20 +234,20 @@ impl Callback<'_> {
         sender: &Sender,
         channel: Option<&str>,
         reason: &str,
-    ) -> Result<(), StateError> {
+    ) -> Result<(), CallbackError> {
         let data = json!({"reason": reason, "team": sender.team_id, "channel": channel});
         let now = self.decide.clock.now();
         let entry = || Some(vec![NewEntry::by(Kind::Refused, &sender.user_id, data.clone())]);
-        match self.decide.cases.commit(incident, now, |_| entry()).await {
-            Ok(_) | Err(CaseError::NotFound(_)) => Ok(()),
+        match self.decide.store.commit(incident, now, |_| entry()).await {
+            Ok(_) | Err(StoreError::NotFound(_)) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }
 
     /// Shows on the card what counts now: the buttons gone and who decided, or who has approved so far and who is looking. It
     /// counts whether or not Slack takes this.
-    async fn show(&self, incident: &IncidentId, answer: &Answer, by: &str, click: Option<&Click>) -> Result<(), StateError> {
-        let head = self.decide.cases.head(incident).await?;
+    async fn show(&self, incident: &IncidentId, answer: &Answer, by: &str, click: Option<&Click>) -> Result<(), CallbackError> {
+        let head = self.decide.store.head(incident).await?;
         let card: Message = match answer {
             Answer::Accepted(choice) => cards::decided(&head, *choice != Choice::Deny, by),
             Answer::Counted { .. }
@@ -243,9 +256,9 @@ impl Callback<'_> {
             | Answer::Already { .. }
             | Answer::Expired(_)
             | Answer::Refused(_)
-            | Answer::NotFound => match self.decide.cases.approval(incident).await? {
+            | Answer::NotFound => match self.decide.store.approval(incident).await? {
                 Some(approval) => {
-                    let glass = wait::has_glass(&self.decide.config.approval, self.channel);
+                    let glass = question::has_glass(&self.decide.config.approval, self.channel);
                     cards::asking(&head, &approval.question(), glass)
                 }
                 None => return Ok(()),

@@ -3,8 +3,10 @@
 //! INVARIANT: a read that fails leads to a person. An exception counts only by what IAM, the table and `cordon.toml` say now,
 //! never by what the event says, and not where the actor gave it. Nothing is changed without asking beyond the hour's budget.
 
+mod blast_radius;
 mod grants;
 mod judge;
+mod objections;
 
 use std::sync::Arc;
 
@@ -19,13 +21,13 @@ use cordon_respond::port::{Account, IamError};
 use serde_json::json;
 
 use crate::accounts::{Accounts, unknown_account};
-use crate::blast_radius;
-use crate::cases::{Budget, CaseError, Cases};
-use crate::ports::{Clock, StoreError};
+use crate::ports::Clock;
+use crate::switch;
+use cordon_store::{Budget, Store, StoreError};
 use judge::{Findings, Judge};
 
 pub struct Check<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub config: &'a Config,
     pub accounts: &'a dyn Accounts,
     /// Cordon's own roles, which no plan may touch.
@@ -33,9 +35,25 @@ pub struct Check<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// Why no route could be decided now.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
 impl Check<'_> {
+    /// Decides the route of an incident. A retry keeps to the decision that stands.
+    ///
+    /// # Errors
+    /// [`CheckError`], under the contract's names.
     pub async fn run(&self, input: CheckInput) -> Result<CheckOutput, StateError> {
-        let head = self.cases.head(&input.incident).await?;
+        Ok(self.answer(&input).await?)
+    }
+
+    async fn answer(&self, input: &CheckInput) -> Result<CheckOutput, CheckError> {
+        let head = self.store.head(&input.incident).await?;
         // A retry keeps to the decision that people may have read already.
         if let Some(decision) = &head.decision {
             return Ok(CheckOutput { route: decision.route });
@@ -52,7 +70,7 @@ impl Check<'_> {
             "policy_arn": head.event.policy_arn, "exempted_by": findings.exempted_by,
         });
         let decided = self
-            .cases
+            .store
             .commit(&input.incident, self.clock.now(), |head| {
                 if head.decision.is_some() {
                     return None;
@@ -74,7 +92,7 @@ impl Check<'_> {
         findings: &Findings,
         planning: &Planning,
         planning_failed: Option<String>,
-    ) -> Result<Decision, StateError> {
+    ) -> Result<Decision, CheckError> {
         let undated = || head.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
         let mut facts = Facts {
             mode: self.config.mode,
@@ -97,17 +115,17 @@ impl Check<'_> {
     }
 
     /// Why nothing can be changed at the moment, in a sentence for whoever is asked.
-    async fn stopped(&self) -> Result<Option<String>, StateError> {
-        match self.cases.stopped().await {
+    async fn stopped(&self) -> Result<Option<String>, CheckError> {
+        match switch::stopped(self.store).await {
             Ok(stopped) => Ok(stopped),
             Err(error) => unreadable(error, "Whether enforcement is stopped").map(Some),
         }
     }
 
     /// Takes one of the hour's automatic enforcements; why there is none, in a sentence.
-    async fn over_budget(&self, id: &IncidentId) -> Result<Option<String>, StateError> {
+    async fn over_budget(&self, id: &IncidentId) -> Result<Option<String>, CheckError> {
         let per_hour = self.config.limits.enforcements_per_hour;
-        match self.cases.take_from_budget(id, per_hour, self.clock.now()).await {
+        match self.store.take_from_budget(id, per_hour, self.clock.now()).await {
             Ok(Budget::Taken) => Ok(None),
             Ok(Budget::UsedUp) => Ok(Some(format!(
                 "the budget of {per_hour} automatic enforcements an hour is used up (limits.enforcements_per_hour)"
@@ -156,11 +174,6 @@ impl Check<'_> {
 }
 
 /// A read of the table that failed: tried again where that can help, and else a sentence for a person.
-fn unreadable(error: CaseError, what: &str) -> Result<String, StateError> {
-    match error {
-        CaseError::Store(StoreError::Transient(_) | StoreError::Condition) => Err(error.into()),
-        CaseError::Store(StoreError::Refused(_)) | CaseError::NotFound(_) | CaseError::Unreadable(_) => {
-            Ok(format!("{what} could not be read ({error})"))
-        }
-    }
+fn unreadable(error: StoreError, what: &str) -> Result<String, CheckError> {
+    if error.is_transient() { Err(error.into()) } else { Ok(format!("{what} could not be read ({error})")) }
 }

@@ -6,9 +6,13 @@
 //! Where a correlation is reached, the burst is one incident: the first event to reach it opens it, later ones join it, even
 //! after it was closed, until the burst pauses for its timespan or a day is over.
 
+mod former;
+mod own_calls;
+mod provenance;
+
 use std::cmp::Reverse;
 
-use cordon_contract::{ClassifyInput, ClassifyOutput, ErrorName, StateError};
+use cordon_contract::{ClassifyInput, ClassifyOutput, StateError};
 use cordon_core::event::{Event, Unreadable};
 use cordon_core::incident::{EventFacts, Found, Head, MergedEvent, State};
 use cordon_core::json::{at, set};
@@ -21,9 +25,9 @@ use cordon_detect::{Count, Judgement, Tally};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::cases::{CaseError, Cases, Claim, Opening};
-use crate::ports::{Clock, Policies, StoreError};
-use crate::{known, own_calls, provenance};
+use crate::ports::{Clock, Policies};
+use cordon_respond::IamError;
+use cordon_store::{Claim, Opening, Store, StoreError};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -36,9 +40,26 @@ pub trait Rules: Send + Sync {
     }
 }
 
+/// Why an event could not be classified now. Another try can help in every case but a refusal of the table.
+#[derive(Debug, thiserror::Error)]
+pub enum ClassifyError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A policy's document cannot be read at the moment.
+    #[error(transparent)]
+    Policy(IamError),
+    /// Another execution has claimed the event and has yet to open its incident.
+    #[error("the incident to join is not open yet")]
+    NotOpenYet,
+    /// Others open and close the same case faster.
+    #[error("the incident to join closes and opens again")]
+    OpensAndCloses,
+}
+
 /// What classify is given at start-up.
 pub struct Classify<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub rules: &'a dyn Rules,
     pub policies: &'a dyn Policies,
     pub config: &'a Config,
@@ -55,18 +76,26 @@ const OPEN_TRIES: u32 = 5;
 const SHOWN: usize = 30;
 
 impl Classify<'_> {
+    /// Judges an event as EventBridge delivered it.
+    ///
+    /// # Errors
+    /// [`ClassifyError`], under the contract's names.
     pub async fn run(&self, input: ClassifyInput) -> Result<ClassifyOutput, StateError> {
+        Ok(self.answer(&input).await?)
+    }
+
+    async fn answer(&self, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
         match Event::from_envelope(&input.event, self.relay_source) {
             Ok(event) => self.judge(&event, &input.execution).await,
-            Err(unreadable) => self.needs_person(&unreadable, &input).await,
+            Err(unreadable) => self.needs_person(&unreadable, input).await,
         }
     }
 
-    async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, StateError> {
+    async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, ClassifyError> {
         let mut former = None;
         if event.origin.may_enforce() {
-            self.cases.remember(provenance::observed(event, self.config)).await?;
-            former = self.cases.observe(known::observed(event, self.config)).await?;
+            self.store.remember(provenance::observed(event, self.config)).await?;
+            former = self.store.observe(former::observed(event, self.config)).await?;
         }
         if self.is_own_change(event).await? {
             return Ok(ClassifyOutput::Ignored);
@@ -111,11 +140,11 @@ impl Classify<'_> {
     }
 
     /// Counts the event, and gives back the correlations that it reached.
-    async fn count(&self, tallies: Vec<Tally>, event: &Event, own: &IncidentId) -> Result<Vec<Burst>, StateError> {
+    async fn count(&self, tallies: Vec<Tally>, event: &Event, own: &IncidentId) -> Result<Vec<Burst>, ClassifyError> {
         let now = self.clock.now();
         let mut reached = Vec::new();
         for tally in tallies {
-            let counted = self.cases.count(&tally, &event.id, event.time.unwrap_or(now), own, now).await?;
+            let counted = self.store.count(&tally, &event.id, event.time.unwrap_or(now), own, now).await?;
             let name = match counted.count {
                 Count::Below => continue,
                 Count::Opened => own.to_string(),
@@ -127,10 +156,10 @@ impl Classify<'_> {
     }
 
     /// Tells a burst which incident it became part of.
-    async fn point(&self, burst: &Burst, output: &ClassifyOutput) -> Result<(), StateError> {
+    async fn point(&self, burst: &Burst, output: &ClassifyOutput) -> Result<(), ClassifyError> {
         match output {
             ClassifyOutput::Opened { incident } | ClassifyOutput::Merged { incident } if burst.name != incident.as_str() => {
-                Ok(self.cases.point_burst(&burst.tally, &burst.name, incident, self.clock.now()).await?)
+                Ok(self.store.point_burst(&burst.tally, &burst.name, incident, self.clock.now()).await?)
             }
             // A duplicate's incident is the one that it would have opened, and was told already.
             ClassifyOutput::Opened { .. }
@@ -143,7 +172,7 @@ impl Classify<'_> {
 
     /// The document of a managed policy that the call only names. What IAM does not give away stays unknown, and the rules say
     /// so; what it may give in a moment is waited for.
-    async fn facts(&self, event: &Event) -> Result<Facts, StateError> {
+    async fn facts(&self, event: &Event) -> Result<Facts, ClassifyError> {
         let mut facts = Facts::default();
         let Some(arn) = enrich::policy_to_read(&event.record) else { return Ok(facts) };
         match self.policies.document(arn).await {
@@ -154,24 +183,24 @@ impl Classify<'_> {
                 Err(error) => tracing::warn!(policy = arn, %error, "a policy's document cannot be read"),
             },
             Ok(None) => tracing::info!(policy = arn, "the policy is gone"),
-            Err(error) if error.retryable() => return Err(StateError::new(ErrorName::Transient, error.to_string())),
+            Err(error) if error.retryable() => return Err(ClassifyError::Policy(error)),
             Err(error) => tracing::warn!(policy = arn, %error, "a policy cannot be read"),
         }
         Ok(facts)
     }
 
     /// The very calls that the remediator makes, made by one of Cordon's own roles: no incident about our own answer to one.
-    async fn is_own_change(&self, event: &Event) -> Result<bool, StateError> {
+    async fn is_own_change(&self, event: &Event) -> Result<bool, ClassifyError> {
         let own = Actor::from_record(&event.record)
             .principal()
             .is_some_and(|actor| self.own.iter().any(|pattern| pattern.matches(&actor.arn())));
         if !own {
             return Ok(false);
         }
-        Ok(own_calls::is_remedys(event) || self.cases.is_announced(event).await?)
+        Ok(own_calls::is_remedys(event) || self.store.is_announced(event).await?)
     }
 
-    async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, StateError> {
+    async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
         let record = at(&input.event, "/detail");
         let text = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").chars().take(200).collect::<String>();
         let facts = EventFacts {
@@ -205,9 +234,9 @@ impl Classify<'_> {
         head: Head,
         shared: Option<&cordon_core::EventId>,
         burst: Option<&Burst>,
-    ) -> Result<ClassifyOutput, StateError> {
+    ) -> Result<ClassifyOutput, ClassifyError> {
         let now = self.clock.now();
-        match self.cases.claim(&head.event.id, shared, &head.id, &head.execution, now).await? {
+        match self.store.claim(&head.event.id, shared, &head.id, &head.execution, now).await? {
             Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
             Claim::SharedWith(incident) => {
                 self.join(&incident, &head, true).await?;
@@ -222,32 +251,32 @@ impl Classify<'_> {
         let mut tries = 0;
         loop {
             let mut opened = head.clone();
-            match self.cases.open(&mut opened, detected(&head, burst), now).await {
+            match self.store.open(&mut opened, detected(&head, burst), now).await {
                 Ok(Opening::Opened) => return Ok(ClassifyOutput::Opened { incident: opened.id }),
                 // Closed in this very moment: then this event opens the next incident.
                 Ok(Opening::Joined(incident)) => match self.join(&incident, &head, false).await? {
                     true => return Ok(ClassifyOutput::Merged { incident }),
                     false if tries < OPEN_TRIES => tries += 1,
-                    false => return Err(StateError::new(ErrorName::Transient, "the incident to join closes and opens again")),
+                    false => return Err(ClassifyError::OpensAndCloses),
                 },
-                Err(CaseError::Store(StoreError::Condition)) if tries < OPEN_TRIES => tries += 1,
+                Err(error) if error.is_conflict() && tries < OPEN_TRIES => tries += 1,
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
     /// The incident of a burst that another event opened. Where that never came to be, the event goes its own way.
-    async fn open_burst(&self, burst: Option<&Burst>, head: &Head) -> Result<Option<IncidentId>, StateError> {
+    async fn open_burst(&self, burst: Option<&Burst>, head: &Head) -> Result<Option<IncidentId>, ClassifyError> {
         let Some(incident) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
         if incident == head.id {
             return Ok(None);
         }
-        Ok(self.cases.try_head(&incident).await?.map(|found| found.id))
+        Ok(self.store.try_head(&incident).await?.map(|found| found.id))
     }
 
     /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
-    async fn join(&self, incident: &cordon_core::IncidentId, head: &Head, even_closed: bool) -> Result<bool, StateError> {
-        let known = self.cases.timeline(incident).await?;
+    async fn join(&self, incident: &cordon_core::IncidentId, head: &Head, even_closed: bool) -> Result<bool, ClassifyError> {
+        let known = self.store.timeline(incident).await?;
         let event = json!(head.event.id);
         if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {
             return Ok(true);
@@ -255,7 +284,7 @@ impl Classify<'_> {
         let EventFacts { name, time, source_ip, .. } = head.event.clone();
         let merged = MergedEvent { name, time, source_ip };
         let joined = self
-            .cases
+            .store
             .commit(incident, self.clock.now(), |open| {
                 if open.state == State::Closed && !even_closed {
                     return None;
@@ -269,7 +298,7 @@ impl Classify<'_> {
         match joined {
             Ok(open) => Ok(open.state != State::Closed || even_closed),
             // The call shared its id with one that has claimed the event and not yet opened its incident.
-            Err(CaseError::NotFound(_)) => Err(StateError::new(ErrorName::Transient, "the incident to join is not open yet")),
+            Err(StoreError::NotFound(_)) => Err(ClassifyError::NotOpenYet),
             Err(error) => Err(error.into()),
         }
     }

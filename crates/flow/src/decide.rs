@@ -6,18 +6,18 @@
 
 mod answer;
 
-use cordon_contract::{ErrorName, StateError};
+use cordon_core::approval::{Ballot, Vote};
 use cordon_core::incident::{BrokenGlass, Head, Looking, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
+use cordon_store::{Approval, Store, StoreError};
 use serde_json::{Value, json};
 
 pub use answer::{Answer, Choice};
 
 use crate::approver::{Person, Voter, entitled, skipped};
-use crate::cases::{Approval, Ballot, CaseError, Cases, Vote};
-use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
-use crate::wait;
+use crate::ports::{Channel, Clock, Completion, DeliveryError, Tasks};
+use crate::question;
 
 /// How often a vote is counted against others before the caller has to try again.
 const TRIES: u32 = 5;
@@ -26,12 +26,26 @@ const NO_GLASS: &str = "Approving alone is not allowed here (`break_glass` of [a
 const REASON_MAX_CHARS: usize = 1_000;
 
 pub struct Decide<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub config: &'a Config,
     /// For the members of user groups; `None` where nobody can be asked.
     pub channel: Option<&'a dyn Channel>,
     pub tasks: &'a dyn Tasks,
     pub clock: &'a dyn Clock,
+}
+
+/// Why a person's word could not be taken now. What was written is finished by the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Step Functions did not take the decision, which is on record.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// Others were faster each time.
+    #[error("others kept deciding at the same moment")]
+    Crowded,
 }
 
 /// What comes of a vote, before it is written.
@@ -54,11 +68,11 @@ impl Decide<'_> {
         voter: Voter<'_>,
         choice: Choice,
         reason: Option<&str>,
-    ) -> Result<Answer, StateError> {
+    ) -> Result<Answer, DecideError> {
         let Some(head) = self.head(id).await? else { return Ok(Answer::NotFound) };
         let person = match entitled(self.config, self.channel, voter, &head.actor).await {
             Ok(person) => person,
-            Err(refusal) => return self.refuse(id, voter.by(), choice, refusal).await,
+            Err(refusal) => return self.refuse(id, voter.by(), choice, refusal.to_string()).await,
         };
         let reason =
             reason.map(|text| text.trim().chars().take(REASON_MAX_CHARS).collect::<String>()).filter(|text| !text.is_empty());
@@ -72,32 +86,32 @@ impl Decide<'_> {
                 return Ok(answer);
             }
         }
-        Err(StateError::new(ErrorName::Transient, "others kept deciding at the same moment"))
+        Err(DecideError::Crowded)
     }
 
     /// Why this voter may not decide the incident at all; `None` where they may. For asking somebody for a reason only where it
     /// would count.
-    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, StateError> {
+    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, DecideError> {
         let Some(head) = self.head(id).await? else { return Ok(Some(Answer::NotFound)) };
         let refusal = match entitled(self.config, self.channel, voter, &head.actor).await {
             Ok(_) if choice == Choice::BreakGlass && !self.config.approval.break_glass => NO_GLASS.to_owned(),
             Ok(_) => return Ok(None),
-            Err(refusal) => refusal,
+            Err(refusal) => refusal.to_string(),
         };
         self.refuse(id, voter.by(), choice, refusal).await.map(Some)
     }
 
-    async fn head(&self, id: &IncidentId) -> Result<Option<Head>, StateError> {
-        match self.cases.head(id).await {
+    async fn head(&self, id: &IncidentId) -> Result<Option<Head>, DecideError> {
+        match self.store.head(id).await {
             Ok(head) => Ok(Some(head)),
-            Err(CaseError::NotFound(_)) => Ok(None),
+            Err(StoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn refuse(&self, id: &IncidentId, by: &str, choice: Choice, reason: String) -> Result<Answer, StateError> {
+    async fn refuse(&self, id: &IncidentId, by: &str, choice: Choice, reason: String) -> Result<Answer, DecideError> {
         let data = json!({"choice": choice.word(), "reason": reason});
-        self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(Kind::Refused, by, data.clone())])).await?;
+        self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(Kind::Refused, by, data.clone())])).await?;
         Ok(Answer::Refused(reason))
     }
 
@@ -115,10 +129,10 @@ impl Decide<'_> {
         person: &Person,
         choice: Choice,
         reason: Option<&str>,
-    ) -> Result<Option<Answer>, StateError> {
+    ) -> Result<Option<Answer>, DecideError> {
         let now = self.clock.now();
-        let head = self.cases.head(id).await?;
-        let Some(found) = self.cases.approval(id).await? else {
+        let head = self.store.head(id).await?;
+        let Some(found) = self.store.approval(id).await? else {
             return Ok(Some(Answer::Expired("This incident asks for no decision.".to_owned())));
         };
         match found.vote {
@@ -127,7 +141,7 @@ impl Decide<'_> {
             Vote::Waiting if head.state == State::Closed => {
                 return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this.".to_owned())));
             }
-            Vote::Waiting if !wait::is_in_time(&found, now) => return Ok(Some(Answer::late())),
+            Vote::Waiting if !question::is_in_time(&found, now) => return Ok(Some(Answer::late())),
             Vote::Waiting => {}
         }
         let ballot = Ballot {
@@ -147,10 +161,10 @@ impl Decide<'_> {
             Counted::Nothing(answer) => return Ok(Some(answer)),
             Counted::Write { next, kind, data, glass } => (*next, kind, data, glass),
         };
-        let write = Cases::approval_write(id, &next)?;
+        let write = Store::approval_write(id, &next)?;
         let denial = (next.vote == Vote::Denied).then(|| ballot.shown(false));
         let written = self
-            .cases
+            .store
             .commit_with(id, now, |head| {
                 if next.vote != Vote::Waiting {
                     head.decided_at = Some(now);
@@ -162,16 +176,16 @@ impl Decide<'_> {
             .await;
         match written {
             Ok(head) => self.answer(&head, &next, choice).await.map(Some),
-            Err(CaseError::Store(StoreError::Condition)) => Ok(None),
+            Err(error) if error.is_conflict() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn answer(&self, head: &Head, written: &Approval, choice: Choice) -> Result<Answer, StateError> {
+    async fn answer(&self, head: &Head, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
         if written.vote == Vote::Waiting {
             return Ok(Answer::counted(written));
         }
-        match wait::deliver(self.tasks, head, written).await? {
+        match question::deliver(self.tasks, head, written).await? {
             Completion::Delivered => Ok(Answer::Accepted(choice)),
             // A time-out was a moment faster, and finishes this same decision; or the execution was stopped.
             Completion::Gone => Ok(Answer::Expired(
@@ -182,11 +196,11 @@ impl Decide<'_> {
     }
 
     /// Takes the incident on. The first one stays.
-    async fn look(&self, id: &IncidentId, person: &Person) -> Result<Answer, StateError> {
+    async fn look(&self, id: &IncidentId, person: &Person) -> Result<Answer, DecideError> {
         let now = self.clock.now();
         let looking = Looking { by: person.by.clone(), name: person.name.clone(), at: now };
         let head = self
-            .cases
+            .store
             .commit(id, now, |head| {
                 if head.looking.is_some() || head.state == State::Closed {
                     return None;
@@ -219,9 +233,9 @@ impl Decide<'_> {
 
     /// A decision stands already. It may have been written without being delivered, so it is delivered again: a task that has
     /// it answers that it is over.
-    async fn finish(&self, head: &Head, decided: &Approval) -> Result<Answer, StateError> {
+    async fn finish(&self, head: &Head, decided: &Approval) -> Result<Answer, DecideError> {
         if head.state == State::Asking {
-            match wait::deliver(self.tasks, head, decided).await? {
+            match question::deliver(self.tasks, head, decided).await? {
                 Completion::Delivered | Completion::Gone => {}
             }
         }

@@ -3,75 +3,14 @@
 //! INVARIANT: nobody exempts themself, and only an approver exempts. Both are asked when an exception is recorded and again
 //! when it would count, for the table is not the place that decides who an approver is.
 
-use std::fmt;
-
-use cordon_core::config::{Approver, end};
+use cordon_core::config::{Approver, end as parse_end};
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Config, ExceptionId, RuleId};
+use cordon_store::{EndedException, RecordedException, RuleScope};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::approver::of_principal;
-
-/// The rule that an exception is from, or every rule that honours recorded ones.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum RuleScope {
-    Any,
-    Rule(RuleId),
-}
-
-impl TryFrom<String> for RuleScope {
-    type Error = cordon_core::ids::InvalidId;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        if text == "*" { Ok(Self::Any) } else { text.parse().map(Self::Rule) }
-    }
-}
-
-impl From<RuleScope> for String {
-    fn from(scope: RuleScope) -> Self {
-        scope.to_string()
-    }
-}
-
-impl fmt::Display for RuleScope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Any => f.write_str("*"),
-            Self::Rule(rule) => write!(f, "{rule}"),
-        }
-    }
-}
-
-/// An exception as it is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recorded {
-    pub id: ExceptionId,
-    pub version: u64,
-    /// An ARN pattern of the users or roles that may.
-    pub principal: Pattern,
-    pub rule: RuleScope,
-    /// Whoever answers for it.
-    pub owner: String,
-    /// The ARN of the approver who recorded it.
-    pub created_by: String,
-    pub created_at: Timestamp,
-    pub until: Timestamp,
-    pub reason: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<Ended>,
-    /// When the table forgets it.
-    pub expires_at: i64,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
-    pub at: Timestamp,
-    pub by: String,
-    pub reason: String,
-}
+use crate::approver::{NotEntitled, of_principal};
 
 /// What somebody wants to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +26,8 @@ pub struct Wanted {
 /// Why an exception is not recorded, or not ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExceptionRefused {
-    /// Why not, in a sentence.
     #[error("only approvers record and end exceptions: {0}")]
-    NotAnApprover(String),
+    NotAnApprover(#[source] NotEntitled),
     #[error("`{0}` fits a principal of your own, and nobody exempts themself: ask another approver")]
     OwnPrincipal(String),
     #[error("`{0}` is not an ARN pattern of users or roles; write it like `arn:aws:iam::111122223333:role/deploy`")]
@@ -104,8 +42,6 @@ pub enum ExceptionRefused {
     TooLong { until: String, days: u32 },
     #[error("the {0} of an exception has 1 to {1} characters, on one line")]
     Text(&'static str, usize),
-    #[error("{0} exceptions stand already; end the ones that nobody needs")]
-    TooMany(usize),
     #[error("it was ended by `{0}` at {1}")]
     AlreadyEnded(String, Timestamp),
 }
@@ -121,110 +57,112 @@ pub enum Bearing {
     None,
 }
 
-impl Recorded {
-    /// More that stand at a time are not recorded: every check reads them all.
-    pub const STANDING_MAX: usize = 500;
-    const REASON_MAX_CHARS: usize = 500;
-    const OWNER_MAX_CHARS: usize = 200;
-    /// How long after its end an exception is still told of, to somebody who may believe that it stands.
-    const TOLD_DAYS: i64 = 30;
-    const KEPT_DAYS: i64 = 400;
+const REASON_MAX_CHARS: usize = 500;
+const OWNER_MAX_CHARS: usize = 200;
+/// How long after its end an exception is still told of, to somebody who may believe that it stands.
+const TOLD_DAYS: i64 = 30;
+const KEPT_DAYS: i64 = 400;
 
-    /// A new exception. `caller` holds the ARNs that the caller is known by, the one that IAM gives first.
-    ///
-    /// # Errors
-    /// [`ExceptionRefused`], which says what to do instead.
-    pub fn new(wanted: &Wanted, caller: &[String], config: &Config, now: Timestamp) -> Result<Self, ExceptionRefused> {
-        let (by, approver) = approver(caller, config)?;
-        let principal = principals(&wanted.principal)?;
-        let fits_caller = caller.iter().any(|arn| principal.matches(arn));
-        let mut of_theirs = approver.principals.iter();
-        let own = of_theirs.any(|own| principal.matches(own.as_str()) || own.matches(principal.as_str()));
-        if fits_caller || own {
-            return Err(ExceptionRefused::OwnPrincipal(wanted.principal.clone()));
-        }
-        let until = end(&wanted.until).ok_or_else(|| ExceptionRefused::NoEnd(wanted.until.clone()))?;
-        if until <= now {
-            return Err(ExceptionRefused::Past(wanted.until.clone()));
-        }
-        let days = config.exceptions.max_days;
-        if is_too_long(now, until, days) {
-            return Err(ExceptionRefused::TooLong { until: wanted.until.clone(), days });
-        }
-        let reason = text(&wanted.reason, "reason", Self::REASON_MAX_CHARS)?;
-        let owner = text(wanted.owner.as_deref().unwrap_or(&by), "owner", Self::OWNER_MAX_CHARS)?;
-        let content = json!([wanted.principal, wanted.rule, until, reason, owner, by, now]);
-        Ok(Self {
-            id: ExceptionId::derive(content.to_string().as_bytes()),
-            version: 1,
-            principal,
-            rule: wanted.rule.clone(),
-            owner,
-            created_by: by,
-            created_at: now,
-            until,
-            reason,
-            ended: None,
-            expires_at: until.as_second() + Self::KEPT_DAYS * 24 * 3_600,
-        })
+/// A new exception, to be kept. `caller` holds the ARNs that the caller is known by, the one that IAM gives first.
+///
+/// # Errors
+/// [`ExceptionRefused`], which says what to do instead.
+pub fn record(
+    wanted: &Wanted,
+    caller: &[String],
+    config: &Config,
+    now: Timestamp,
+) -> Result<RecordedException, ExceptionRefused> {
+    let (by, approver) = approver(caller, config)?;
+    let principal = principals(&wanted.principal)?;
+    let fits_caller = caller.iter().any(|arn| principal.matches(arn));
+    let mut of_theirs = approver.principals.iter();
+    let own = of_theirs.any(|own| principal.matches(own.as_str()) || own.matches(principal.as_str()));
+    if fits_caller || own {
+        return Err(ExceptionRefused::OwnPrincipal(wanted.principal.clone()));
     }
-
-    /// The exception, ended.
-    ///
-    /// # Errors
-    /// [`ExceptionRefused`] where it has ended already, without a reason, and for who is no approver.
-    pub fn end(mut self, caller: &[String], reason: &str, config: &Config, now: Timestamp) -> Result<Self, ExceptionRefused> {
-        let (by, _) = approver(caller, config)?;
-        if let Some(ended) = &self.ended {
-            return Err(ExceptionRefused::AlreadyEnded(ended.by.clone(), ended.at));
-        }
-        self.ended = Some(Ended { at: now, by, reason: text(reason, "reason", Self::REASON_MAX_CHARS)? });
-        self.version += 1;
-        Ok(self)
+    let until = parse_end(&wanted.until).ok_or_else(|| ExceptionRefused::NoEnd(wanted.until.clone()))?;
+    if until <= now {
+        return Err(ExceptionRefused::Past(wanted.until.clone()));
     }
-
-    #[must_use]
-    pub fn stands(&self, now: Timestamp) -> bool {
-        self.ended.is_none() && now < self.until
+    let days = config.exceptions.max_days;
+    if is_too_long(now, until, days) {
+        return Err(ExceptionRefused::TooLong { until: wanted.until.clone(), days });
     }
+    let reason = text(&wanted.reason, "reason", REASON_MAX_CHARS)?;
+    let owner = text(wanted.owner.as_deref().unwrap_or(&by), "owner", OWNER_MAX_CHARS)?;
+    let content = json!([wanted.principal, wanted.rule, until, reason, owner, by, now]);
+    Ok(RecordedException {
+        id: ExceptionId::derive(content.to_string().as_bytes()),
+        version: 1,
+        principal,
+        rule: wanted.rule.clone(),
+        owner,
+        created_by: by,
+        created_at: now,
+        until,
+        reason,
+        ended: None,
+        expires_at: until.as_second() + KEPT_DAYS * 24 * 3_600,
+    })
+}
 
-    /// Whether this lets an actor's event pass. Matched on the user or role that acted, as the record names it.
-    #[must_use]
-    pub fn bearing(&self, actor: &Actor, rule: &RuleId, event_time: Timestamp, config: &Config) -> Bearing {
-        let concerns = match &self.rule {
-            RuleScope::Any => true,
-            RuleScope::Rule(own) => own == rule,
-        };
-        let Some(principal) = actor.principal().filter(|principal| concerns && self.principal.matches(&principal.arn())) else {
-            return Bearing::None;
-        };
-        let what = format!("The recorded exception `{}` of {} for `{principal}`", self.id, self.owner);
-        let over = self.ended.as_ref().map_or(self.until, |ended| ended.at.min(self.until));
-        if event_time.duration_since(over) > SignedDuration::from_hours(24 * Self::TOLD_DAYS) {
-            return Bearing::None;
+/// The exception, ended.
+///
+/// # Errors
+/// [`ExceptionRefused`] where it has ended already, without a reason, and for who is no approver.
+pub fn end(
+    mut recorded: RecordedException,
+    caller: &[String],
+    reason: &str,
+    config: &Config,
+    now: Timestamp,
+) -> Result<RecordedException, ExceptionRefused> {
+    let (by, _) = approver(caller, config)?;
+    if let Some(ended) = &recorded.ended {
+        return Err(ExceptionRefused::AlreadyEnded(ended.by.clone(), ended.at));
+    }
+    recorded.ended = Some(EndedException { at: now, by, reason: text(reason, "reason", REASON_MAX_CHARS)? });
+    recorded.version += 1;
+    Ok(recorded)
+}
+
+/// Whether an exception lets an actor's event pass. Matched on the user or role that acted, as the record names it.
+#[must_use]
+pub fn bearing(recorded: &RecordedException, actor: &Actor, rule: &RuleId, event_time: Timestamp, config: &Config) -> Bearing {
+    let concerns = match &recorded.rule {
+        RuleScope::Any => true,
+        RuleScope::Rule(own) => own == rule,
+    };
+    let Some(principal) = actor.principal().filter(|principal| concerns && recorded.principal.matches(&principal.arn())) else {
+        return Bearing::None;
+    };
+    let what = format!("The recorded exception `{}` of {} for `{principal}`", recorded.id, recorded.owner);
+    let over = recorded.ended.as_ref().map_or(recorded.until, |ended| ended.at.min(recorded.until));
+    if event_time.duration_since(over) > SignedDuration::from_hours(24 * TOLD_DAYS) {
+        return Bearing::None;
+    }
+    let not = |why: String| Bearing::Not(format!("{what} {why}, so it does not count."));
+    if let Some(ended) = &recorded.ended {
+        return not(format!("was ended by `{}` at {}", ended.by, ended.at));
+    }
+    if event_time >= recorded.until {
+        return not(format!("ended at {}", recorded.until));
+    }
+    if event_time < recorded.created_at {
+        return not(format!("was recorded at {}, after the event", recorded.created_at));
+    }
+    if is_too_long(recorded.created_at, recorded.until, config.exceptions.max_days) {
+        return not(format!("lasts longer than the {} days of exceptions.max_days", config.exceptions.max_days));
+    }
+    match of_principal(config, &recorded.created_by) {
+        Err(_) => {
+            not(format!("was recorded by `{}`, who is not an approver or cannot be told from another one", recorded.created_by))
         }
-        let not = |why: String| Bearing::Not(format!("{what} {why}, so it does not count."));
-        if let Some(ended) = &self.ended {
-            return not(format!("was ended by `{}` at {}", ended.by, ended.at));
+        Ok(approver) if approver.is_actor(actor) || recorded.created_by == principal.arn() => {
+            not(format!("was recorded by the actor, as `{}`", recorded.created_by))
         }
-        if event_time >= self.until {
-            return not(format!("ended at {}", self.until));
-        }
-        if event_time < self.created_at {
-            return not(format!("was recorded at {}, after the event", self.created_at));
-        }
-        if is_too_long(self.created_at, self.until, config.exceptions.max_days) {
-            return not(format!("lasts longer than the {} days of exceptions.max_days", config.exceptions.max_days));
-        }
-        match of_principal(config, &self.created_by) {
-            Err(_) => {
-                not(format!("was recorded by `{}`, who is not an approver or cannot be told from another one", self.created_by))
-            }
-            Ok(approver) if approver.is_actor(actor) || self.created_by == principal.arn() => {
-                not(format!("was recorded by the actor, as `{}`", self.created_by))
-            }
-            Ok(_) => Bearing::Covers(format!("{what} holds until {}: {}", self.until, self.reason)),
-        }
+        Ok(_) => Bearing::Covers(format!("{what} holds until {}: {}", recorded.until, recorded.reason)),
     }
 }
 

@@ -4,21 +4,18 @@
 
 pub mod accounts;
 pub mod approver;
-pub mod blast_radius;
 pub mod callback;
-pub mod cases;
 pub mod check;
 pub mod classify;
 pub mod decide;
+mod destination;
+mod edge;
 pub mod exceptions;
-mod findings;
-pub mod known;
+pub mod export;
 pub mod notify;
-mod own_calls;
 pub mod pace;
-mod part;
 pub mod ports;
-pub mod provenance;
+mod question;
 pub mod remediate;
 pub mod switch;
 pub mod undo;
@@ -26,4 +23,3 @@ pub mod voted;
 pub mod wait;
 
 pub use accounts::Accounts;
-pub use cases::{CaseError, Cases};

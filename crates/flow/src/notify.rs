@@ -6,27 +6,29 @@
 mod call;
 mod card;
 mod failure;
+mod findings;
 mod merged;
 mod outcome;
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
-use cordon_contract::{Delivery, ErrorName, NotifyInput, NotifyOutput, StateError};
+use cordon_contract::{Delivery, NotifyInput, NotifyOutput, StateError};
 use cordon_core::incident::{Head, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Destination, IncidentId, Notifications, config};
+use cordon_core::{IncidentId, Notifications, config};
+use cordon_store::{Store, StoreError, Turn};
 use serde_json::json;
 
-use crate::cases::Cases;
-use crate::pace::{Pace, Posted, Turn};
+use crate::destination::destination;
+use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Findings, Publisher};
 
 pub struct Notify<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
-    /// Where findings go; see [`crate::findings`].
+    /// Where findings go, when an incident opens and when it ends.
     pub findings: &'a [Box<dyn Findings>],
     pub notifications: &'a Notifications,
     /// Who is called where nobody answers.
@@ -34,18 +36,30 @@ pub struct Notify<'a> {
     pub clock: &'a dyn Clock,
 }
 
+/// Why nobody could be told, or nothing written.
+#[derive(Debug, thiserror::Error)]
+pub enum NotifyError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Every configured channel failed.
+    #[error("neither SNS nor Slack took the message; the reasons are on the timeline")]
+    NobodyTold,
+}
+
 /// Makes a card of a header.
 type Draw = fn(&Head) -> Message;
 
-/// Where the configuration wants an incident to be told.
-#[must_use]
-pub fn destination<'a>(notifications: &'a Notifications, head: &Head) -> Destination<'a> {
-    let rules = head.detections.iter().map(|detection| &detection.rule);
-    notifications.destination(head.account.as_ref(), head.severity, rules)
-}
-
 impl Notify<'_> {
+    /// Tells people what the state machine wants to be told.
+    ///
+    /// # Errors
+    /// [`NotifyError`], under the contract's names.
     pub async fn run(&self, input: NotifyInput) -> Result<NotifyOutput, StateError> {
+        Ok(self.answer(input).await?)
+    }
+
+    async fn answer(&self, input: NotifyInput) -> Result<NotifyOutput, NotifyError> {
         match input {
             NotifyInput::Alert { incident } => self.tell(&incident, Occasion::Alert, Some((Turn::Told, cards::alert))).await,
             NotifyInput::Exempt { incident } => self.tell(&incident, Occasion::Exempt, Some((Turn::Told, cards::exempt))).await,
@@ -72,8 +86,8 @@ impl Notify<'_> {
     }
 
     /// `card` is what Slack gets; nothing where the card with the buttons follows.
-    async fn tell(&self, id: &IncidentId, occasion: Occasion, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    async fn tell(&self, id: &IncidentId, occasion: Occasion, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, NotifyError> {
+        let head = self.store.head(id).await?;
         let sns = self.publish(&head, Alert::of(&head, occasion)).await;
         let posted = match (card, self.channel) {
             (Some((turn, card)), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, occasion) => {
@@ -101,13 +115,13 @@ impl Notify<'_> {
     }
 
     fn pace(&self) -> Pace<'_> {
-        Pace { store: self.cases.store(), notifications: self.notifications, clock: self.clock }
+        Pace { store: self.store, notifications: self.notifications, clock: self.clock }
     }
 
     /// What became of a message, on the timeline.
-    async fn record(&self, id: &IncidentId, told: &Told) -> Result<(), StateError> {
+    async fn record(&self, id: &IncidentId, told: &Told) -> Result<(), NotifyError> {
         let data = told.data();
-        self.cases
+        self.store
             .commit(id, self.clock.now(), |head| {
                 if let Some(message) = &told.message {
                     head.slack = Some(message.clone());
@@ -156,12 +170,9 @@ impl Told {
     }
 
     /// One channel that took the message is enough; none is worth another try.
-    fn or_nobody(&self) -> Result<NotifyOutput, StateError> {
+    fn or_nobody(&self) -> Result<NotifyOutput, NotifyError> {
         if self.output.sns == Delivery::Failed && self.output.slack != Delivery::Sent {
-            return Err(StateError::new(
-                ErrorName::Transient,
-                "neither SNS nor Slack took the message; the reasons are on the timeline",
-            ));
+            return Err(NotifyError::NobodyTold);
         }
         Ok(self.output)
     }

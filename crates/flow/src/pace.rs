@@ -6,22 +6,13 @@
 use cordon_cards::{Burst, Message};
 use cordon_core::Notifications;
 use cordon_core::incident::SlackMessage;
+use cordon_store::{BurstSummary, Minute, Store, Turn};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-use crate::ports::{Channel, Clock, Condition, DeliveryError, Key, Store, Write};
+use crate::ports::{Channel, Clock, DeliveryError};
 
 /// Counts are of no use after this.
 const KEPT: SignedDuration = SignedDuration::from_hours(2);
-
-/// What kind of message waits for its turn: each has a limit of its own, so that alerts never crowd out questions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// It is told, and nothing is wanted.
-    Told,
-    /// A person is asked, or has to look now.
-    Wanted,
-}
 
 /// What became of a message.
 #[derive(Debug)]
@@ -35,39 +26,20 @@ pub enum Posted {
 /// The pace of one deployment.
 #[derive(Clone, Copy)]
 pub struct Pace<'a> {
-    pub store: &'a dyn Store,
+    pub store: Store<'a>,
     pub notifications: &'a Notifications,
     pub clock: &'a dyn Clock,
-}
-
-/// The message that stands for a minute's rest.
-#[derive(Debug, Serialize, Deserialize)]
-struct Summary {
-    at: SlackMessage,
-    /// How many earlier minutes of the same burst left to it.
-    #[serde(default)]
-    before: u64,
-    expires_at: i64,
-}
-
-impl Turn {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Told => "TOLD",
-            Self::Wanted => "WANTED",
-        }
-    }
 }
 
 impl Pace<'_> {
     /// Posts into the named channel, or the default one, if it is still this message's turn.
     pub async fn post(&self, channel: &dyn Channel, place: Option<&str>, turn: Turn, message: &Message) -> Posted {
-        let minute = self.clock.now().as_second().div_euclid(60);
+        let minute = Minute { channel: place, turn, number: self.clock.now().as_second().div_euclid(60) };
         let limit = u64::from(match turn {
             Turn::Told => self.notifications.cards_per_minute,
             Turn::Wanted => self.notifications.questions_per_minute,
         });
-        let over = match self.store.count(&self.counter(place, turn, minute), self.expiry()).await {
+        let over = match self.store.count_message(minute, self.expiry()).await {
             Ok(count) => count.saturating_sub(limit),
             Err(error) => {
                 tracing::warn!(reason = %error, "messages could not be counted, so this one is posted");
@@ -80,65 +52,38 @@ impl Pace<'_> {
         if !is_step(over) {
             return Posted::InSummary;
         }
-        match self.summarise(channel, place, turn, minute, over, limit).await {
+        match self.summarise(channel, minute, over, limit).await {
             Ok(()) => Posted::InSummary,
             Err(error) => Posted::Failed(error),
         }
     }
 
     /// Writes the summary, or brings its count up to date. A burst of several minutes keeps the message it began with.
-    async fn summarise(
-        &self,
-        channel: &dyn Channel,
-        place: Option<&str>,
-        turn: Turn,
-        minute: i64,
-        over: u64,
-        limit: u64,
-    ) -> Result<(), DeliveryError> {
-        let burst = |count: u64| Burst { questions: turn == Turn::Wanted, count }.message();
+    async fn summarise(&self, channel: &dyn Channel, minute: Minute<'_>, over: u64, limit: u64) -> Result<(), DeliveryError> {
+        let burst = |count: u64| Burst { questions: minute.turn == Turn::Wanted, count }.message();
         if over > 1 {
             // None: its post has just failed, or is under way.
-            let Some(summary) = self.summary(place, turn, minute).await else { return Ok(()) };
+            let Some(summary) = self.summary(minute).await else { return Ok(()) };
             return channel.update(&summary.at, &burst(summary.before + over)).await;
         }
-        let (at, before) = match self.summary(place, turn, minute - 1).await {
+        let (at, before) = match self.summary(minute.before()).await {
             Some(earlier) if earlier.at.ts.is_some() => {
-                let left = self.left_over(place, turn, minute - 1, limit).await;
-                let before = earlier.before + left;
+                let counted = self.store.messages_counted(minute.before()).await.unwrap_or(0);
+                let before = earlier.before + counted.saturating_sub(limit);
                 channel.update(&earlier.at, &burst(before + over)).await?;
                 (earlier.at, before)
             }
-            _ => (post(channel, place, &burst(over)).await?, 0),
+            _ => (post(channel, minute.channel, &burst(over)).await?, 0),
         };
-        self.keep(place, turn, minute, &Summary { at, before, expires_at: self.expiry() }).await;
+        let summary = BurstSummary { at, before, expires_at: self.expiry() };
+        if let Err(error) = self.store.keep_burst_summary(minute, &summary).await {
+            tracing::warn!(reason = %error, "the summary of a burst could not be kept, so its count stays as it is");
+        }
         Ok(())
     }
 
-    async fn summary(&self, place: Option<&str>, turn: Turn, minute: i64) -> Option<Summary> {
-        let found = self.store.get(&self.key(place, turn, minute, "SUMMARY")).await.ok()??;
-        serde_json::from_value(found).ok()
-    }
-
-    async fn left_over(&self, place: Option<&str>, turn: Turn, minute: i64, limit: u64) -> u64 {
-        let found = self.store.get(&self.counter(place, turn, minute)).await.ok().flatten();
-        found.and_then(|item| item.get("n")?.as_u64()).unwrap_or(0).saturating_sub(limit)
-    }
-
-    async fn keep(&self, place: Option<&str>, turn: Turn, minute: i64, summary: &Summary) {
-        let key = self.key(place, turn, minute, "SUMMARY");
-        let write = Write { key, item: serde_json::to_value(summary).ok(), condition: Condition::Always };
-        if let Err(error) = self.store.write(vec![write]).await {
-            tracing::warn!(reason = %error, "the summary of a burst could not be kept, so its count stays as it is");
-        }
-    }
-
-    fn counter(&self, place: Option<&str>, turn: Turn, minute: i64) -> Key {
-        self.key(place, turn, minute, "COUNT")
-    }
-
-    fn key(&self, place: Option<&str>, turn: Turn, minute: i64, sort: &str) -> Key {
-        Key::new(format!("PACE#{}#{}#{minute}", place.unwrap_or("default"), turn.word()), sort)
+    async fn summary(&self, minute: Minute<'_>) -> Option<BurstSummary> {
+        self.store.burst_summary(minute).await.ok().flatten()
     }
 
     fn expiry(&self) -> i64 {

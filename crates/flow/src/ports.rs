@@ -2,7 +2,6 @@
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Message, Notice};
-use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
 use cordon_respond::IamError;
@@ -13,64 +12,6 @@ use serde_json::Value;
 /// Tells the time, so that tests can.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
-}
-
-/// A key of the one table.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key {
-    pub pk: String,
-    pub sk: String,
-}
-
-impl Key {
-    #[must_use]
-    pub fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
-        Self { pk: pk.into(), sk: sk.into() }
-    }
-}
-
-/// What must hold for a write to happen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    Always,
-    /// No item has the key.
-    Absent,
-    /// The item's attribute `version` has this value.
-    Version(u64),
-}
-
-/// One write of a transaction. `item` is a JSON object without the key; `None` deletes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Write {
-    pub key: Key,
-    pub item: Option<Value>,
-    pub condition: Condition,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// A condition did not hold: somebody else wrote first. Nothing was written.
-    #[error("another writer was first")]
-    Condition,
-    /// Throttled, timed out, or a transaction in conflict with another.
-    #[error("the table did not answer: {0}")]
-    Transient(String),
-    #[error("the table refused: {0}")]
-    Refused(String),
-}
-
-/// The incident table. Reads are strongly consistent.
-#[async_trait]
-pub trait Store: Send + Sync {
-    async fn get(&self, key: &Key) -> Result<Option<Value>, StoreError>;
-    /// Every item of a partition whose sort key begins with `prefix`, in the order of the sort key.
-    async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, StoreError>;
-    /// All of the writes or none.
-    async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError>;
-    /// Adds one to the item's attribute `n`, which begins at nothing, and gives the new value. Atomic, however many count.
-    async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, StoreError>;
-    /// Headers of incidents in a state, the newest first, at most `limit`.
-    async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, StoreError>;
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -143,20 +84,4 @@ pub trait Tasks: Send + Sync {
 pub trait Executions: Send + Sync {
     /// The same name with the same input starts one execution, however often it is asked for.
     async fn start(&self, name: &str, input: &Value) -> Result<(), DeliveryError>;
-}
-
-impl From<StoreError> for StateError {
-    fn from(error: StoreError) -> Self {
-        let name = match error {
-            StoreError::Condition | StoreError::Transient(_) => ErrorName::Transient,
-            StoreError::Refused(_) => ErrorName::Refused,
-        };
-        Self::new(name, error.to_string())
-    }
-}
-
-impl From<DeliveryError> for StateError {
-    fn from(error: DeliveryError) -> Self {
-        Self::new(ErrorName::Transient, error.message)
-    }
 }

@@ -5,32 +5,71 @@
 //! by an approval that stands in the table, by a gate that the policy names, or by what the policy makes of a question that
 //! nobody answered. In a dry run nothing is written at all.
 
+mod part;
+
 use std::sync::Arc;
 
-use cordon_contract::{ErrorName, RemediateInput, RemediateOutput, StateError};
+use cordon_contract::{RemediateInput, RemediateOutput, StateError};
+use cordon_core::approval::Vote;
 use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
+use cordon_respond::IamError;
 use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
+use cordon_store::{Store, StoreError, UndoRequest, UndoState};
 use serde_json::json;
 
-use crate::accounts::{self, Accounts};
-use crate::cases::{Cases, UndoRequest, UndoState, Vote};
-use crate::part::{Part, Released};
+use crate::accounts::{self, Accounts, SessionError};
 use crate::ports::Clock;
-use crate::undo::{self, Undo};
+use crate::switch;
+use crate::undo::{self, Undo, UndoError};
+use part::{Part, Released};
 
 pub struct Remediate<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub config: &'a Config,
     pub accounts: &'a dyn Accounts,
     pub clock: &'a dyn Clock,
 }
 
+/// Why nothing was done, or not all.
+#[derive(Debug, thiserror::Error)]
+pub enum RemediateError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// IAM of the event's account does not answer at the moment.
+    #[error(transparent)]
+    Busy(IamError),
+    /// The run stopped short; the same run again goes on.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Nothing releases it, in a sentence.
+    #[error("nothing was changed: {0}")]
+    NotReleased(&'static str),
+    /// It could not be taken back.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+}
+
+/// IAM of the event's account, or why nothing can be changed there.
+enum Opened {
+    Iam(Arc<dyn Account>),
+    No(String),
+}
+
 impl Remediate<'_> {
+    /// Does what the state machine wants done, as far as it is released.
+    ///
+    /// # Errors
+    /// [`RemediateError`], under the contract's names.
     pub async fn run(&self, input: RemediateInput) -> Result<RemediateOutput, StateError> {
+        Ok(self.answer(input).await?)
+    }
+
+    async fn answer(&self, input: RemediateInput) -> Result<RemediateOutput, RemediateError> {
         match input {
             RemediateInput::Apply { incident } => self.apply(&incident).await,
             RemediateInput::Verify { incident } => self.verify(&incident).await,
@@ -39,16 +78,16 @@ impl Remediate<'_> {
         }
     }
 
-    async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
+        let head = self.store.head(id).await?;
         let released = self.released(&head).await?;
-        let part = Part::of(&head.plan, released, self.cases.steps(id));
+        let part = Part::of(&head.plan, released, self.store.steps(id));
         let result = match self.open(&head).await? {
-            Ok(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await.map_err(run_error)?),
-            Err(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
+            Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
+            Opened::No(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
         };
         let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
-        self.cases
+        self.store
             .commit(id, self.clock.now(), |head| {
                 head.state = State::Remediating;
                 Some(vec![NewEntry::cordon(Kind::Applied, data.clone())])
@@ -57,13 +96,13 @@ impl Remediate<'_> {
         Ok(if result.complete { RemediateOutput::Applied } else { RemediateOutput::Partial })
     }
 
-    async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
+        let head = self.store.head(id).await?;
         let released = self.released(&head).await?;
-        let part = Part::of(&head.plan, released, self.cases.steps(id));
+        let part = Part::of(&head.plan, released, self.store.steps(id));
         let result = match self.open(&head).await? {
-            Ok(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await.map_err(run_error)?),
-            Err(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
+            Opened::Iam(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await?),
+            Opened::No(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
         let stripped = result.steps.iter().any(|step| matches!(step.result, VerifyResult::Reapplied { .. }));
@@ -74,7 +113,7 @@ impl Remediate<'_> {
             "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": head.plan.by_hand,
         });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
-        self.cases
+        self.store
             .commit(id, now, |head| {
                 if contained {
                     head.contained_at = Some(head.contained_at.unwrap_or(now));
@@ -90,18 +129,22 @@ impl Remediate<'_> {
     }
 
     /// IAM of the event's account, or why nothing can be changed there.
-    async fn open(&self, head: &Head) -> Result<Result<Arc<dyn Account>, String>, StateError> {
-        match self.cases.stopped().await? {
-            Some(stopped) => Ok(Err(stopped)),
-            None => accounts::open(self.accounts, head).await,
+    async fn open(&self, head: &Head) -> Result<Opened, RemediateError> {
+        if let Some(stopped) = switch::stopped(self.store).await? {
+            return Ok(Opened::No(stopped));
+        }
+        match accounts::open(self.accounts, head).await {
+            Ok(iam) => Ok(Opened::Iam(iam)),
+            Err(SessionError(error)) if error.retryable() => Err(RemediateError::Busy(error)),
+            Err(error) => Ok(Opened::No(error.to_string())),
         }
     }
 
     /// Takes the containment back, where the question it went ahead of was denied, or ended without an answer.
-    async fn revert(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    async fn revert(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
+        let head = self.store.head(id).await?;
         self.may_write(&head)?;
-        let approval = self.cases.approval(id).await?;
+        let approval = self.store.approval(id).await?;
         let taken_back = approval.as_ref().is_some_and(|approval| match approval.vote {
             Vote::Denied => true,
             Vote::Expired => approval.on_timeout == OnTimeout::Close,
@@ -114,10 +157,10 @@ impl Remediate<'_> {
         Ok(if result.complete { RemediateOutput::Reverted } else { RemediateOutput::RevertRefused })
     }
 
-    async fn undo(&self, id: &IncidentId) -> Result<RemediateOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    async fn undo(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
+        let head = self.store.head(id).await?;
         let outcome = |complete| if complete { RemediateOutput::Undone } else { RemediateOutput::UndoRefused };
-        let Some(request) = self.cases.undo_request(id).await? else { return refuse("nobody has asked to undo it") };
+        let Some(request) = self.store.undo_request(id).await? else { return refuse("nobody has asked to undo it") };
         match request.state {
             // A retry, after the answer was lost.
             UndoState::Done => return Ok(outcome(request.complete)),
@@ -135,16 +178,16 @@ impl Remediate<'_> {
             complete: result.complete,
             ..request
         };
-        self.cases.write_undo(id, &done).await?;
+        self.store.write_undo(id, &done).await?;
         Ok(outcome(done.complete))
     }
 
     fn undoing(&self) -> Undo<'_> {
-        Undo { cases: self.cases, accounts: self.accounts, clock: self.clock }
+        Undo { store: self.store, accounts: self.accounts, clock: self.clock }
     }
 
     /// Whether this deployment and this event may change anything at all.
-    fn may_write(&self, head: &Head) -> Result<(), StateError> {
+    fn may_write(&self, head: &Head) -> Result<(), RemediateError> {
         if self.config.mode != Mode::Enforce || head.decision.as_ref().is_some_and(|decision| decision.dry_run) {
             return refuse("the mode is dry-run");
         }
@@ -155,7 +198,7 @@ impl Remediate<'_> {
     }
 
     /// Asked again here, whatever path the state machine took: the last gate before a write.
-    async fn released(&self, head: &Head) -> Result<Released, StateError> {
+    async fn released(&self, head: &Head) -> Result<Released, RemediateError> {
         self.may_write(head)?;
         let route = head.decision.as_ref().map(|decision| decision.route);
         let goes_ahead = match route {
@@ -164,7 +207,7 @@ impl Remediate<'_> {
             Some(Route::ContainThenAsk) => true,
             Some(Route::Exempt | Route::Alert) | None => return refuse("its route does not lead to a change"),
         };
-        let approval = self.cases.approval(&head.id).await?;
+        let approval = self.store.approval(&head.id).await?;
         match approval.as_ref().map(|approval| (approval.vote, approval.on_timeout)) {
             Some((Vote::Approved, _)) => Ok(Released::All),
             Some((Vote::Expired, OnTimeout::Contain)) => Ok(Released::Containment),
@@ -174,8 +217,8 @@ impl Remediate<'_> {
     }
 }
 
-fn refuse<T>(reason: &str) -> Result<T, StateError> {
-    Err(StateError::new(ErrorName::Refused, format!("nothing was changed: {reason}")))
+fn refuse<T>(reason: &'static str) -> Result<T, RemediateError> {
+    Err(RemediateError::NotReleased(reason))
 }
 
 fn word(released: Released) -> &'static str {
@@ -183,14 +226,4 @@ fn word(released: Released) -> &'static str {
         Released::All => "all",
         Released::Containment => "containment",
     }
-}
-
-/// A run that stopped short, under the contract's names.
-pub(crate) fn run_error(error: RunError) -> StateError {
-    let name = match &error {
-        _ if error.retryable() => ErrorName::Transient,
-        RunError::NoSuchStep { .. } => ErrorName::BadInput,
-        RunError::Transient(_) | RunError::Progress(_) => ErrorName::Internal,
-    };
-    StateError::new(name, error.to_string())
 }

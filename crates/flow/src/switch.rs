@@ -5,11 +5,9 @@
 
 use cordon_core::Principal;
 use cordon_respond::port::{Iam, IamError, IamErrorKind};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use cordon_store::{Store, StoreError, SwitchNote};
 use serde_json::Value;
 
-use crate::cases::{CaseError, Cases};
 use crate::ports::Clock;
 
 /// The name of the deny on the remediator's role.
@@ -17,30 +15,25 @@ pub const POLICY_NAME: &str = "CordonStop";
 /// Everything that a remedy does or may come to do. Reads go on, so that a report says how things stand.
 pub const DOCUMENT: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonStop","Effect":"Deny","Action":["iam:Add*","iam:Attach*","iam:Change*","iam:Create*","iam:Deactivate*","iam:Delete*","iam:Detach*","iam:Put*","iam:Remove*","iam:Reset*","iam:Set*","iam:Tag*","iam:Untag*","iam:Update*","iam:Upload*","cloudtrail:Put*","cloudtrail:StartLogging","cloudtrail:StopLogging","cloudtrail:Update*","sts:AssumeRole"],"Resource":"*"}]}"#;
 
-/// Who stopped or resumed last, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    pub stopped: bool,
-    pub by: String,
-    pub at: Timestamp,
-    pub reason: String,
+/// Why nothing may be changed now, in a sentence without a full stop; `None` where it may.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn stopped(store: Store<'_>) -> Result<Option<String>, StoreError> {
+    Ok(store.switch().await?.filter(|note| note.stopped).map(|note| said(&note)))
 }
 
-impl Note {
-    /// For a card or a refusal, without a full stop.
-    #[must_use]
-    pub fn said(&self) -> String {
-        format!(
-            "enforcement was stopped by `{}` at {} ({}), so an approval changes nothing until `cordon resume`",
-            self.by, self.at, self.reason
-        )
-    }
+fn said(note: &SwitchNote) -> String {
+    format!(
+        "enforcement was stopped by `{}` at {} ({}), so an approval changes nothing until `cordon resume`",
+        note.by, note.at, note.reason
+    )
 }
 
 /// What of the switch is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
-    pub note: Option<Note>,
+    pub note: Option<SwitchNote>,
     /// True where the remediator's role carries the deny.
     pub denied: bool,
 }
@@ -52,9 +45,15 @@ pub enum SwitchError {
     #[error("the reason has 1 to {REASON_MAX_CHARS} characters, on one line")]
     Reason,
     #[error("the role `{role}`: {error}")]
-    Iam { role: String, error: IamError },
+    Iam {
+        /// The role's name.
+        role: String,
+        /// What IAM said.
+        #[source]
+        error: IamError,
+    },
     #[error("the table: {0}")]
-    Table(#[from] CaseError),
+    Store(#[from] StoreError),
     #[error("IAM took the change of the role `{0}`, and does not show it; look at its inline policies, and try again")]
     NotSeen(String),
 }
@@ -62,7 +61,7 @@ pub enum SwitchError {
 const REASON_MAX_CHARS: usize = 500;
 
 pub struct Switch<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub iam: &'a dyn Iam,
     /// The remediator's role.
     pub role: Principal,
@@ -77,7 +76,7 @@ impl Switch<'_> {
     pub async fn stop(&self, by: &str, reason: &str) -> Result<(), SwitchError> {
         let note = self.note(true, by, reason)?;
         let denied = self.deny().await;
-        self.cases.set_switch(&note).await?;
+        self.store.set_switch(&note).await?;
         denied
     }
 
@@ -95,13 +94,13 @@ impl Switch<'_> {
         if self.is_denied().await? {
             return Err(SwitchError::NotSeen(self.role.name.clone()));
         }
-        Ok(self.cases.set_switch(&note).await?)
+        Ok(self.store.set_switch(&note).await?)
     }
 
     /// # Errors
     /// [`SwitchError`], where the role or the table cannot be read.
     pub async fn position(&self) -> Result<Position, SwitchError> {
-        Ok(Position { note: self.cases.switch().await?, denied: self.is_denied().await? })
+        Ok(Position { note: self.store.switch().await?, denied: self.is_denied().await? })
     }
 
     async fn deny(&self) -> Result<(), SwitchError> {
@@ -120,12 +119,12 @@ impl Switch<'_> {
         Ok(found.is_some_and(|found| value(&found) == value(DOCUMENT)))
     }
 
-    fn note(&self, stopped: bool, by: &str, reason: &str) -> Result<Note, SwitchError> {
+    fn note(&self, stopped: bool, by: &str, reason: &str) -> Result<SwitchNote, SwitchError> {
         let reason = reason.trim();
         if reason.is_empty() || reason.chars().count() > REASON_MAX_CHARS || reason.chars().any(char::is_control) {
             return Err(SwitchError::Reason);
         }
-        Ok(Note { stopped, by: by.to_owned(), at: self.clock.now(), reason: reason.to_owned() })
+        Ok(SwitchNote { stopped, by: by.to_owned(), at: self.clock.now(), reason: reason.to_owned() })
     }
 
     fn failed(&self, error: IamError) -> SwitchError {

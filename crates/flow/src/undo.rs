@@ -4,24 +4,41 @@
 //! A click must be answered within three seconds and an undo can take longer, so a click only writes the wish and starts an
 //! execution. INVARIANT: an execution undoes nothing without the wish in the table, which only an approver's click writes.
 
-use cordon_contract::{ErrorName, StateError};
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
+use cordon_respond::IamError;
+use cordon_respond::runner::RunError;
 use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome, StepState};
+use cordon_store::{Store, StoreError, TableError, UndoRequest, UndoState};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::accounts::{self, Accounts};
+use crate::accounts::{self, Accounts, SessionError};
 use crate::approver::{Person, Voter, entitled};
-use crate::cases::{CaseError, Cases, UndoRequest, UndoState};
-use crate::ports::{Channel, Clock, Executions, StoreError};
-use crate::remediate::run_error;
+use crate::ports::{Channel, Clock, DeliveryError, Executions};
 
 pub struct Undo<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub accounts: &'a dyn Accounts,
     pub clock: &'a dyn Clock,
+}
+
+/// Why nothing could be undone now.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// IAM of the event's account does not answer at the moment.
+    #[error(transparent)]
+    Busy(IamError),
+    /// IAM of the event's account cannot be opened.
+    #[error("nothing was undone: {0}")]
+    NoSession(#[source] SessionError),
+    /// The run stopped short.
+    #[error(transparent)]
+    Run(#[from] RunError),
 }
 
 impl Undo<'_> {
@@ -32,14 +49,16 @@ impl Undo<'_> {
         by: &str,
         only: Option<usize>,
         dry_run: bool,
-    ) -> Result<PlanResult<RevertResult>, StateError> {
-        let head = self.cases.head(id).await?;
-        let iam = accounts::open(self.accounts, &head).await?;
-        let iam = iam.map_err(|reason| StateError::new(ErrorName::Refused, format!("nothing was undone: {reason}")))?;
+    ) -> Result<PlanResult<RevertResult>, UndoError> {
+        let head = self.store.head(id).await?;
+        let iam = accounts::open(self.accounts, &head).await.map_err(|error| match error {
+            SessionError(error) if error.retryable() => UndoError::Busy(error),
+            error => UndoError::NoSession(error),
+        })?;
         if !dry_run {
-            self.cases.announce(head.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
+            self.store.announce(head.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
         }
-        let result = runner::revert_plan(&*iam, &head.plan, &self.cases.steps(id), only, dry_run).await.map_err(run_error)?;
+        let result = runner::revert_plan(&*iam, &head.plan, &self.store.steps(id), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
@@ -48,18 +67,18 @@ impl Undo<'_> {
         if result.steps.iter().any(tried) || (!dry_run && self.was_undone_untold(id, &result).await?) {
             let kind = if result.complete { Kind::Undone } else { Kind::UndoRefused };
             let data = json!({"complete": result.complete, "steps": result.steps});
-            self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
+            self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
         }
         Ok(result)
     }
 
     /// An earlier run undid it and died before it could tell.
-    async fn was_undone_untold(&self, id: &IncidentId, result: &PlanResult<RevertResult>) -> Result<bool, StateError> {
+    async fn was_undone_untold(&self, id: &IncidentId, result: &PlanResult<RevertResult>) -> Result<bool, UndoError> {
         let mut undone = false;
         for step in &result.steps {
-            undone |= self.cases.step(id, step.n).await?.is_some_and(|record| record.state == StepState::Reverted);
+            undone |= self.store.step(id, step.n).await?.is_some_and(|record| record.state == StepState::Reverted);
         }
-        Ok(undone && !self.cases.timeline(id).await?.iter().any(|entry| entry.kind == Kind::Undone))
+        Ok(undone && !self.store.timeline(id).await?.iter().any(|entry| entry.kind == Kind::Undone))
     }
 }
 
@@ -84,7 +103,7 @@ pub fn sentences(result: &PlanResult<RevertResult>) -> Vec<String> {
 
 /// A wish to undo, from Slack.
 pub struct AskUndo<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub config: &'a Config,
     pub channel: Option<&'a dyn Channel>,
     pub executions: &'a dyn Executions,
@@ -112,12 +131,29 @@ impl UndoAnswer {
     }
 }
 
+/// Why a wish to undo could not be taken now.
+#[derive(Debug, thiserror::Error)]
+pub enum AskUndoError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The execution that carries it out could not be started.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
+
+/// Whether a voter may have an incident undone.
+enum May {
+    Yes(Box<Head>, Person),
+    No(UndoAnswer),
+}
+
 impl AskUndo<'_> {
     /// Writes the wish and starts the execution that carries it out. One approver is enough, who is not the actor.
-    pub async fn run(&self, id: &IncidentId, voter: Voter<'_>, reason: Option<&str>) -> Result<UndoAnswer, StateError> {
+    pub async fn run(&self, id: &IncidentId, voter: Voter<'_>, reason: Option<&str>) -> Result<UndoAnswer, AskUndoError> {
         let (head, person) = match self.may(id, voter).await? {
-            Ok(may) => may,
-            Err(no) => return Ok(no),
+            May::Yes(head, person) => (head, person),
+            May::No(answer) => return Ok(answer),
         };
         let wish = self.wish(&head, &person, reason).await?;
         let input = json!({"cordon": "undo", "incident": id, "number": wish.number});
@@ -126,23 +162,27 @@ impl AskUndo<'_> {
     }
 
     /// Why this voter's wish would not count; `None` where it would. For asking for a reason only then.
-    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>) -> Result<Option<UndoAnswer>, StateError> {
-        Ok(self.may(id, voter).await?.err())
+    pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>) -> Result<Option<UndoAnswer>, AskUndoError> {
+        Ok(match self.may(id, voter).await? {
+            May::Yes(..) => None,
+            May::No(answer) => Some(answer),
+        })
     }
 
-    async fn may(&self, id: &IncidentId, voter: Voter<'_>) -> Result<Result<(Head, Person), UndoAnswer>, StateError> {
-        let no = |sentence: &str| Ok(Err(UndoAnswer::No(sentence.to_owned())));
-        let head = match self.cases.head(id).await {
+    async fn may(&self, id: &IncidentId, voter: Voter<'_>) -> Result<May, AskUndoError> {
+        let no = |sentence: &str| Ok(May::No(UndoAnswer::No(sentence.to_owned())));
+        let head = match self.store.head(id).await {
             Ok(head) => head,
-            Err(CaseError::NotFound(_)) => return no("There is no such incident."),
+            Err(StoreError::NotFound(_)) => return no("There is no such incident."),
             Err(error) => return Err(error.into()),
         };
         let person = match entitled(self.config, self.channel, voter, &head.actor).await {
             Ok(person) => person,
             Err(refusal) => {
+                let refusal = refusal.to_string();
                 let data = json!({"choice": "undo", "reason": refusal});
                 let entry = NewEntry::by(Kind::Refused, voter.by(), data);
-                self.cases.commit(id, self.clock.now(), |_| Some(vec![entry.clone()])).await?;
+                self.store.commit(id, self.clock.now(), |_| Some(vec![entry.clone()])).await?;
                 return no(&refusal);
             }
         };
@@ -152,12 +192,12 @@ impl AskUndo<'_> {
         if !self.changed_something(&head).await? {
             return no("Nothing was changed in this incident, so there is nothing to undo.");
         }
-        Ok(Ok((head, person)))
+        Ok(May::Yes(Box::new(head), person))
     }
 
-    async fn changed_something(&self, head: &Head) -> Result<bool, StateError> {
+    async fn changed_something(&self, head: &Head) -> Result<bool, AskUndoError> {
         for n in 1..=head.plan.steps.len() {
-            if self.cases.step(&head.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
+            if self.store.step(&head.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
                 return Ok(true);
             }
         }
@@ -165,9 +205,9 @@ impl AskUndo<'_> {
     }
 
     /// The wish as it stands in the table. One that is being carried out stays: a double click starts nothing twice.
-    async fn wish(&self, head: &Head, person: &Person, reason: Option<&str>) -> Result<UndoRequest, StateError> {
+    async fn wish(&self, head: &Head, person: &Person, reason: Option<&str>) -> Result<UndoRequest, AskUndoError> {
         let now = self.clock.now();
-        let found = self.cases.undo_request(&head.id).await?;
+        let found = self.store.undo_request(&head.id).await?;
         if let Some(found) = &found
             && found.state == UndoState::Requested
             && now.duration_since(found.at) < CARRIED_OUT_WITHIN
@@ -186,14 +226,14 @@ impl AskUndo<'_> {
             result: Vec::new(),
             complete: false,
         };
-        let write = Cases::undo_write(&head.id, &wish)?;
+        let write = Store::undo_write(&head.id, &wish)?;
         let entry = NewEntry::by(Kind::UndoRequested, &person.by, json!({"name": person.name, "reason": wish.reason}));
-        let written = self.cases.commit_with(&head.id, now, |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        let written = self.store.commit_with(&head.id, now, |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
         match written {
             Ok(_) => Ok(wish),
-            Err(CaseError::Store(StoreError::Condition)) => {
-                let other = self.cases.undo_request(&head.id).await?;
-                other.ok_or_else(|| StoreError::Transient("a wish to undo vanished".to_owned()).into())
+            Err(error) if error.is_conflict() => {
+                let other = self.store.undo_request(&head.id).await?;
+                other.ok_or_else(|| StoreError::from(TableError::Transient("a wish to undo vanished".to_owned())).into())
             }
             Err(error) => Err(error.into()),
         }

@@ -4,19 +4,29 @@
 //! anybody's. So an execution of the state machine brings the card up to date. It is asked for after the vote was written, and
 //! the vote counts whether or not it comes about.
 
-use cordon_contract::StateError;
 use cordon_core::{Arn, IncidentId};
+use cordon_store::{Store, StoreError};
 use serde_json::json;
 
-use crate::cases::Cases;
-use crate::ports::Executions;
+use crate::ports::{DeliveryError, Executions};
+
+/// Why the card is not brought up to date. The vote counts all the same.
+#[derive(Debug, thiserror::Error)]
+pub enum VotedError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The execution could not be started.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+}
 
 /// Asks for the card to be brought up to date. The same vote asks once.
 ///
 /// # Errors
 /// Where the table cannot be read, or no execution can be started.
-pub async fn show_on_card(cases: Cases<'_>, executions: &dyn Executions, id: &IncidentId) -> Result<(), StateError> {
-    let Some(approval) = cases.approval(id).await? else { return Ok(()) };
+pub async fn show_on_card(store: Store<'_>, executions: &dyn Executions, id: &IncidentId) -> Result<(), VotedError> {
+    let Some(approval) = store.approval(id).await? else { return Ok(()) };
     let input = json!({"cordon": "voted", "incident": id});
     Ok(executions.start(&format!("voted-{id}-{}", approval.version), &input).await?)
 }

@@ -5,31 +5,54 @@
 //! that is put again keeps what was said before.
 
 use cordon_cards as cards;
-use cordon_contract::{ErrorName, StateError, WaitInput, WaitOutput};
+use cordon_contract::{StateError, WaitInput, WaitOutput};
+use cordon_core::approval::Vote;
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Head, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId, config};
-use jiff::{SignedDuration, Timestamp};
+use cordon_core::{Config, IncidentId};
+use cordon_store::{Approval, Budget, Store, StoreError, Turn};
+use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::cases::{Approval, Budget, CaseError, Cases, Vote};
-use crate::notify;
-use crate::pace::{Pace, Posted, Turn};
-use crate::ports::{Channel, Clock, Completion, StoreError, Tasks};
+use crate::destination::destination;
+use crate::pace::{Pace, Posted};
+use crate::ports::{Channel, Clock, DeliveryError, Tasks};
+use crate::question;
 
 pub struct Wait<'a> {
-    pub cases: Cases<'a>,
+    pub store: Store<'a>,
     pub config: &'a Config,
     pub channel: Option<&'a dyn Channel>,
     pub tasks: &'a dyn Tasks,
     pub clock: &'a dyn Clock,
 }
 
+/// Why a question could not be put or ended now.
+#[derive(Debug, thiserror::Error)]
+pub enum WaitError {
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Step Functions did not take a decision.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The next try sees the vote.
+    #[error("somebody voted in this very moment")]
+    VotedMeanwhile,
+}
+
 impl Wait<'_> {
     /// `None` while a person is asked: the answer comes by the callback.
+    ///
+    /// # Errors
+    /// [`WaitError`], under the contract's names.
     pub async fn run(&self, input: WaitInput) -> Result<Option<WaitOutput>, StateError> {
+        Ok(self.answer(input).await?)
+    }
+
+    async fn answer(&self, input: WaitInput) -> Result<Option<WaitOutput>, WaitError> {
         match input {
             WaitInput::Ask { incident, task_token, timeout_seconds, last } => {
                 self.ask(&incident, task_token, timeout_seconds, last).await?;
@@ -40,14 +63,14 @@ impl Wait<'_> {
         }
     }
 
-    async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32, last: bool) -> Result<(), StateError> {
+    async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32, last: bool) -> Result<(), WaitError> {
         let now = self.clock.now();
         let deadline = now.checked_add(SignedDuration::from_secs(i64::from(timeout_seconds))).unwrap_or(now);
-        let head = self.cases.head(id).await?;
-        let found = self.cases.approval(id).await?;
+        let head = self.store.head(id).await?;
+        let found = self.store.approval(id).await?;
         // A retry of the state, or the next wait, brings a new token; a decision that was made in between goes out with it.
         if let Some(decided) = found.as_ref().filter(|approval| approval.vote != Vote::Waiting) {
-            self.tasks.succeed(&token, &serde_json::to_value(output_of(&head, decided)).unwrap_or_default()).await?;
+            self.tasks.succeed(&token, &json!(question::output_of(&head, decided))).await?;
             return Ok(());
         }
         let approval = match found {
@@ -55,13 +78,13 @@ impl Wait<'_> {
             None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(head.severity)) },
         };
         let head = self
-            .cases
+            .store
             .commit_with(id, now, |head| {
                 head.state = State::Asking;
                 head.asked_at = Some(head.asked_at.unwrap_or(now));
                 head.deadline = Some(deadline);
                 head.quorum = approval.quorum;
-                let write = Cases::approval_write(id, &approval).ok()?;
+                let write = Store::approval_write(id, &approval).ok()?;
                 let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
                 Some((vec![NewEntry::cordon(Kind::Asked, data)], vec![write]))
             })
@@ -71,9 +94,9 @@ impl Wait<'_> {
 
     /// Posts the card, or shows the new deadline on the one that stands there. Where Slack does not take it, the question stands
     /// all the same: SNS has told of it, and the command line can answer.
-    async fn show(&self, head: &Head, approval: &Approval) -> Result<(), StateError> {
+    async fn show(&self, head: &Head, approval: &Approval) -> Result<(), WaitError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        let card = cards::asking(head, &approval.question(), has_glass(&self.config.approval, channel));
+        let card = cards::asking(head, &approval.question(), question::has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
         let (posted, data) = match &head.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
@@ -83,8 +106,8 @@ impl Wait<'_> {
             // What a webhook posted cannot be changed, and its buttons go on working.
             Some(_) => return Ok(()),
             None => {
-                let pace = Pace { store: self.cases.store(), notifications, clock: self.clock };
-                let place = notify::destination(notifications, head).channel;
+                let pace = Pace { store: self.store, notifications, clock: self.clock };
+                let place = destination(notifications, head).channel;
                 match pace.post(channel, place, Turn::Wanted, &card).await {
                     Posted::Card(message) => {
                         let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
@@ -95,7 +118,7 @@ impl Wait<'_> {
                 }
             }
         };
-        self.cases
+        self.store
             .commit(&head.id, self.clock.now(), |head| {
                 if posted.is_some() {
                     head.slack.clone_from(&posted);
@@ -107,11 +130,11 @@ impl Wait<'_> {
     }
 
     /// The first deadline. Somebody who is looking gets one more wait, once an incident; then more people are called.
-    async fn escalate(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
-        let head = self.cases.head(id).await?;
-        if let Some(found) = self.cases.approval(id).await? {
+    async fn escalate(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
+        let head = self.store.head(id).await?;
+        if let Some(found) = self.store.approval(id).await? {
             match found.vote {
-                Vote::Approved | Vote::Denied | Vote::Expired => return Ok(output_of(&head, &found)),
+                Vote::Approved | Vote::Denied | Vote::Expired => return Ok(question::output_of(&head, &found)),
                 // A retry, after the answer was lost.
                 Vote::Waiting if found.extended == Some(found.round) => return Ok(WaitOutput::Looking),
                 Vote::Waiting => {}
@@ -123,7 +146,7 @@ impl Wait<'_> {
             }
         }
         let now = self.clock.now();
-        self.cases
+        self.store
             .commit(id, now, |head| {
                 if head.escalated_at.is_some() {
                     return None;
@@ -136,10 +159,10 @@ impl Wait<'_> {
     }
 
     /// The last deadline.
-    async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, StateError> {
-        let head = self.cases.head(id).await?;
-        let found = match self.cases.approval(id).await? {
-            Some(found) if found.vote != Vote::Waiting => return Ok(output_of(&head, &found)),
+    async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
+        let head = self.store.head(id).await?;
+        let found = match self.store.approval(id).await? {
+            Some(found) if found.vote != Vote::Waiting => return Ok(question::output_of(&head, &found)),
             found => found,
         };
         let (on_timeout, held_back) = self.on_timeout(&head).await?;
@@ -160,14 +183,14 @@ impl Wait<'_> {
         if let Some(reason) = held_back {
             set(&mut data, "not_contained", json!(reason));
         }
-        let output = output_of(&head, &expired);
+        let output = question::output_of(&head, &expired);
         self.write(id, &expired, Kind::Expired, data, output).await
     }
 
     /// What the policy makes of nobody's answer, and why it does not contain where it would. Nothing is contained on it in a dry
     /// run, or where a read that decides had failed: that always takes a person. An attacker can wait too, so the containment
     /// takes from the hour's budget like every other automatic change.
-    async fn on_timeout(&self, head: &Head) -> Result<(OnTimeout, Option<String>), StateError> {
+    async fn on_timeout(&self, head: &Head) -> Result<(OnTimeout, Option<String>), WaitError> {
         let decision = head.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
         let can_contain = head.plan.steps.iter().any(|step| step.may_go_ahead());
@@ -182,18 +205,18 @@ impl Wait<'_> {
     }
 
     /// Why the containment is not within the hour's budget. What went ahead has been counted, and is no new change.
-    async fn no_budget(&self, head: &Head) -> Result<Option<String>, StateError> {
+    async fn no_budget(&self, head: &Head) -> Result<Option<String>, WaitError> {
         if head.went_ahead() {
             return Ok(None);
         }
         let per_hour = self.config.limits.enforcements_per_hour;
-        match self.cases.take_from_budget(&head.id, per_hour, self.clock.now()).await {
+        match self.store.take_from_budget(&head.id, per_hour, self.clock.now()).await {
             Ok(Budget::Taken) => Ok(None),
             Ok(Budget::UsedUp | Budget::Contended) => Ok(Some(format!(
                 "the budget of {per_hour} automatic enforcements an hour is used up (limits.enforcements_per_hour)"
             ))),
             // A table that is only busy is read again.
-            Err(error @ CaseError::Store(StoreError::Transient(_))) => Err(error.into()),
+            Err(error) if error.is_transient() => Err(error.into()),
             Err(error) => Ok(Some(format!("the budget of automatic enforcements could not be read ({error})"))),
         }
     }
@@ -205,59 +228,18 @@ impl Wait<'_> {
         kind: Kind,
         data: serde_json::Value,
         output: WaitOutput,
-    ) -> Result<WaitOutput, StateError> {
-        let write = Cases::approval_write(id, approval)?;
+    ) -> Result<WaitOutput, WaitError> {
+        let write = Store::approval_write(id, approval)?;
         let entry = NewEntry::cordon(kind, data);
-        let written = self.cases.commit_with(id, self.clock.now(), |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        let written = self.store.commit_with(id, self.clock.now(), |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
         match written {
             Ok(_) => Ok(output),
             // Somebody spoke in this very moment. Their decision stands; an approval that is not yet enough does not stop the clock.
-            Err(CaseError::Store(StoreError::Condition)) => match self.cases.approval(id).await? {
-                Some(decided) if decided.vote != Vote::Waiting => Ok(output_of(&self.cases.head(id).await?, &decided)),
-                Some(_) | None => Err(StateError::new(ErrorName::Transient, "somebody voted in this very moment")),
+            Err(error) if error.is_conflict() => match self.store.approval(id).await? {
+                Some(decided) if decided.vote != Vote::Waiting => Ok(question::output_of(&self.store.head(id).await?, &decided)),
+                Some(_) | None => Err(WaitError::VotedMeanwhile),
             },
             Err(error) => Err(error.into()),
         }
     }
-}
-
-/// Whether an approver can break the glass by a button: `cordon.toml` allows it, and a dialog can ask for the reason.
-#[must_use]
-pub fn has_glass(policy: &config::Approval, channel: &dyn Channel) -> bool {
-    policy.break_glass && channel.has_dialogs()
-}
-
-/// Whether a click that comes now is still in time. Between two waits there is time for the state machine to put the question
-/// again: a decision of that moment goes out with the next token.
-#[must_use]
-pub fn is_in_time(approval: &Approval, now: Timestamp) -> bool {
-    /// Longer than `Escalate` can take with all its retries.
-    const BETWEEN_WAITS: SignedDuration = SignedDuration::from_mins(15);
-    let grace = if approval.last { SignedDuration::ZERO } else { BETWEEN_WAITS };
-    approval.deadline.checked_add(grace).is_ok_and(|until| now <= until)
-}
-
-/// What the state machine is told of a decision.
-#[must_use]
-pub fn output_of(head: &Head, approval: &Approval) -> WaitOutput {
-    let by = approval.by.clone().unwrap_or_default();
-    let rehearsal = head.decision.as_ref().is_some_and(|decision| decision.dry_run);
-    match (approval.vote, approval.on_timeout) {
-        (Vote::Approved, _) if rehearsal => WaitOutput::Rehearsed { by },
-        (Vote::Approved, _) if approval.break_glass.is_some() => WaitOutput::BreakGlass { by },
-        (Vote::Approved, _) => WaitOutput::Approved { by },
-        (Vote::Denied, _) if head.went_ahead() => WaitOutput::DeniedContained { by },
-        (Vote::Denied, _) => WaitOutput::Denied { by },
-        (Vote::Expired | Vote::Waiting, OnTimeout::Contain) => WaitOutput::Contain,
-        (Vote::Expired | Vote::Waiting, OnTimeout::HoldContainment) => WaitOutput::Expired,
-        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if head.went_ahead() => WaitOutput::ExpiredContained,
-        (Vote::Expired | Vote::Waiting, OnTimeout::Close) => WaitOutput::Expired,
-    }
-}
-
-/// Sends a decision to the state machine. A task that is over is no error: the time-out path finishes the same decision.
-pub async fn deliver(tasks: &dyn Tasks, head: &Head, approval: &Approval) -> Result<Completion, StateError> {
-    let output = serde_json::to_value(output_of(head, approval))
-        .map_err(|error| StateError::new(ErrorName::Internal, error.to_string()))?;
-    Ok(tasks.succeed(&approval.token, &output).await?)
 }

@@ -99,7 +99,7 @@ fn a_later_event_that_slack_does_not_take_is_told_by_sns_and_noted() {
     alert(&world, &incident);
     *world.heard.slack_is_down.lock().unwrap() = true;
     assert_eq!(merge(&world, 1), NotifyOutput { sns: Delivery::Sent, slack: Delivery::Failed });
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     assert!(entries.last().unwrap().data["reasons"][0].as_str().unwrap().contains("out of reach"));
     *world.heard.sns_is_down.lock().unwrap() = true;
     assert_eq!(merge(&world, 2), NotifyOutput { sns: Delivery::Failed, slack: Delivery::Failed });
@@ -120,7 +120,7 @@ fn scenario_30_a_thousand_incidents_in_a_minute_are_ten_cards_and_one_summary() 
     assert_eq!(updates.len(), 8);
     assert!(updates[7].text.starts_with("A burst: 500 more incidents, at least."), "{}", updates[7].text);
     assert!(updates[7].to_value().to_string().contains("`cordon incident list`"));
-    let last = run(world.cases().timeline(&incidents[999])).unwrap().pop().unwrap();
+    let last = run(world.store().timeline(&incidents[999])).unwrap().pop().unwrap();
     assert_eq!(last.data, json!({"sns": "sent", "slack": "summarised"}));
 }
 
@@ -168,7 +168,7 @@ fn questions_are_still_asked_while_alerts_are_summarised_and_have_a_limit_of_the
 #[test]
 fn where_nothing_can_be_counted_everything_is_posted() {
     let world = dry("[notifications]\ncards_per_minute = 1");
-    *world.store.counts_fail.lock().unwrap() = true;
+    *world.table.counts_fail.lock().unwrap() = true;
     for n in 0..4 {
         assert_eq!(alert(&world, &another(&world, n)).slack, Delivery::Sent);
     }

@@ -57,7 +57,7 @@ fn a_statement_is_picked_out_of_the_document_that_the_call_carries() {
     let mut given = event("e", "AttachUserPolicy", parameters);
     given["detail"]["requestParameters"]["policyArn"] = json!(support::ADMIN_POLICY);
     world.checked(given);
-    let incident = world.store.keys().into_iter().find(|key| key.ends_with("/HEAD")).unwrap();
+    let incident = world.table.keys().into_iter().find(|key| key.ends_with("/HEAD")).unwrap();
     let id = incident.trim_start_matches("INCIDENT#").trim_end_matches("/HEAD").parse().unwrap();
     assert_eq!(world.head(&id).statements, [r#"{"Action":"iam:*","Effect":"Allow","Resource":"*"}"#]);
 }

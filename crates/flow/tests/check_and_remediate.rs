@@ -44,7 +44,7 @@ fn what_was_approved_is_done_verified_and_undone() {
     let entity = world.iam.entity(&mallory()).unwrap();
     assert!(!entity.attached.contains(ADMIN_POLICY));
     assert_eq!(entity.inline.len(), 1);
-    let undo = Undo { cases: world.cases(), accounts: &world.accounts, clock: &world.clock };
+    let undo = Undo { store: world.store(), accounts: &world.accounts, clock: &world.clock };
     assert!(run(undo.run(&incident, "arn:aws:iam::111111111111:user/ada", None, true)).unwrap().complete);
     assert_ne!(world.iam.state(), before);
     assert!(run(undo.run(&incident, "arn:aws:iam::111111111111:user/ada", None, false)).unwrap().complete);

@@ -13,7 +13,7 @@ use support::{ACCOUNT, ADMIN_POLICY, World, attach, create_user, event};
 fn an_event_that_no_rule_matches_leaves_nothing_behind() {
     let world = World::new();
     assert_eq!(world.classified(event("e", "ListUsers", json!({})), "x"), ClassifyOutput::Ignored);
-    assert!(world.store.keys().is_empty());
+    assert!(world.table.keys().is_empty());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn what_an_undo_of_ours_had_announced_opens_no_incident_and_the_same_call_unanno
     let world = World::new();
     let call = cordon_core::Call::new("iam:AttachUserPolicy", [("UserName", "alice"), ("PolicyArn", support::ADMIN_POLICY)]);
     let now = cordon_flow::ports::Clock::now(&world.clock);
-    run(world.cases().announce(std::iter::once(&call), now)).unwrap();
+    run(world.store().announce(std::iter::once(&call), now)).unwrap();
     assert_eq!(attach(&world, "e1", "alice"), ClassifyOutput::Ignored);
     assert!(matches!(attach(&world, "e2", "mallory"), ClassifyOutput::Opened { .. }), "nobody announced this one");
 }

@@ -9,8 +9,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use cordon_contract::{Delivery, NotifyInput, WaitInput};
 use cordon_core::{IncidentId, Outcome, timeline};
-use cordon_flow::ports::{DeliveryError, Findings, StoreError};
+use cordon_flow::export;
+use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
+use cordon_store::TableError;
 use cordon_testkit::run;
 use serde_json::{Value, json};
 use support::{CONFIG, World, attach};
@@ -94,7 +96,7 @@ fn a_place_that_is_down_is_on_the_timeline_and_stops_neither_the_incident_nor_th
     close(&world, &incident, Outcome::Alerted);
     assert_eq!(said(&taken).len(), 2);
     assert_eq!(world.timeline(&incident), ["detected", "decided", "notified", "notified", "closed", "notified"]);
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     assert_eq!(entries[3].data, json!({"findings": "failed", "reasons": {"Security Hub": "out of reach"}}));
 }
 
@@ -102,7 +104,7 @@ fn a_place_that_is_down_is_on_the_timeline_and_stops_neither_the_incident_nor_th
 fn a_failure_that_cannot_even_be_recorded_stops_nothing() {
     let (mut world, incident, _) = dry();
     world.findings = vec![Box::new(Place { name: "event bus", taken: Taken::default(), is_down: true })];
-    *world.store.failures.lock().unwrap() = vec![None, Some(StoreError::Refused("denied".to_owned()))];
+    *world.table.failures.lock().unwrap() = vec![None, Some(TableError::Refused("denied".to_owned()))];
     let output = run(world.notify().run(NotifyInput::Alert { incident: incident.clone() })).unwrap();
     assert_eq!(output.sns, Delivery::Sent);
     assert_eq!(world.timeline(&incident), ["detected", "decided", "notified"]);
@@ -113,7 +115,7 @@ fn alerts_and_findings_carry_a_hash_that_proves_the_timeline_up_to_it() {
     let (world, incident, taken) = dry();
     run(world.notify().run(NotifyInput::Alert { incident: incident.clone() })).unwrap();
     close(&world, &incident, Outcome::Alerted);
-    let record = run(world.cases().record(&incident, timeline_time())).unwrap();
+    let record = run(export::read(world.store(), &incident, timeline_time())).unwrap();
     let file = cordon_record::export::json(&record).to_string();
     let anchored = |hash: &Value| cordon_record::verify::check(&file, hash.as_str()).unwrap().anchored_at;
     let (_, alert) = world.heard.published.lock().unwrap()[0].clone();
@@ -129,8 +131,8 @@ fn no_export_and_no_finding_has_the_task_token() {
     let (incident, _) = world.checked(attach("e"));
     let task_token = "token-of-the-task".to_owned();
     run(world.wait().run(WaitInput::Ask { incident: incident.clone(), task_token, timeout_seconds: 60, last: false })).unwrap();
-    assert!(run(world.cases().approval(&incident)).unwrap().is_some_and(|approval| approval.token == "token-of-the-task"));
-    let record = run(world.cases().record(&incident, timeline_time())).unwrap();
+    assert!(run(world.store().approval(&incident)).unwrap().is_some_and(|approval| approval.token == "token-of-the-task"));
+    let record = run(export::read(world.store(), &incident, timeline_time())).unwrap();
     assert_eq!(record.questions.len(), 1);
     let finding = Finding { head: &record.head };
     let hub = Hub { account: support::ACCOUNT.to_owned(), region: "us-east-1".to_owned() };

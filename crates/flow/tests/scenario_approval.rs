@@ -19,9 +19,9 @@ fn scenario_04_of_approve_and_deny_at_the_same_time_one_wins_and_the_other_is_to
     let world = World::new();
     let incident = asked(&world);
     // Both have read the question before either writes: the second write is refused.
-    let question = world.store.item(&incident, "APPROVAL#1");
+    let question = world.table.item(&incident, "APPROVAL#1");
     assert_eq!(click(&world, &incident, SECOND, Choice::Deny), Answer::Accepted(Choice::Deny));
-    world.store.read_before_others_wrote(question);
+    world.table.read_before_others_wrote(question);
     let answer = click(&world, &incident, APPROVER, Choice::Approve);
     assert_eq!(answer, Answer::Already { approved: false, by: SECOND.to_owned() });
     assert_eq!(completed(&world), [("token-1".to_owned(), json!({"decision": "denied", "by": SECOND}))]);
@@ -33,9 +33,9 @@ fn scenario_04_of_approve_and_deny_at_the_same_time_one_wins_and_the_other_is_to
 fn scenario_04_two_approvals_at_the_same_time_are_both_counted() {
     let world = with(TWO);
     let incident = asked(&world);
-    let question = world.store.item(&incident, "APPROVAL#1");
+    let question = world.table.item(&incident, "APPROVAL#1");
     assert_eq!(click(&world, &incident, SECOND, Choice::Approve), Answer::Counted { approved: 1, wanted: 2 });
-    world.store.read_before_others_wrote(question);
+    world.table.read_before_others_wrote(question);
     assert_eq!(click(&world, &incident, APPROVER, Choice::Approve), Answer::Accepted(Choice::Approve));
     assert_eq!(completed(&world).len(), 1);
 }
@@ -200,10 +200,10 @@ fn scenario_07_nobodys_answer_contains_no_more_than_the_hours_budget() {
     let world = World::with(&format!("{config}\n[limits]\nenforcements_per_hour = 1"));
     let incident = asked(&world);
     let other = "inc-00000000000000000001".parse().unwrap();
-    run(world.cases().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
+    run(world.store().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
     assert_eq!(expire(&world, &incident), WaitOutput::Expired);
     assert_eq!(apply(&world, &incident), Err(ErrorName::Refused));
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     assert!(entries.iter().any(|entry| entry.data["not_contained"].as_str().is_some_and(|why| why.contains("is used up"))));
 }
 
@@ -215,8 +215,8 @@ fn scenario_07_an_answer_that_came_at_the_deadline_costs_nothing_of_the_hours_bu
     assert_eq!(click(&world, &incident, APPROVER, Choice::Deny), Answer::Accepted(Choice::Deny));
     assert!(matches!(expire(&world, &incident), WaitOutput::Denied { .. }));
     let other = "inc-00000000000000000001".parse().unwrap();
-    let left = run(world.cases().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
-    assert_eq!(left, cordon_flow::cases::Budget::Taken);
+    let left = run(world.store().take_from_budget(&other, 1, cordon_flow::ports::Clock::now(&world.clock))).unwrap();
+    assert_eq!(left, cordon_store::Budget::Taken);
 }
 
 #[test]

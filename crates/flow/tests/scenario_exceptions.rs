@@ -6,9 +6,11 @@ mod support;
 
 use cordon_contract::{CheckInput, ClassifyOutput, ErrorName};
 use cordon_core::{Principal, PrincipalKind, Route};
-use cordon_flow::exceptions::{Recorded, RuleScope, Wanted};
-use cordon_flow::ports::{Clock, StoreError};
+use cordon_flow::exceptions::{self, Wanted};
+use cordon_flow::ports::Clock;
 use cordon_respond::IamErrorKind;
+use cordon_store::TableError;
+use cordon_store::{RecordedException, RuleScope};
 use cordon_testkit::{Failure, When, run};
 use serde_json::{Value, json};
 use support::{ACCOUNT, CONFIG, World, attach, by, by_role, create_user, event, made_at};
@@ -143,7 +145,7 @@ fn scenario_27_an_exception_that_ended_yesterday_does_not_count_and_is_said() {
     check(&world, attach("e"), Route::Act, "require_until wants");
 }
 
-fn recorded(world: &World, until: &str, by: &str) -> Recorded {
+fn recorded(world: &World, until: &str, by: &str) -> RecordedException {
     let wanted = Wanted {
         principal: mallory().arn(),
         rule: RuleScope::Rule("admin-attached".parse().unwrap()),
@@ -152,8 +154,8 @@ fn recorded(world: &World, until: &str, by: &str) -> Recorded {
         owner: Some("Platform".to_owned()),
     };
     let caller = [format!("arn:aws:iam::{ACCOUNT}:user/{by}")];
-    let recorded = Recorded::new(&wanted, &caller, &world.config, world.clock.now()).unwrap();
-    run(world.cases().add_exception(&recorded, world.clock.now())).unwrap().unwrap();
+    let recorded = exceptions::record(&wanted, &caller, &world.config, world.clock.now()).unwrap();
+    run(world.store().add_exception(&recorded, world.clock.now())).unwrap();
     recorded
 }
 
@@ -165,9 +167,9 @@ fn scenario_27_a_recorded_exception_counts_until_its_end_and_its_owner_is_on_the
     world.clock.pass(3_600);
     check(&world, later("2026-01-02T04:00:00Z", "e1"), Route::Exempt, "of Platform for");
     let incident =
-        world.store.keys().iter().find_map(|key| key.strip_prefix("INCIDENT#")?.strip_suffix("/HEAD")?.parse().ok()).unwrap();
+        world.table.keys().iter().find_map(|key| key.strip_prefix("INCIDENT#")?.strip_suffix("/HEAD")?.parse().ok()).unwrap();
     let decided =
-        run(world.cases().timeline(&incident)).unwrap().into_iter().find(|entry| entry.data["route"] == "exempt").unwrap();
+        run(world.store().timeline(&incident)).unwrap().into_iter().find(|entry| entry.data["route"] == "exempt").unwrap();
     let by = &decided.data["exempted_by"][0];
     assert_eq!(
         (&by["exception"], &by["owner"], &by["reason"]),
@@ -197,7 +199,7 @@ fn an_exception_in_the_table_that_no_approver_recorded_does_not_count() {
         let mut forged = serde_json::to_value(&exception).unwrap();
         forged["created_by"] = json!(by);
         forged["created_at"] = json!("2026-01-02T00:00:00Z");
-        world.store.put("EXCEPTIONS", &format!("EXCEPTION#{}", exception.id), forged);
+        world.table.put("EXCEPTIONS", &format!("EXCEPTION#{}", exception.id), forged);
     };
     for (by, says) in [
         ("arn:aws:iam::111111111111:user/iam-test-mallory", "recorded by the actor"),
@@ -267,11 +269,11 @@ fn every_read_that_can_fail_asks_and_neither_exempts_nor_acts() {
         if prefix == "TAG#" {
             world.iam.tag(&mallory(), TAG.0, TAG.1);
         }
-        *world.store.unreadable.lock().unwrap() = Some((prefix.to_owned(), StoreError::Refused("AccessDenied".to_owned())));
+        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Refused("AccessDenied".to_owned())));
         asks(&world, attach("e"), says);
     }
     let world = with("");
-    world.store.put("EXCEPTIONS", "EXCEPTION#exc-000000000000", json!({"not": "an exception"}));
+    world.table.put("EXCEPTIONS", "EXCEPTION#exc-000000000000", json!({"not": "an exception"}));
     asks(&world, attach("e"), "The recorded exceptions could not be read");
 
     let world = with("");
@@ -287,10 +289,10 @@ fn a_table_that_is_only_busy_is_read_again_rather_than_asked_about() {
     for prefix in ["EXCEPTIONS", "RATE#", "SWITCH"] {
         let world = with("");
         let ClassifyOutput::Opened { incident } = world.classified(attach("e"), "one") else { panic!("not opened") };
-        *world.store.unreadable.lock().unwrap() = Some((prefix.to_owned(), StoreError::Transient("throttled".to_owned())));
+        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Transient("throttled".to_owned())));
         let again = || run(world.check().run(CheckInput { incident: incident.clone() }));
         assert_eq!(again().unwrap_err().name, ErrorName::Transient, "{prefix}");
-        *world.store.unreadable.lock().unwrap() = None;
+        *world.table.unreadable.lock().unwrap() = None;
         assert_eq!(again().unwrap().route, Route::Act, "{prefix}");
     }
 }

@@ -12,7 +12,7 @@ use cordon_core::{ActorKind, Detection, Event, IncidentId, Origin, Outcome, Subj
 use cordon_detect::enrich::{Enriched, Facts};
 use cordon_detect::{Judgement, RuleBook, RuleSource};
 use cordon_flow::classify::{Classify, Rules};
-use cordon_flow::ports::StoreError;
+use cordon_store::TableError;
 use cordon_testkit::run;
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -306,7 +306,7 @@ fn a_burst_of_refused_calls_is_one_incident_about_who_makes_them() {
         assert_eq!(merged, ClassifyOutput::Merged { incident: incident.clone() });
     }
     assert_eq!(world.head(&incident).merged, 10);
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     assert_eq!(entries[0].data["burst"]["counted"], 10);
     assert_eq!(entries[0].data["burst"]["seen"][0], json!({"what": "CreateUser", "at": "2026-01-02T03:00:09Z"}));
 }
@@ -397,10 +397,10 @@ fn a_crash_before_or_after_counting_loses_no_event_and_counts_none_twice() {
             classified(&world, refused(&format!("e{n}"), n, "CreateUser"), "x");
         }
         let mut failures = vec![None; failing];
-        failures.push(Some(StoreError::Transient("killed".to_owned())));
-        *world.store.failures.lock().unwrap() = failures;
+        failures.push(Some(TableError::Transient("killed".to_owned())));
+        *world.table.failures.lock().unwrap() = failures;
         let first = classify(&world, refused("e9", 9, "CreateUser"), "x9");
-        world.store.failures.lock().unwrap().clear();
+        world.table.failures.lock().unwrap().clear();
         let incident = opened(classified(&world, refused("e9", 9, "CreateUser"), "x9"));
         assert!(first.is_err() || first.is_ok_and(|first| first == ClassifyOutput::Opened { incident: incident.clone() }));
         assert_eq!(world.timeline(&incident), ["detected"], "write {failing}");
@@ -411,10 +411,10 @@ fn a_crash_before_or_after_counting_loses_no_event_and_counts_none_twice() {
 #[test]
 fn counting_starts_over_where_another_writer_was_first() {
     let world = World::new();
-    *world.store.failures.lock().unwrap() = vec![Some(StoreError::Condition), Some(StoreError::Condition)];
+    *world.table.failures.lock().unwrap() = vec![Some(TableError::Condition), Some(TableError::Condition)];
     assert_eq!(classified(&world, refused("e0", 0, "CreateUser"), "x"), ClassifyOutput::Ignored);
     assert_eq!(
-        world.store.keys(),
+        world.table.keys(),
         [
             format!("COUNT#identity-calls-probed#arn:aws:iam::{ACCOUNT}:user/iam-test-mallory/COUNT"),
             format!("COUNT#identity-calls-refused#arn:aws:iam::{ACCOUNT}:user/iam-test-mallory/COUNT")

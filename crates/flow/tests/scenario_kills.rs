@@ -121,11 +121,14 @@ struct End {
 
 impl Execution<'_> {
     /// A state, tried until it answers.
-    fn state<T, F: Future<Output = Result<T, StateError>>>(&self, state: impl Fn() -> F) -> T {
+    fn state<T, E: Into<StateError>, F: Future<Output = Result<T, E>>>(&self, state: impl Fn() -> F) -> T {
         for _ in 0..TRIES {
             match until_killed(state()) {
                 Some(Ok(answer)) => return answer,
-                Some(Err(error)) => assert_eq!(error.name, ErrorName::Transient, "{error}"),
+                Some(Err(error)) => {
+                    let error: StateError = error.into();
+                    assert_eq!(error.name, ErrorName::Transient, "{error}");
+                }
                 None => {}
             }
         }

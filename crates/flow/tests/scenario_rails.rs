@@ -14,8 +14,8 @@ use cordon_core::pattern::Pattern;
 use cordon_core::{IncidentId, Outcome, Principal, PrincipalKind, Route, State};
 use cordon_flow::check::Check;
 use cordon_flow::classify::Classify;
-use cordon_flow::ports::StoreError;
 use cordon_respond::IamErrorKind;
+use cordon_store::TableError;
 use cordon_testkit::{Failure, When, run};
 use serde_json::{Value, json};
 use support::{ACCOUNT, ADMIN_POLICY, CONFIG, FakeRules, World, attach, by, by_role, create_user, event, made_at};
@@ -60,7 +60,7 @@ fn scenario_01_fifty_deliveries_at_once_are_one_incident_one_message_and_one_set
     let opened: Vec<_> = outcomes.iter().filter(|outcome| matches!(outcome, ClassifyOutput::Opened { .. })).collect();
     let duplicates = outcomes.iter().filter(|outcome| matches!(outcome, ClassifyOutput::Duplicate { .. })).count();
     assert_eq!((opened.len(), duplicates), (1, 49));
-    assert_eq!(world.store.keys().iter().filter(|key| key.ends_with("/HEAD")).count(), 1);
+    assert_eq!(world.table.keys().iter().filter(|key| key.ends_with("/HEAD")).count(), 1);
     assert_eq!(world.heard.posts.lock().unwrap().len(), 1);
     let writes: Vec<String> = world.iam.writes().iter().map(|call| call.action.clone()).collect();
     assert_eq!(writes, ["iam:PutUserPolicy", "iam:DetachUserPolicy"]);
@@ -79,8 +79,8 @@ fn scenario_02_one_call_recorded_in_two_accounts_is_one_incident_with_both_recor
     let merged = ClassifyOutput::Merged { incident: incident.clone() };
     assert_eq!(classify(&world, &shared("e2", "222222222222"), "two"), merged);
     assert_eq!(classify(&world, &shared("e2", "222222222222"), "two"), merged);
-    assert_eq!(world.store.keys().iter().filter(|key| key.ends_with("/HEAD")).count(), 1);
-    let timeline = run(world.cases().timeline(&incident)).unwrap();
+    assert_eq!(world.table.keys().iter().filter(|key| key.ends_with("/HEAD")).count(), 1);
+    let timeline = run(world.store().timeline(&incident)).unwrap();
     let recorded: Vec<&Value> = timeline.iter().map(|entry| &entry.data["event"]).collect();
     assert_eq!(recorded, [&json!("e1"), &json!("e2")]);
 }
@@ -118,7 +118,7 @@ fn scenario_24_cordons_own_roles_and_never_touch_principals_are_left_alone() {
         let ClassifyOutput::Opened { incident } = world.classified(event, "x") else { panic!("not opened") };
         let own = own();
         let check =
-            Check { cases: world.cases(), config: &world.config, accounts: &world.accounts, own: &own, clock: &world.clock };
+            Check { store: world.store(), config: &world.config, accounts: &world.accounts, own: &own, clock: &world.clock };
         run(check.run(CheckInput { incident: incident.clone() })).unwrap();
         (world, incident)
     };
@@ -149,7 +149,7 @@ fn scenario_24_cordons_own_change_opens_no_incident_and_a_look_alike_does() {
         let put =
             event(id, "PutUserPolicy", json!({"userName": "iam-test-mallory", "policyName": policy, "policyDocument": "{}"}));
         let classify = Classify {
-            cases: world.cases(),
+            store: world.store(),
             rules: &FakeRules,
             policies: &world.heard,
             config: &world.config,
@@ -169,14 +169,14 @@ fn scenario_24_cordons_own_change_opens_no_incident_and_a_look_alike_does() {
 #[test]
 fn scenario_29_a_throttled_table_is_waited_for_inside_the_budget_of_retries() {
     let world = auto("");
-    let throttled = || Some(StoreError::Transient("ThrottlingException".to_owned()));
+    let throttled = || Some(TableError::Transient("ThrottlingException".to_owned()));
     // Every state's first write is throttled as often as the state machine runs it again.
     let all = || (0..support::transient_retries()).map(|_| throttled()).collect::<Vec<_>>();
-    *world.store.failures.lock().unwrap() = all();
+    *world.table.failures.lock().unwrap() = all();
     let ClassifyOutput::Opened { incident } = classify(&world, &attach("e"), "one") else { panic!("not opened") };
-    *world.store.failures.lock().unwrap() = all();
+    *world.table.failures.lock().unwrap() = all();
     assert_eq!(check(&world, &incident), Route::Act);
-    *world.store.failures.lock().unwrap() = all();
+    *world.table.failures.lock().unwrap() = all();
     assert_eq!(world.carried_out(&incident), Outcome::Contained);
     let writes: Vec<String> = world.iam.writes().iter().map(|call| call.action.clone()).collect();
     assert_eq!(writes, ["iam:PutUserPolicy", "iam:DetachUserPolicy"], "nothing twice");
@@ -289,8 +289,8 @@ fn scenario_31_a_drill_or_a_relay_in_production_is_at_most_an_alert_and_never_a_
         // Even where the header were made to say otherwise, the last gate asks again.
         let forced =
             Decision { route: Route::Act, approved_for_remediation: true, decision_reason: String::new(), dry_run: false };
-        let (cases, now) = (world.cases(), world.head(&incident).updated_at);
-        let commit = cases.commit(&incident, now, |head| {
+        let (store, now) = (world.store(), world.head(&incident).updated_at);
+        let commit = store.commit(&incident, now, |head| {
             head.decision = Some(forced.clone());
             head.state = State::Decided;
             Some(vec![])
@@ -304,7 +304,7 @@ fn scenario_31_a_drill_or_a_relay_in_production_is_at_most_an_alert_and_never_a_
         let mut tagging = by("alice", event("t", "TagUser", json!({"userName": "iam-test-mallory", "tags": tags})));
         tagging["source"] = json!(source);
         world.classified(tagging, "t");
-        assert!(!world.store.keys().iter().any(|key| key.starts_with("TAG#")), "{source}");
+        assert!(!world.table.keys().iter().any(|key| key.starts_with("TAG#")), "{source}");
     }
 }
 

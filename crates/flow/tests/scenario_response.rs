@@ -78,7 +78,7 @@ fn verify(world: &World, incident: &IncidentId) -> RemediateOutput {
 }
 
 fn undo(world: &World, incident: &IncidentId) -> Vec<RevertResult> {
-    let undo = Undo { cases: world.cases(), accounts: &world.accounts, clock: &world.clock };
+    let undo = Undo { store: world.store(), accounts: &world.accounts, clock: &world.clock };
     let result = run(undo.run(incident, "arn:aws:iam::111111111111:user/ada", None, false)).unwrap();
     result.steps.into_iter().map(|step| step.result).collect()
 }
@@ -89,7 +89,7 @@ fn remedies(world: &World, incident: &IncidentId) -> Vec<RemedyKind> {
 
 /// What the newest entry of a kind says of the steps.
 fn told(world: &World, incident: &IncidentId, kind: Kind) -> Value {
-    let entries = run(world.cases().timeline(incident)).unwrap();
+    let entries = run(world.store().timeline(incident)).unwrap();
     entries.iter().rev().find(|entry| entry.kind == kind).unwrap().data.clone()
 }
 
@@ -166,7 +166,7 @@ fn scenario_21_full_quotas_lead_to_the_next_place_and_the_boundary_before_comes_
     let incident = approved(&world, &rules, attach("e"));
     assert_eq!(apply(&world, &incident), RemediateOutput::Applied);
     assert_eq!(world.iam.entity(&mallory()).unwrap().boundary.as_deref(), Some(deny::AWS_DENY_ALL));
-    let snapshot = run(world.cases().step(&incident, 1)).unwrap().unwrap().snapshot;
+    let snapshot = run(world.store().step(&incident, 1)).unwrap().unwrap().snapshot;
     assert!(matches!(snapshot, Some(Snapshot::Settings(before)) if before.values == [Some(limit)]));
     undo(&world, &incident);
     assert_eq!(world.iam.state(), before);

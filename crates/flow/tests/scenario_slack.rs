@@ -265,7 +265,7 @@ fn scenario_14_where_slack_takes_nothing_sns_is_told_the_timeline_says_so_and_th
     let close = NotifyInput::Outcome { incident: incident.clone(), outcome: Outcome::Denied };
     let told = run(world.notify().run(close)).unwrap();
     assert_eq!((told.sns, told.slack), (Delivery::Sent, Delivery::Failed));
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     let undelivered: Vec<String> =
         entries.iter().map(|entry| entry.data.to_string()).filter(|data| data.contains("out of reach")).collect();
     assert_eq!(undelivered.len(), 2, "the card and the outcome: {undelivered:?}");

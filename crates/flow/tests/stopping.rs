@@ -4,7 +4,7 @@
 
 mod support;
 
-use cordon_contract::{ErrorName, RemediateInput, RemediateOutput};
+use cordon_contract::{ErrorName, RemediateInput, RemediateOutput, StateError};
 use cordon_core::{IncidentId, Principal, PrincipalKind, Route};
 use cordon_flow::switch::{POLICY_NAME, Position, Switch, SwitchError};
 use cordon_flow::undo::Undo;
@@ -24,7 +24,7 @@ fn remediator() -> Principal {
 }
 
 fn switch(world: &World) -> Switch<'_> {
-    Switch { cases: world.cases(), iam: &world.iam, role: remediator(), clock: &world.clock }
+    Switch { store: world.store(), iam: &world.iam, role: remediator(), clock: &world.clock }
 }
 
 fn apply(world: &World, incident: &IncidentId) -> Result<RemediateOutput, cordon_contract::StateError> {
@@ -33,7 +33,7 @@ fn apply(world: &World, incident: &IncidentId) -> Result<RemediateOutput, cordon
 
 /// The last entry's steps, with the reason of each.
 fn reasons(world: &World, incident: &IncidentId) -> Vec<String> {
-    let entry = run(world.cases().timeline(incident)).unwrap().pop().unwrap();
+    let entry = run(world.store().timeline(incident)).unwrap().pop().unwrap();
     let steps = entry.data["steps"].as_array().unwrap().clone();
     steps
         .iter()
@@ -63,7 +63,7 @@ fn a_stop_holds_what_was_on_its_way_and_what_comes_and_a_resume_lets_it_go_on() 
     run(switch(&world).resume(ADA, "mended")).unwrap();
     assert_eq!(world.iam.entity(&remediator()).unwrap().inline.len(), 0);
     assert_eq!(apply(&world, &incident).unwrap(), RemediateOutput::Applied);
-    let log: Vec<String> = world.store.keys().into_iter().filter(|key| key.starts_with("SWITCH/LOG#")).collect();
+    let log: Vec<String> = world.table.keys().into_iter().filter(|key| key.starts_with("SWITCH/LOG#")).collect();
     assert!(!log.is_empty(), "who turned it stays known");
 }
 
@@ -145,8 +145,8 @@ fn scenario_25_an_account_that_does_not_let_cordon_in_leaves_an_exact_list_and_i
     assert_eq!(said.len(), 2);
     assert!(said[0].starts_with("deny-iam: no session in the account of the event: `sts:AssumeRole` failed"), "{said:?}");
     assert!(world.iam.writes().is_empty());
-    let undo = Undo { cases: world.cases(), accounts: &world.accounts, clock: &world.clock };
-    assert_eq!(run(undo.run(&incident, ADA, None, false)).unwrap_err().name, ErrorName::Refused);
+    let undo = Undo { store: world.store(), accounts: &world.accounts, clock: &world.clock };
+    assert_eq!(StateError::from(run(undo.run(&incident, ADA, None, false)).unwrap_err()).name, ErrorName::Refused);
 
     *world.accounts.refuses.lock().unwrap() = Some(IamErrorKind::Transient);
     assert_eq!(apply(&world, &incident).unwrap_err().name, ErrorName::Transient);

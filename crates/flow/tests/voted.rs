@@ -17,7 +17,7 @@ use support::{ACCOUNT, World};
 fn votes(world: &World, incident: &IncidentId, name: &str, choice: Choice) -> Answer {
     let arn = format!("arn:aws:iam::{ACCOUNT}:user/{name}");
     let answer = say(world, incident, Voter::Principal(&arn), choice, Some("seen on the wire"));
-    run(show_on_card(world.cases(), &world.heard, incident)).unwrap();
+    run(show_on_card(world.store(), &world.heard, incident)).unwrap();
     answer
 }
 
@@ -57,11 +57,11 @@ fn an_end_that_came_meanwhile_is_not_written_over() {
     let world = World::new();
     let incident = asked(&world);
     votes(&world, &incident, "approver", Choice::Deny);
-    let before = world.store.item(&incident, "HEAD");
+    let before = world.table.item(&incident, "HEAD");
     close(&world, &incident, Outcome::Denied);
     let ended = card(&world);
     // Read before the end was written, drawn after the end was shown.
-    world.store.read_before_others_wrote(before);
+    world.table.read_before_others_wrote(before);
     assert_eq!(voted(&world, &incident), SENT);
     assert_eq!(card(&world), ended);
     let updates = world.heard.updates.lock().unwrap().len();
@@ -76,7 +76,7 @@ fn a_card_that_cannot_be_changed_is_left_and_one_that_slack_does_not_take_is_on_
     votes(&world, &incident, "approver", Choice::Approve);
     *world.heard.slack_is_down.lock().unwrap() = true;
     assert_eq!(voted(&world, &incident), NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Failed });
-    let entries = run(world.cases().timeline(&incident)).unwrap();
+    let entries = run(world.store().timeline(&incident)).unwrap();
     let last = entries.last().unwrap();
     assert_eq!((&last.data["about"], &last.data["slack"]), (&json!("voted"), &json!("failed")));
     // No card was ever posted: nothing is posted now either.

@@ -7,6 +7,8 @@ pub mod fake_iam;
 pub mod faults;
 pub mod laws;
 pub mod memory_progress;
+#[cfg(feature = "table")]
+pub mod memory_table;
 
 use std::future::Future;
 use std::pin::pin;
@@ -19,6 +21,8 @@ pub use cordon_respond as respond;
 pub use fake_iam::{Entity, FakeIam, IamState};
 pub use faults::{Failure, Faults, When};
 pub use memory_progress::MemoryProgress;
+#[cfg(feature = "table")]
+pub use memory_table::MemoryTable;
 
 /// Runs a future over fakes until it is done or killed; `None` where it was killed.
 pub fn until_killed<F: Future>(future: F) -> Option<F::Output> {

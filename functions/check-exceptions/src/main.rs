@@ -1,15 +1,15 @@
 //! CheckExceptions, wired: the table, IAM of the event's account for reading, the policy.
 
-use cordon_aws::{Sessions, SystemClock, Table};
+use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_contract::{CheckInput, StateError};
 use cordon_core::Config;
 use cordon_core::pattern::Pattern;
-use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_lambda::{Settings, bundle};
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     sessions: Sessions,
     config: Config,
     own: Vec<Pattern>,
@@ -21,7 +21,7 @@ async fn start() -> Result<App, StateError> {
     let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         sessions: Sessions::new(&sdk, account, &partition, settings.spoke).read_only(),
         config,
         own: settings.own_principals,
@@ -33,7 +33,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: CheckInput| {
         let check = Check {
-            cases: Cases::new(&app.table),
+            store: Store::new(&app.table),
             config: &app.config,
             accounts: &app.sessions,
             own: &app.own,

@@ -1,14 +1,14 @@
 //! Classify, wired: the table, the packed rules, IAM for a policy's document, the clock.
 
-use cordon_aws::{SdkIam, SystemClock, Table};
+use cordon_aws::{DynamoTable, SdkIam, SystemClock};
 use cordon_contract::{ClassifyInput, StateError};
 use cordon_core::pattern::Pattern;
-use cordon_flow::Cases;
 use cordon_flow::classify::Classify;
 use cordon_lambda::{Bundle, Settings};
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     iam: SdkIam,
     bundle: Bundle,
     own: Vec<Pattern>,
@@ -19,7 +19,7 @@ async fn start() -> Result<App, StateError> {
     let settings = Settings::from_env()?;
     let bundle = Bundle::load_packed(&settings.root)?;
     let sdk = cordon_aws::config::load().await;
-    let table = Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
+    let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
     let iam = SdkIam::new(&sdk);
     Ok(App { table, iam, bundle, own: settings.own_principals, relay_source: settings.relay_source })
 }
@@ -29,7 +29,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: ClassifyInput| {
         let classify = Classify {
-            cases: Cases::new(&app.table),
+            store: Store::new(&app.table),
             rules: &app.bundle,
             policies: &app.iam,
             config: app.bundle.config(),

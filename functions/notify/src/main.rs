@@ -1,18 +1,18 @@
 //! Notify, wired: the table, the topic, Slack where it is set up.
 
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{EventBus, SecurityHub, SystemClock, Table, Topic};
+use cordon_aws::{DynamoTable, EventBus, SecurityHub, SystemClock, Topic};
 use cordon_contract::{NotifyInput, StateError};
 use cordon_core::Config;
-use cordon_flow::Cases;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{Channel, Findings};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, bundle};
 use cordon_record::Hub;
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     topic: Topic,
     slack: Option<SlackChannel>,
     findings: Vec<Box<dyn Findings>>,
@@ -26,7 +26,7 @@ async fn start() -> Result<App, StateError> {
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     let findings = places(&sdk, &settings);
     Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         topic: Topic::new(aws_sdk_sns::Client::new(&sdk), settings.topic_arn),
         slack,
         findings,
@@ -56,7 +56,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: NotifyInput| {
         let notify = Notify {
-            cases: Cases::new(&app.table),
+            store: Store::new(&app.table),
             publisher: &app.topic,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             notifications: &app.config.notifications,

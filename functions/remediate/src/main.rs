@@ -1,14 +1,14 @@
 //! Remediate and Verify, wired: the table, and IAM of the event's account.
 
-use cordon_aws::{Sessions, SystemClock, Table};
+use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_contract::{RemediateInput, StateError};
 use cordon_core::Config;
-use cordon_flow::Cases;
 use cordon_flow::remediate::Remediate;
 use cordon_lambda::{Settings, bundle};
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     sessions: Sessions,
     config: Config,
 }
@@ -19,7 +19,7 @@ async fn start() -> Result<App, StateError> {
     let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
         config,
     })
@@ -30,7 +30,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: RemediateInput| {
         let remediate =
-            Remediate { cases: Cases::new(&app.table), config: &app.config, accounts: &app.sessions, clock: &SystemClock };
+            Remediate { store: Store::new(&app.table), config: &app.config, accounts: &app.sessions, clock: &SystemClock };
         remediate.run(input).await
     })
     .await

@@ -2,19 +2,19 @@
 //!
 //! A failure answers 500 without a reason: whoever clicks again finishes the same decision.
 
-use cordon_aws::{StateMachine, StepFunctions, SystemClock, Table};
+use cordon_aws::{DynamoTable, StateMachine, StepFunctions, SystemClock};
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::Config;
-use cordon_flow::Cases;
 use cordon_flow::callback::{Callback, Reply, Request};
 use cordon_flow::decide::Decide;
 use cordon_lambda::http::{ApiGatewayV2httpRequest, header, raw_body, response};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, bundle};
 use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     tasks: StepFunctions,
     executions: StateMachine,
     config: Config,
@@ -30,7 +30,7 @@ async fn start() -> Result<App, StateError> {
             || StateError::new(ErrorName::BadConfig, "the Slack secret has no usable value, so no click can be verified"),
         )?;
     Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
         executions: StateMachine::new(aws_sdk_sfn::Client::new(&sdk), settings.state_machine_arn),
         config,
@@ -50,7 +50,7 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
         return Reply::text(400, "The body cannot be read.");
     };
     let decide = Decide {
-        cases: Cases::new(&app.table),
+        store: Store::new(&app.table),
         config: &app.config,
         channel: Some(&app.slack),
         tasks: &app.tasks,
@@ -62,7 +62,7 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
     match callback.run(&signed).await {
         Ok(reply) => reply,
         Err(error) => {
-            tracing::error!(name = error.name.as_str(), error = %error.message, "a click could not be handled");
+            tracing::error!(%error, "a click could not be handled");
             Reply::text(500, "Something failed; please click again.")
         }
     }

@@ -1,16 +1,16 @@
 //! WaitForApproval, wired: the table, Slack where it is set up, Step Functions for a decision that was never delivered.
 
-use cordon_aws::{StepFunctions, SystemClock, Table};
+use cordon_aws::{DynamoTable, StepFunctions, SystemClock};
 use cordon_contract::{StateError, WaitInput};
 use cordon_core::Config;
-use cordon_flow::Cases;
 use cordon_flow::ports::Channel;
 use cordon_flow::wait::Wait;
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, bundle};
+use cordon_store::Store;
 
 struct App {
-    table: Table,
+    table: DynamoTable,
     config: Config,
     slack: Option<SlackChannel>,
     tasks: StepFunctions,
@@ -22,7 +22,7 @@ async fn start() -> Result<App, StateError> {
     let sdk = cordon_aws::config::load().await;
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     Ok(App {
-        table: Table::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
+        table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         config,
         slack,
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
@@ -34,7 +34,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: WaitInput| {
         let wait = Wait {
-            cases: Cases::new(&app.table),
+            store: Store::new(&app.table),
             config: &app.config,
             channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
             tasks: &app.tasks,

@@ -6,13 +6,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use cordon_aws::{SystemClock, Table};
-use cordon_contract::StateError;
+use cordon_aws::{DynamoTable, SystemClock};
 use cordon_core::{Config, ExceptionId, ExceptionKind};
-use cordon_flow::Cases;
-use cordon_flow::exceptions::{ExceptionRefused, Recorded, RuleScope, Wanted};
+use cordon_flow::exceptions::{self, ExceptionRefused, Wanted};
 use cordon_flow::ports::Clock;
 use cordon_lambda::Bundle;
+use cordon_store::{RuleScope, Store};
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -105,7 +104,7 @@ fn scope(rule: &str, bundle: &Bundle) -> Result<RuleScope, Failure> {
     }
 }
 
-async fn table(deployment: &Deployment) -> (cordon_aws::config::SdkConfig, Table) {
+async fn table(deployment: &Deployment) -> (cordon_aws::config::SdkConfig, DynamoTable) {
     let sdk = cordon_aws::config::load().await;
     let table = deployment.table(&sdk);
     (sdk, table)
@@ -115,9 +114,8 @@ async fn add(wanted: &Wanted, config: &Config, deployment: &Deployment) -> Resul
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let now = SystemClock.now();
-    let recorded = Recorded::new(wanted, &caller.principals, config, now).map_err(|error| refused(&error))?;
-    let cases = Cases::new(&table);
-    cases.add_exception(&recorded, now).await.map_err(StateError::from)?.map_err(|error| refused(&error))?;
+    let recorded = exceptions::record(wanted, &caller.principals, config, now).map_err(|error| refused(&error))?;
+    Store::new(&table).add_exception(&recorded, now).await?;
     println!("{}", show::exception(&recorded, now));
     Ok(ExitCode::SUCCESS)
 }
@@ -125,7 +123,7 @@ async fn add(wanted: &Wanted, config: &Config, deployment: &Deployment) -> Resul
 async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitCode, Failure> {
     let (_, table) = table(deployment).await;
     let now = SystemClock.now();
-    let mut recorded = Cases::new(&table).exceptions().await.map_err(StateError::from)?;
+    let mut recorded = Store::new(&table).exceptions().await?;
     recorded.retain(|exception| all || exception.stands(now));
     recorded.sort_by_key(|exception| exception.until);
     if recorded.is_empty() && !as_json {
@@ -146,12 +144,12 @@ async fn end(id: &str, reason: &str, config: &Config, deployment: &Deployment) -
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let now = SystemClock.now();
-    let cases = Cases::new(&table);
-    let Some(found) = cases.exception(&id).await.map_err(StateError::from)? else {
+    let store = Store::new(&table);
+    let Some(found) = store.exception(&id).await? else {
         return Err(Failure::Input(format!("there is no exception `{id}`; `cordon exception list` prints them")));
     };
-    let ended = found.end(&caller.principals, reason, config, now).map_err(|error| refused(&error))?;
-    cases.end_exception(&ended).await.map_err(StateError::from)?;
+    let ended = exceptions::end(found, &caller.principals, reason, config, now).map_err(|error| refused(&error))?;
+    store.end_exception(&ended).await?;
     println!("{}", show::exception(&ended, now));
     Ok(ExitCode::SUCCESS)
 }

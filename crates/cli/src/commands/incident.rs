@@ -6,15 +6,14 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock, Table};
-use cordon_contract::StateError;
+use cordon_aws::{DynamoTable, Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock};
 use cordon_core::incident::State;
 use cordon_core::{Config, IncidentId};
-use cordon_flow::Cases;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Choice, Decide};
 use cordon_flow::undo::Undo;
-use cordon_flow::voted;
+use cordon_flow::voted::{self, VotedError};
+use cordon_store::Store;
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -99,8 +98,8 @@ pub struct Deployment {
 }
 
 impl Deployment {
-    pub fn table(&self, sdk: &SdkConfig) -> Table {
-        Table::new(aws_sdk_dynamodb::Client::new(sdk), self.table.clone())
+    pub fn table(&self, sdk: &SdkConfig) -> DynamoTable {
+        DynamoTable::new(aws_sdk_dynamodb::Client::new(sdk), self.table.clone())
     }
 }
 
@@ -149,7 +148,7 @@ pub(super) fn parse(id: &str) -> Result<IncidentId, Failure> {
     id.parse().map_err(|error| Failure::Input(format!("{error}; `cordon incident list` prints them")))
 }
 
-pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
+pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, DynamoTable) {
     let sdk = cordon_aws::config::load().await;
     let table = deployment.table(&sdk);
     (sdk, table)
@@ -157,14 +156,14 @@ pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, Table) {
 
 async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) -> Result<ExitCode, Failure> {
     let (_, table) = table(deployment).await;
-    let cases = Cases::new(&table);
+    let store = Store::new(&table);
     let mut states = vec![State::Asking, State::Remediating, State::Opened, State::Decided];
     if !open {
         states.push(State::Closed);
     }
     let mut heads = Vec::new();
     for state in states {
-        heads.extend(cases.by_state(state, limit).await.map_err(StateError::from)?);
+        heads.extend(store.by_state(state, limit).await?);
     }
     heads.sort_by_key(|head| std::cmp::Reverse(head.opened_at));
     if as_json {
@@ -196,7 +195,7 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role());
-    let undo = Undo { cases: Cases::new(&table), accounts: &sessions, clock: &SystemClock };
+    let undo = Undo { store: Store::new(&table), accounts: &sessions, clock: &SystemClock };
     let result = undo.run(&id, &caller.arn, step, dry_run).await?;
     for step in &result.steps {
         println!("{}", show::undone(step));
@@ -225,21 +224,21 @@ async fn decide(
     let (sdk, table) = table(deployment).await;
     let arn = Caller::find(&sdk).await?.arn;
     let tasks = StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
-    let decide = Decide { cases: Cases::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
+    let decide = Decide { store: Store::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
     let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await?;
     println!("{}", answer.sentence());
     if !answer.counts() {
         return Ok(ExitCode::from(1));
     }
     if let Err(error) = show_on_card(&sdk, &table, &id).await {
-        eprintln!("It counts; the card in Slack shows it at its next update ({}).", error.message);
+        eprintln!("It counts; the card in Slack shows it at its next update ({error}).");
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// The vote stands; what may fail here is only that people see it at once.
-async fn show_on_card(sdk: &SdkConfig, table: &Table, id: &IncidentId) -> Result<(), StateError> {
-    let cases = Cases::new(table);
-    let Some(machine) = voted::state_machine(&cases.head(id).await?.execution) else { return Ok(()) };
-    voted::show_on_card(cases, &StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine), id).await
+async fn show_on_card(sdk: &SdkConfig, table: &DynamoTable, id: &IncidentId) -> Result<(), VotedError> {
+    let store = Store::new(table);
+    let Some(machine) = voted::state_machine(&store.head(id).await?.execution) else { return Ok(()) };
+    voted::show_on_card(store, &StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine), id).await
 }

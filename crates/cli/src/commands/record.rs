@@ -7,10 +7,10 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use cordon_aws::SystemClock;
-use cordon_flow::Cases;
 use cordon_flow::ports::Clock as _;
 use cordon_record::verify::{Fault, check};
 use cordon_record::{Record, export as json, html, markdown};
+use cordon_store::Store;
 
 use crate::commands::incident::{Deployment, parse, table};
 use crate::failure::Failure;
@@ -53,7 +53,7 @@ pub struct Verify {
 pub async fn read(id: &str, deployment: &Deployment) -> Result<Record, Failure> {
     let id = parse(id)?;
     let (_, table) = table(deployment).await;
-    Ok(Cases::new(&table).record(&id, SystemClock.now()).await.map_err(cordon_contract::StateError::from)?)
+    Ok(cordon_flow::export::read(Store::new(&table), &id, SystemClock.now()).await?)
 }
 
 pub async fn export(arguments: Export) -> Result<ExitCode, Failure> {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use cordon_aws::{SdkIam, SystemClock};
 use cordon_core::{Principal, PrincipalKind};
-use cordon_flow::Cases;
 use cordon_flow::switch::{POLICY_NAME, Position, Switch, SwitchError};
+use cordon_store::Store;
 
 use crate::caller::Caller;
 use crate::commands::incident::Deployment;
@@ -39,7 +39,7 @@ async fn turn(arguments: &Arguments, stop: bool) -> Result<ExitCode, Failure> {
     let iam = SdkIam::new(&sdk);
     let name = arguments.role.rsplit('/').next().unwrap_or_default();
     let role = Principal::new(PrincipalKind::Role, caller.account.clone(), name);
-    let switch = Switch { cases: Cases::new(&table), iam: &iam, role, clock: &SystemClock };
+    let switch = Switch { store: Store::new(&table), iam: &iam, role, clock: &SystemClock };
     let turned = if stop {
         switch.stop(&caller.arn, &arguments.reason).await
     } else {
@@ -72,6 +72,6 @@ fn said(position: &Position, role: &str) -> String {
 fn failure(error: SwitchError) -> Failure {
     match error {
         SwitchError::NoSuchRole(_) | SwitchError::Reason => Failure::Input(error.to_string()),
-        SwitchError::Iam { .. } | SwitchError::Table(_) | SwitchError::NotSeen(_) => Failure::Work(error.to_string()),
+        SwitchError::Iam { .. } | SwitchError::Store(_) | SwitchError::NotSeen(_) => Failure::Work(error.to_string()),
     }
 }

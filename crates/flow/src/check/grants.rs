@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use cordon_contract::StateError;
 use cordon_core::config::end;
 use cordon_core::decision::Verdict;
 use cordon_core::incident::Head;
 use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
+use cordon_store::{Change, Grant, Provenance};
 use jiff::Timestamp;
 
 use super::judge::Findings;
-use super::{Check, unreadable};
-use crate::provenance::{Change, Grant, Provenance, contradiction, objection};
+use super::objections::{contradiction, objection, said};
+use super::{Check, CheckError, unreadable};
 
 pub(super) struct Grants<'a> {
     pub check: &'a Check<'a>,
@@ -28,9 +28,28 @@ struct Standing<'a> {
     value: Option<&'a str>,
 }
 
+/// Until when an exception tag counts.
+enum End<'t> {
+    /// As its second tag says.
+    At(&'t str),
+    /// Nothing limits it.
+    Open,
+    /// It does not count, for its end or for who changed that.
+    Objected(Verdict),
+}
+
+/// Who gave something that stands.
+enum Origin {
+    Seen(Provenance),
+    /// Before Cordon watched, or by a call that has not been delivered.
+    Unseen,
+    /// The table does not say.
+    Unknown(Verdict),
+}
+
 impl Grants<'_> {
     /// The tag of whom the rule is about: the subject, where something is undone on it; else the actor.
-    pub async fn tag(&self, response: &Response, findings: &mut Findings) -> Result<Verdict, StateError> {
+    pub async fn tag(&self, response: &Response, findings: &mut Findings) -> Result<Verdict, CheckError> {
         let actor = self.head.actor.principal();
         let tagged = if response.revert.is_empty() {
             actor.clone()
@@ -61,8 +80,9 @@ impl Grants<'_> {
         let standing =
             Standing { principal: &principal, grant: Grant::Tag(&wanted.tag_key), what, value: Some(&wanted.tag_value) };
         let until = match self.until(&principal, &tags, findings).await? {
-            Ok(until) => until,
-            Err(verdict) => return Ok(verdict),
+            End::At(until) => Some(until),
+            End::Open => None,
+            End::Objected(verdict) => return Ok(verdict),
         };
         match self.weigh(&standing, findings).await? {
             Some(verdict) => Ok(verdict),
@@ -80,7 +100,7 @@ impl Grants<'_> {
         principal: &Principal,
         tags: &'t BTreeMap<String, String>,
         findings: &mut Findings,
-    ) -> Result<Result<Option<&'t str>, Verdict>, StateError> {
+    ) -> Result<End<'t>, CheckError> {
         let (key, required) = (&self.check.config.exceptions.until_key, self.check.config.exceptions.require_until);
         // IAM takes a key in any case of letters for the same one, and an end only ever limits.
         let value = tags.iter().find(|(tag, _)| tag.eq_ignore_ascii_case(key)).map(|(_, value)| value.as_str());
@@ -97,19 +117,23 @@ impl Grants<'_> {
         };
         if let Some(objection) = objection {
             findings.say(capitalised(&format!("{objection}, so the exception tag does not count.")));
-            return Ok(Err(Verdict::Caught));
+            return Ok(End::Objected(Verdict::Caught));
         }
         let standing = Standing { principal, grant: Grant::Tag(key), what: format!("the tag `{key}` of `{principal}`"), value };
         let verdict = match self.provenance(&standing, findings).await? {
-            Err(verdict) => Some(verdict),
+            Origin::Unknown(verdict) => Some(verdict),
             // It does not stand, and nobody was seen taking it away.
-            Ok(None) => None,
-            Ok(Some(provenance)) => self.object(&provenance, &standing, findings),
+            Origin::Unseen => None,
+            Origin::Seen(provenance) => self.object(&provenance, &standing, findings),
         };
-        Ok(verdict.map_or(Ok(value), Err))
+        Ok(match (verdict, value) {
+            (Some(verdict), _) => End::Objected(verdict),
+            (None, Some(value)) => End::At(value),
+            (None, None) => End::Open,
+        })
     }
 
-    pub async fn group(&self, findings: &mut Findings) -> Result<Verdict, StateError> {
+    pub async fn group(&self, findings: &mut Findings) -> Result<Verdict, CheckError> {
         let Some(principal) = self.head.actor.principal().filter(|_| self.head.actor.kind == ActorKind::IamUser) else {
             return Ok(Verdict::Caught);
         };
@@ -136,26 +160,23 @@ impl Grants<'_> {
     }
 
     /// A grant stands; does it count? `None` where it does.
-    async fn weigh(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Option<Verdict>, StateError> {
+    async fn weigh(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Option<Verdict>, CheckError> {
         let what = &standing.what;
-        let provenance = match self.provenance(standing, findings).await? {
-            Ok(provenance) => provenance,
-            Err(verdict) => return Ok(Some(verdict)),
-        };
-        let said = match &provenance {
-            Some(provenance) => match self.object(provenance, standing, findings) {
+        let origin = match self.provenance(standing, findings).await? {
+            Origin::Unknown(verdict) => return Ok(Some(verdict)),
+            Origin::Seen(provenance) => match self.object(&provenance, standing, findings) {
                 Some(verdict) => return Ok(Some(verdict)),
-                None => provenance.said(),
+                None => said(&provenance),
             },
-            None if self.check.config.exceptions.require_provenance => {
+            Origin::Unseen if self.check.config.exceptions.require_provenance => {
                 findings.say(capitalised(&format!(
                     "nobody was seen giving {what}, which exceptions.require_provenance wants, so it does not count."
                 )));
                 return Ok(Some(Verdict::Caught));
             }
-            None => "given before Cordon could see who did it".to_owned(),
+            Origin::Unseen => "given before Cordon could see who did it".to_owned(),
         };
-        findings.say(capitalised(&format!("{what} was {said}.")));
+        findings.say(capitalised(&format!("{what} was {origin}.")));
         Ok(None)
     }
 
@@ -174,16 +195,13 @@ impl Grants<'_> {
         Some(Verdict::Caught)
     }
 
-    async fn provenance(
-        &self,
-        standing: &Standing<'_>,
-        findings: &mut Findings,
-    ) -> Result<Result<Option<Provenance>, Verdict>, StateError> {
-        match self.check.cases.provenance(standing.principal, standing.grant).await {
-            Ok(provenance) => Ok(Ok(provenance)),
+    async fn provenance(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Origin, CheckError> {
+        match self.check.store.provenance(standing.principal, standing.grant).await {
+            Ok(Some(provenance)) => Ok(Origin::Seen(provenance)),
+            Ok(None) => Ok(Origin::Unseen),
             Err(error) => {
                 let sentence = unreadable(error, &format!("Who gave {}", standing.what))?;
-                Ok(Err(findings.unknown(sentence)))
+                Ok(Origin::Unknown(findings.unknown(sentence)))
             }
         }
     }

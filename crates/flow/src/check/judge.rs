@@ -3,16 +3,16 @@
 //! Each kind of exception that a rule honours is looked at until one holds. A read that failed is remembered: without an exception
 //! that holds, it asks a person.
 
-use cordon_contract::StateError;
 use cordon_core::decision::{Judged, Verdict};
 use cordon_core::incident::Head;
 use cordon_core::{Detection, ExceptionKind, Response, RuleId};
+use cordon_store::RecordedException;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::grants::Grants;
-use super::{Check, unreadable};
-use crate::exceptions::{Bearing, Recorded};
+use super::{Check, CheckError, unreadable};
+use crate::exceptions::{Bearing, bearing};
 
 /// What was found about exceptions, for the decision, the card and the timeline.
 #[derive(Default)]
@@ -47,12 +47,19 @@ impl Findings {
     }
 }
 
+/// The recorded exceptions.
+enum Listed {
+    Read(Vec<RecordedException>),
+    /// They cannot be read, in a sentence.
+    Unread(String),
+}
+
 pub(super) struct Judge<'a> {
     check: &'a Check<'a>,
     head: &'a Head,
     event_time: Timestamp,
     /// Read once, when the first rule asks.
-    recorded: Option<Result<Vec<Recorded>, String>>,
+    recorded: Option<Listed>,
     findings: Findings,
 }
 
@@ -62,7 +69,7 @@ impl<'a> Judge<'a> {
         Self { check, head, event_time, recorded: None, findings: Findings::default() }
     }
 
-    pub async fn run(mut self) -> Result<Findings, StateError> {
+    pub async fn run(mut self) -> Result<Findings, CheckError> {
         for detection in &self.head.detections {
             let Some(response) = &detection.response else { continue };
             let verdict = self.exceptions(&detection.rule, response).await?;
@@ -72,7 +79,7 @@ impl<'a> Judge<'a> {
         Ok(self.findings)
     }
 
-    async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, StateError> {
+    async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, CheckError> {
         let grants = Grants { check: self.check, head: self.head, event_time: self.event_time };
         let mut unknown = None;
         for kind in &response.exceptions {
@@ -103,20 +110,20 @@ impl<'a> Judge<'a> {
         Verdict::Exempt(sentence)
     }
 
-    async fn recorded(&mut self, rule: &RuleId) -> Result<Verdict, StateError> {
+    async fn recorded(&mut self, rule: &RuleId) -> Result<Verdict, CheckError> {
         if self.recorded.is_none() {
-            self.recorded = Some(match self.check.cases.exceptions().await {
-                Ok(recorded) => Ok(recorded),
-                Err(error) => Err(unreadable(error, "The recorded exceptions")?),
+            self.recorded = Some(match self.check.store.exceptions().await {
+                Ok(recorded) => Listed::Read(recorded),
+                Err(error) => Listed::Unread(unreadable(error, "The recorded exceptions")?),
             });
         }
         let recorded = match &self.recorded {
-            Some(Ok(recorded)) => recorded,
-            Some(Err(sentence)) => return Ok(self.findings.unknown(sentence.clone())),
+            Some(Listed::Read(recorded)) => recorded,
+            Some(Listed::Unread(sentence)) => return Ok(self.findings.unknown(sentence.clone())),
             None => return Ok(Verdict::Caught),
         };
         for exception in recorded {
-            match exception.bearing(&self.head.actor, rule, self.event_time, self.check.config) {
+            match bearing(exception, &self.head.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
                     self.findings.say(format!("{sentence}."));
                     self.findings.exempted_by(json!({

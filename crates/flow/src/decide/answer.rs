@@ -1,8 +1,7 @@
 //! What a person chose, and what they are told.
 
 use cordon_cards::Notice;
-
-use crate::cases::Approval;
+use cordon_store::Approval;
 
 /// What a person chose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

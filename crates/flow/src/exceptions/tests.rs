@@ -38,8 +38,8 @@ fn wanted() -> Wanted {
     }
 }
 
-fn recorded() -> Recorded {
-    Recorded::new(&wanted(), &[ADA.to_owned()], &config(), now()).unwrap()
+fn recorded() -> RecordedException {
+    record(&wanted(), &[ADA.to_owned()], &config(), now()).unwrap()
 }
 
 fn actor(name: &str) -> Actor {
@@ -52,7 +52,7 @@ fn only_an_approver_records_for_somebody_else_until_a_near_day_with_a_reason() {
     let check = |change: fn(&mut Wanted), caller: &str, says: &str| {
         let mut wanted = wanted();
         change(&mut wanted);
-        match Recorded::new(&wanted, &[caller.to_owned()], &config(), now()) {
+        match record(&wanted, &[caller.to_owned()], &config(), now()) {
             Ok(recorded) => assert!(says.is_empty(), "{recorded:?} {says}"),
             Err(refused) => assert!(!says.is_empty() && refused.to_string().contains(says), "{refused}"),
         }
@@ -73,13 +73,13 @@ fn only_an_approver_records_for_somebody_else_until_a_near_day_with_a_reason() {
     check(|w| w.reason = "  ".to_owned(), ADA, "the reason of");
     check(|w| w.reason = "x".repeat(501), ADA, "the reason of");
     check(|w| w.owner = Some("a\u{1b}[2Jb".to_owned()), ADA, "the owner of");
-    assert_eq!(Recorded::new(&Wanted { owner: None, ..wanted() }, &[ADA.to_owned()], &config(), now()).unwrap().owner, ADA);
+    assert_eq!(record(&Wanted { owner: None, ..wanted() }, &[ADA.to_owned()], &config(), now()).unwrap().owner, ADA);
 }
 
 #[test]
 fn an_exception_covers_its_principal_its_rule_and_its_days() {
     let check = |name: &str, rule: &str, time: &str, says: &str| {
-        let bearing = recorded().bearing(&actor(name), &rule.parse().unwrap(), at(time), &config());
+        let bearing = bearing(&recorded(), &actor(name), &rule.parse().unwrap(), at(time), &config());
         match (says, bearing) {
             ("covers", Bearing::Covers(said)) => assert!(said.contains("Platform") && said.contains("Moves the users"), "{said}"),
             ("", Bearing::None) => {}
@@ -93,33 +93,33 @@ fn an_exception_covers_its_principal_its_rule_and_its_days() {
     check("deploy", "iam-write", "2026-01-11T00:00:00Z", "ended at 2026-01-11");
     check("deploy", "iam-write", "2026-03-11T00:00:00Z", "");
     check("deploy", "iam-write", "2026-01-02T02:59:59Z", "after the event");
-    let any = Recorded { rule: RuleScope::Any, ..recorded() };
-    let bearing = any.bearing(&actor("deploy"), &"whatever".parse().unwrap(), at("2026-01-03T00:00:00Z"), &config());
+    let any = RecordedException { rule: RuleScope::Any, ..recorded() };
+    let bearing = bearing(&any, &actor("deploy"), &"whatever".parse().unwrap(), at("2026-01-03T00:00:00Z"), &config());
     assert!(matches!(bearing, Bearing::Covers(_)));
 }
 
 #[test]
 fn what_was_ended_forged_or_given_by_the_actor_does_not_count() {
-    let check = |recorded: Recorded, name: &str, says: &str| {
-        let bearing = recorded.bearing(&actor(name), &"iam-write".parse().unwrap(), at("2026-01-03T00:00:00Z"), &config());
+    let check = |recorded: RecordedException, name: &str, says: &str| {
+        let bearing = bearing(&recorded, &actor(name), &"iam-write".parse().unwrap(), at("2026-01-03T00:00:00Z"), &config());
         assert!(matches!(&bearing, Bearing::Not(said) if said.contains(says)), "{says}: {bearing:?}");
     };
-    let ended = recorded().end(&[ADA.to_owned()], "done", &config(), at("2026-01-02T12:00:00Z")).unwrap();
-    assert!(ended.clone().end(&[ADA.to_owned()], "again", &config(), now()).is_err());
+    let ended = end(recorded(), &[ADA.to_owned()], "done", &config(), at("2026-01-02T12:00:00Z")).unwrap();
+    assert!(end(ended.clone(), &[ADA.to_owned()], "again", &config(), now()).is_err());
     assert!(!ended.stands(at("2026-01-03T00:00:00Z")));
     check(ended, "deploy", "was ended by");
-    check(Recorded { created_by: DEPLOY.to_owned(), ..recorded() }, "deploy", "not an approver");
-    check(Recorded { until: at("2030-01-01T00:00:00Z"), ..recorded() }, "deploy", "longer than the 30 days");
-    let own = Recorded { principal: Pattern::new("arn:aws:iam::*:user/*"), ..recorded() };
+    check(RecordedException { created_by: DEPLOY.to_owned(), ..recorded() }, "deploy", "not an approver");
+    check(RecordedException { until: at("2030-01-01T00:00:00Z"), ..recorded() }, "deploy", "longer than the 30 days");
+    let own = RecordedException { principal: Pattern::new("arn:aws:iam::*:user/*"), ..recorded() };
     check(own, "ada", "by the actor");
-    assert!(recorded().end(&["arn:aws:iam::111111111111:user/eve".to_owned()], "x", &config(), now()).is_err());
+    assert!(end(recorded(), &["arn:aws:iam::111111111111:user/eve".to_owned()], "x", &config(), now()).is_err());
 }
 
 #[test]
 fn a_stored_exception_reads_back_with_its_rule_as_a_word() {
     let value = serde_json::to_value(recorded()).unwrap();
     assert_eq!((&value["rule"], &value["principal"]), (&json!("iam-write"), &json!(DEPLOY)));
-    assert_eq!(serde_json::from_value::<Recorded>(value).unwrap(), recorded());
+    assert_eq!(serde_json::from_value::<RecordedException>(value).unwrap(), recorded());
     assert!(serde_json::from_value::<RuleScope>(json!("Not A Rule")).is_err());
     assert_eq!(serde_json::from_value::<RuleScope>(json!("*")).unwrap(), RuleScope::Any);
 }
@@ -132,9 +132,9 @@ fn what_a_shared_role_recorded_counts_for_neither_of_those_who_share_it() {
     let text = text.replace("user/ben\"", "user/ben\", \"arn:aws:iam::*:role/admins\"");
     let shared = Config::parse("cordon.toml", &text).unwrap();
     let for_ben = Wanted { principal: "arn:aws:iam::111111111111:user/ben".to_owned(), ..wanted() };
-    let refused = Recorded::new(&for_ben, &[SHARED.to_owned()], &shared, now()).unwrap_err();
+    let refused = record(&for_ben, &[SHARED.to_owned()], &shared, now()).unwrap_err();
     assert!(refused.to_string().contains("fits several approvers (Ada, Ben)"), "{refused}");
-    let stored = Recorded { created_by: SHARED.to_owned(), principal: Pattern::new(&for_ben.principal), ..recorded() };
-    let bearing = stored.bearing(&actor("ben"), &"iam-write".parse().unwrap(), at("2026-01-03T00:00:00Z"), &shared);
+    let stored = RecordedException { created_by: SHARED.to_owned(), principal: Pattern::new(&for_ben.principal), ..recorded() };
+    let bearing = bearing(&stored, &actor("ben"), &"iam-write".parse().unwrap(), at("2026-01-03T00:00:00Z"), &shared);
     assert!(matches!(&bearing, Bearing::Not(said) if said.contains("cannot be told from another")), "{bearing:?}");
 }

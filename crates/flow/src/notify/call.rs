@@ -4,14 +4,14 @@
 //! like any other and cannot mention.
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
-use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
 use cordon_core::incident::{BrokenGlass, Head, Skipped};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use serde_json::{Value, json};
 
-use super::{Notify, Told, delivery};
+use super::{Notify, NotifyError, Told, delivery};
 use crate::ports::{Channel, DeliveryError};
 
 /// What became of one call.
@@ -19,8 +19,8 @@ type Fate = Result<(), DeliveryError>;
 
 impl Notify<'_> {
     /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
-    pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
+        let head = self.store.head(id).await?;
         let alert = Alert::of(&head, Occasion::Escalated);
         let escalation = self.approval.escalation.as_ref();
         let mut sns = vec![self.publish(&head, alert.clone()).await];
@@ -40,8 +40,8 @@ impl Notify<'_> {
     }
 
     /// Everybody who was not waited for is told, by name.
-    pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
-        let head = self.cases.head(id).await?;
+    pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
+        let head = self.store.head(id).await?;
         let mut alert = Alert::of(&head, Occasion::BreakGlass);
         let glass = head.break_glass.clone().unwrap_or_else(|| BrokenGlass {
             by: "unknown".to_owned(),
@@ -62,9 +62,9 @@ impl Notify<'_> {
     }
 
     /// What an undo from Slack came to.
-    pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
-        let head = self.cases.head(id).await?;
-        let request = self.cases.undo_request(id).await?;
+    pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
+        let head = self.store.head(id).await?;
+        let request = self.store.undo_request(id).await?;
         let mut alert = Alert::of(&head, Occasion::Undone);
         let (message, undo) = match &request {
             Some(request) => (
@@ -82,14 +82,14 @@ impl Notify<'_> {
         self.told(id, "undone", sns, slack).await
     }
 
-    async fn told(&self, id: &IncidentId, message: &str, sns: Vec<Fate>, slack: Vec<Fate>) -> Result<NotifyOutput, StateError> {
+    async fn told(&self, id: &IncidentId, message: &str, sns: Vec<Fate>, slack: Vec<Fate>) -> Result<NotifyOutput, NotifyError> {
         let output = NotifyOutput { sns: best(&sns), slack: best(&slack) };
         let failures = sns.into_iter().chain(slack).filter_map(Result::err).collect();
         let told = Told { output, message: None, failures };
         let mut data = told.data();
         set(&mut data, "about", json!(message));
         let now = self.clock.now();
-        self.cases.commit(id, now, |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
+        self.store.commit(id, now, |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         told.or_nobody()
     }
 }

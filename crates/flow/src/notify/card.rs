@@ -4,52 +4,61 @@
 //! between is looked for after each update.
 
 use cordon_cards as cards;
-use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
 use cordon_core::incident::Head;
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_store::Approval;
 use serde_json::json;
 
-use super::Notify;
-use crate::cases::Approval;
+use super::{Notify, NotifyError};
 use crate::ports::{Channel, DeliveryError};
-use crate::wait;
+use crate::question;
+
+/// What became of bringing the card up to date.
+pub(super) enum Refreshed {
+    /// It shows what the table holds, or there is none.
+    Done,
+    /// Slack did not take it.
+    Failed(DeliveryError),
+}
 
 impl Notify<'_> {
     /// Somebody voted on the command line. SNS hears of the outcome, as with a click.
-    pub(super) async fn voted(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+    pub(super) async fn voted(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let slack = |slack| NotifyOutput { sns: Delivery::Skipped, slack };
-        let head = self.cases.head(id).await?;
+        let head = self.store.head(id).await?;
         // What a webhook posted cannot be changed; an incident that is over shows its end.
         let is_posted = head.slack.as_ref().is_some_and(|at| at.ts.is_some());
         let Some(channel) = self.channel.filter(|_| is_posted && head.outcome.is_none()) else {
             return Ok(slack(Delivery::Skipped));
         };
-        let Err(error) = self.refresh(channel, &head).await? else { return Ok(slack(Delivery::Sent)) };
+        let Refreshed::Failed(error) = self.refresh(channel, &head).await? else { return Ok(slack(Delivery::Sent)) };
         let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [error.message]});
-        self.cases.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
+        self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         Ok(slack(Delivery::Failed))
     }
 
     /// Brings the card up to date. A decision that comes in between must not get its buttons back, and an end must not be
     /// written over.
-    pub(super) async fn refresh(&self, channel: &dyn Channel, head: &Head) -> Result<Result<(), DeliveryError>, StateError> {
-        let Some(at) = &head.slack else { return Ok(Ok(())) };
-        let glass = wait::has_glass(self.approval, channel);
-        let approval = self.cases.approval(&head.id).await?;
+    pub(super) async fn refresh(&self, channel: &dyn Channel, head: &Head) -> Result<Refreshed, NotifyError> {
+        let Some(at) = &head.slack else { return Ok(Refreshed::Done) };
+        let glass = question::has_glass(self.approval, channel);
+        let approval = self.store.approval(&head.id).await?;
         let Some(card) = cards::current(head, approval.as_ref().map(Approval::question).as_ref(), glass) else {
-            return Ok(Ok(()));
+            return Ok(Refreshed::Done);
         };
         let updated = channel.update(at, &card).await;
-        let (newer, decided) = (self.cases.head(&head.id).await?, self.cases.approval(&head.id).await?);
+        let (newer, decided) = (self.store.head(&head.id).await?, self.store.approval(&head.id).await?);
         let newer = match newer.outcome {
             Some(outcome) => Some(self.outcome_card(&newer, outcome).await?),
             None if decided == approval => None,
             None => cards::current(&newer, decided.as_ref().map(Approval::question).as_ref(), glass),
         };
-        Ok(match newer {
+        let updated = match newer {
             Some(card) => channel.update(at, &card).await,
             None => updated,
-        })
+        };
+        Ok(updated.map_or_else(Refreshed::Failed, |()| Refreshed::Done))
     }
 }

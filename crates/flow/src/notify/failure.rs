@@ -1,16 +1,16 @@
 //! A state that gave up: written on the incident, where there is one, and told.
 
 use cordon_cards::{Alert, Failure, Occasion};
-use cordon_contract::{NotifyOutput, StateError};
+use cordon_contract::NotifyOutput;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{EventId, IncidentId};
+use cordon_store::{StoreError, Turn};
 use serde_json::json;
 
-use super::{Notify, Told, destination};
-use crate::cases::CaseError;
-use crate::pace::Turn;
+use super::{Notify, NotifyError, Told};
+use crate::destination::destination;
 
 impl Notify<'_> {
     pub(super) async fn failure(
@@ -20,11 +20,11 @@ impl Notify<'_> {
         state: &str,
         error: &str,
         cause: &str,
-    ) -> Result<NotifyOutput, StateError> {
+    ) -> Result<NotifyOutput, NotifyError> {
         let found = match id {
             Some(id) => match self.record_failure(id, state, error, cause).await {
                 Ok(head) => Some(head),
-                Err(CaseError::NotFound(_)) => None,
+                Err(StoreError::NotFound(_)) => None,
                 Err(error) => return Err(error.into()),
             },
             None => None,
@@ -52,15 +52,15 @@ impl Notify<'_> {
     /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
     pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
         let event: EventId = event?.parse().ok()?;
-        self.cases.opened_by(&event, execution).await.unwrap_or_else(|error| {
+        self.store.opened_by(&event, execution).await.unwrap_or_else(|error| {
             tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
             None
         })
     }
 
-    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, CaseError> {
+    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, StoreError> {
         let data = json!({"state": state, "error": error, "cause": cause});
-        self.cases
+        self.store
             .close(id, self.clock.now(), |head| {
                 if head.state == State::Closed {
                     return None;

@@ -6,29 +6,31 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cordon_cards::{self as cards, Alert, Occasion};
-use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
 use cordon_core::incident::{Head, MergedTold, State};
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_store::Turn;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use super::{Notify, Told};
-use crate::pace::{Posted, Turn, step_after};
+use super::card::Refreshed;
+use super::{Notify, NotifyError, Told};
+use crate::pace::{Posted, step_after};
 use crate::ports::Channel;
 
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
 const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
 
 impl Notify<'_> {
-    pub(super) async fn merged(&self, id: &IncidentId) -> Result<NotifyOutput, StateError> {
+    pub(super) async fn merged(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
-        if !is_due(&self.cases.head(id).await?, now) {
+        if !is_due(&self.store.head(id).await?, now) {
             return Ok(NOTHING);
         }
         let mine = AtomicBool::new(false);
         let head = self
-            .cases
+            .store
             .commit(id, now, |head| {
                 let due = is_due(head, now);
                 mine.store(due, Ordering::Relaxed);
@@ -57,7 +59,7 @@ impl Notify<'_> {
     }
 
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
-    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Head) -> Result<Posted, StateError> {
+    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Head) -> Result<Posted, NotifyError> {
         let Some(at) = &head.slack else { return Ok(Posted::InSummary) };
         let note = cards::joined(head);
         if at.ts.is_none() {
@@ -66,8 +68,8 @@ impl Notify<'_> {
         let said = channel.reply(at, &note).await;
         let updated = self.refresh(channel, head).await?;
         Ok(match (said, updated) {
-            (Ok(message), Ok(())) => Posted::Card(message),
-            (Err(error), _) | (Ok(_), Err(error)) => Posted::Failed(error),
+            (Ok(message), Refreshed::Done) => Posted::Card(message),
+            (Err(error), _) | (Ok(_), Refreshed::Failed(error)) => Posted::Failed(error),
         })
     }
 }

@@ -1,26 +1,26 @@
 //! The end of an incident: written once, and told once.
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
-use cordon_contract::{Delivery, NotifyOutput, StateError};
+use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
 use cordon_core::incident::{Head, Outcome, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::runner::StepRecord;
+use cordon_store::{Approval, Turn};
 use serde_json::json;
 
-use super::{Notify, Told};
-use crate::cases::Approval;
-use crate::pace::{Posted, Turn};
+use super::{Notify, NotifyError, Told};
+use crate::pace::Posted;
 use crate::ports::Channel;
 
 const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
 
 impl Notify<'_> {
-    pub(super) async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, StateError> {
+    pub(super) async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
         let data = json!({"outcome": outcome});
         let head = self
-            .cases
+            .store
             .close(id, now, |head| {
                 if head.state == State::Closed {
                     return None;
@@ -51,9 +51,9 @@ impl Notify<'_> {
     }
 
     /// A retry after this tells nobody a second time.
-    async fn record_told(&self, id: &IncidentId, told: &Told, reached_somebody: bool) -> Result<(), StateError> {
+    async fn record_told(&self, id: &IncidentId, told: &Told, reached_somebody: bool) -> Result<(), NotifyError> {
         let data = told.data();
-        self.cases
+        self.store
             .commit(id, self.clock.now(), |head| {
                 head.outcome_told = reached_somebody;
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
@@ -63,16 +63,16 @@ impl Notify<'_> {
     }
 
     /// The card at the end of an incident.
-    pub(super) async fn outcome_card(&self, head: &Head, outcome: Outcome) -> Result<Message, StateError> {
+    pub(super) async fn outcome_card(&self, head: &Head, outcome: Outcome) -> Result<Message, NotifyError> {
         let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.plan.steps.len());
         for n in 1..=head.plan.steps.len() {
-            steps.push(self.cases.step(&head.id, n).await?);
+            steps.push(self.store.step(&head.id, n).await?);
         }
-        let approval = self.cases.approval(&head.id).await?;
+        let approval = self.store.approval(&head.id).await?;
         Ok(cards::outcome(head, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
     }
 
-    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, StateError> {
+    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, NotifyError> {
         let card = self.outcome_card(head, outcome).await?;
         let turn = match outcome {
             Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
@@ -84,7 +84,7 @@ impl Notify<'_> {
         Ok(match channel.update(at, &card).await {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
-                let approval = self.cases.approval(&head.id).await?;
+                let approval = self.store.approval(&head.id).await?;
                 if let Err(error) =
                     channel.reply(at, &cards::ended(head, outcome, approval.as_ref().map(Approval::question).as_ref())).await
                 {

@@ -5,7 +5,6 @@
 mod accounts;
 mod deliveries;
 mod heard;
-mod table;
 
 pub mod asking;
 
@@ -15,23 +14,23 @@ use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::Head;
 use cordon_core::{Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
-use cordon_flow::Cases;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
 use cordon_flow::notify::Notify;
-use cordon_flow::ports::{Clock, Findings, Store};
+use cordon_flow::ports::{Clock, Findings};
 use cordon_flow::remediate::Remediate;
 use cordon_flow::undo::AskUndo;
 use cordon_flow::wait::Wait;
+use cordon_store::Store;
 use cordon_testkit::{FakeIam, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 pub use accounts::FakeAccounts;
+pub use cordon_testkit::MemoryTable;
 pub use deliveries::{by, by_role, made_at, transient_retries};
 pub use heard::Heard;
-pub use table::FakeStore;
 
 pub const ADMIN_POLICY: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 pub const ACCOUNT: &str = "111111111111";
@@ -103,7 +102,7 @@ impl Rules for FakeRules {
 
 /// Everything that a state needs, over fakes.
 pub struct World {
-    pub store: Arc<FakeStore>,
+    pub table: Arc<MemoryTable>,
     pub heard: Heard,
     /// None, unless a test puts some in.
     pub findings: Vec<Box<dyn Findings>>,
@@ -139,7 +138,7 @@ impl World {
         let mallory = iam.add_user("iam-test-mallory");
         iam.attach(&mallory, ADMIN_POLICY);
         Self {
-            store: Arc::new(FakeStore { faults: iam.faults().clone(), ..FakeStore::default() }),
+            table: Arc::new(MemoryTable::with_faults(iam.faults().clone())),
             heard: Heard { faults: iam.faults().clone(), ..Heard::default() },
             accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
             findings: Vec::new(),
@@ -149,13 +148,13 @@ impl World {
         }
     }
 
-    pub fn cases(&self) -> Cases<'_> {
-        Cases::new(&*self.store)
+    pub fn store(&self) -> Store<'_> {
+        Store::new(&*self.table)
     }
 
     pub fn classify(&self) -> Classify<'_> {
         Classify {
-            cases: self.cases(),
+            store: self.store(),
             rules: &FakeRules,
             policies: &self.heard,
             config: &self.config,
@@ -166,12 +165,12 @@ impl World {
     }
 
     pub fn check(&self) -> Check<'_> {
-        Check { cases: self.cases(), config: &self.config, accounts: &self.accounts, own: &[], clock: &self.clock }
+        Check { store: self.store(), config: &self.config, accounts: &self.accounts, own: &[], clock: &self.clock }
     }
 
     pub fn notify(&self) -> Notify<'_> {
         Notify {
-            cases: self.cases(),
+            store: self.store(),
             publisher: &self.heard,
             channel: Some(&self.heard),
             notifications: &self.config.notifications,
@@ -182,16 +181,16 @@ impl World {
     }
 
     pub fn wait(&self) -> Wait<'_> {
-        Wait { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+        Wait { store: self.store(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
     }
 
     pub fn decide(&self) -> Decide<'_> {
-        Decide { cases: self.cases(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
+        Decide { store: self.store(), config: &self.config, channel: Some(&self.heard), tasks: &self.heard, clock: &self.clock }
     }
 
     pub fn ask_undo(&self) -> AskUndo<'_> {
         AskUndo {
-            cases: self.cases(),
+            store: self.store(),
             config: &self.config,
             channel: Some(&self.heard),
             executions: &self.heard,
@@ -200,16 +199,16 @@ impl World {
     }
 
     pub fn remediate(&self) -> Remediate<'_> {
-        Remediate { cases: self.cases(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
+        Remediate { store: self.store(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
     }
 
     pub fn head(&self, id: &IncidentId) -> Head {
-        run(self.cases().head(id)).unwrap()
+        run(self.store().head(id)).unwrap()
     }
 
     /// The kinds of the timeline's entries, whose chain is checked on the way.
     pub fn timeline(&self, id: &IncidentId) -> Vec<String> {
-        let entries = run(self.cases().timeline(id)).unwrap();
+        let entries = run(self.store().timeline(id)).unwrap();
         cordon_core::timeline::verify(&entries, &self.head(id).last_hash).unwrap();
         entries.iter().map(|entry| serde_json::to_value(entry.kind).unwrap().as_str().unwrap().to_owned()).collect()
     }

@@ -1,4 +1,4 @@
-//! What correlations have counted, one item for each group: `COUNT#<correlation>#<group>`.
+//! What correlations have counted, one item for each group.
 //!
 //! INVARIANT: an event is counted once however often it comes, because a window knows its members by the event's id, and the
 //! window is written on the condition that nobody wrote it since it was read.
@@ -8,8 +8,8 @@ use cordon_detect::{Count, Tally, Window};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{CaseError, Cases, put};
-use crate::ports::{Condition, Key, StoreError};
+use crate::table::{Condition, TableError};
+use crate::{Store, StoreError, keys, put};
 
 /// How often counting is tried against others who count the same group, before the state machine's own retry takes over.
 const COUNT_TRIES: u32 = 8;
@@ -30,7 +30,7 @@ pub struct Counted {
     pub seen: Vec<(String, i64)>,
 }
 
-impl Cases<'_> {
+impl Store<'_> {
     /// Counts an event for a correlation. `own` is the incident that the event would open.
     pub async fn count(
         &self,
@@ -39,10 +39,10 @@ impl Cases<'_> {
         at: Timestamp,
         own: &IncidentId,
         now: Timestamp,
-    ) -> Result<Counted, CaseError> {
+    ) -> Result<Counted, StoreError> {
         let mut tries = 0;
         loop {
-            let found: Option<CountItem> = self.get(&count_key(tally)).await?;
+            let found: Option<CountItem> = self.get(&keys::count(tally)).await?;
             let mut item = found.unwrap_or_default();
             let before = item.window.clone();
             let count = item.window.add(tally, event, at.as_second(), own.as_str());
@@ -53,19 +53,19 @@ impl Cases<'_> {
             match self.keep(tally, item, now).await {
                 Ok(()) => return Ok(Counted { count, seen }),
                 // Others count faster. That the burst is known is all this event needs.
-                Err(StoreError::Condition | StoreError::Transient(_)) if matches!(count, Count::Joined(_)) => {
+                Err(error) if error.is_transient() && matches!(count, Count::Joined(_)) => {
                     return Ok(Counted { count, seen });
                 }
-                Err(StoreError::Condition) if tries < COUNT_TRIES => tries += 1,
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_conflict() && tries < COUNT_TRIES => tries += 1,
+                Err(error) => return Err(error),
             }
         }
     }
 
     /// Tells later events of a burst which incident it became part of, where that is not the one its first event would open.
-    pub async fn point_burst(&self, tally: &Tally, from: &str, to: &IncidentId, now: Timestamp) -> Result<(), CaseError> {
+    pub async fn point_burst(&self, tally: &Tally, from: &str, to: &IncidentId, now: Timestamp) -> Result<(), StoreError> {
         for _ in 0..=COUNT_TRIES {
-            let Some(mut item) = self.get::<CountItem>(&count_key(tally)).await? else { return Ok(()) };
+            let Some(mut item) = self.get::<CountItem>(&keys::count(tally)).await? else { return Ok(()) };
             let before = item.window.clone();
             item.window.rename(from, to.as_str());
             if item.window == before {
@@ -73,26 +73,17 @@ impl Cases<'_> {
             }
             match self.keep(tally, item, now).await {
                 Ok(()) => return Ok(()),
-                Err(StoreError::Condition) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
             }
         }
-        Err(StoreError::Transient("others count the same group".to_owned()).into())
+        Err(TableError::Transient("others count the same group".to_owned()).into())
     }
 
     async fn keep(&self, tally: &Tally, mut item: CountItem, now: Timestamp) -> Result<(), StoreError> {
         let condition = if item.version == 0 { Condition::Absent } else { Condition::Version(item.version) };
         item.version += 1;
         item.expires_at = now.as_second().saturating_add(tally.span_seconds).saturating_add(KEPT_SECONDS);
-        let write = put(count_key(tally), &item, condition).map_err(|error| StoreError::Refused(error.to_string()))?;
-        self.store.write(vec![write]).await
+        self.write(vec![put(keys::count(tally), &item, condition)?]).await
     }
-}
-
-fn count_key(tally: &Tally) -> Key {
-    // DynamoDB takes 2,048 bytes of partition key, and the group is somebody else's text.
-    if tally.key.len() > 1_500 {
-        return Key::new(format!("COUNT#{}", EventId::from_content(tally.key.as_bytes())), "COUNT");
-    }
-    Key::new(format!("COUNT#{}", tally.key), "COUNT")
 }

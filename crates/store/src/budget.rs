@@ -7,12 +7,11 @@ use cordon_core::IncidentId;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::keys::budget_key;
-use super::{CaseError, Cases, in_days, put};
-use crate::ports::{Condition, StoreError};
+use crate::table::Condition;
+use crate::{Store, StoreError, in_days, keys, put};
 
 /// How often taking is tried against other executions. Those who lose that often have a crowd before them, and ask.
-const TRIES: u32 = 10;
+const TAKE_TRIES: u32 = 10;
 
 /// What came of taking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,14 +29,14 @@ struct BudgetItem {
     expires_at: i64,
 }
 
-impl Cases<'_> {
+impl Store<'_> {
     /// Takes one of the hour's enforcements for an incident.
-    pub async fn take_from_budget(&self, id: &IncidentId, per_hour: u32, now: Timestamp) -> Result<Budget, CaseError> {
-        let key = budget_key(now);
-        for _ in 0..TRIES {
-            let known: Option<BudgetItem> = self.get(&key).await?;
-            let condition = known.as_ref().map_or(Condition::Absent, |known| Condition::Version(known.version));
-            let mut item = known.unwrap_or_else(|| BudgetItem { version: 0, incidents: Vec::new(), expires_at: in_days(now, 2) });
+    pub async fn take_from_budget(&self, id: &IncidentId, per_hour: u32, now: Timestamp) -> Result<Budget, StoreError> {
+        let key = keys::budget(now);
+        for _ in 0..TAKE_TRIES {
+            let found: Option<BudgetItem> = self.get(&key).await?;
+            let condition = found.as_ref().map_or(Condition::Absent, |found| Condition::Version(found.version));
+            let mut item = found.unwrap_or_else(|| BudgetItem { version: 0, incidents: Vec::new(), expires_at: in_days(now, 2) });
             if item.incidents.contains(id) {
                 return Ok(Budget::Taken);
             }
@@ -46,10 +45,10 @@ impl Cases<'_> {
             }
             item.version += 1;
             item.incidents.push(id.clone());
-            match self.store.write(vec![put(key.clone(), &item, condition)?]).await {
+            match self.write(vec![put(key.clone(), &item, condition)?]).await {
                 Ok(()) => return Ok(Budget::Taken),
-                Err(StoreError::Condition) => {}
-                Err(error) => return Err(error.into()),
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(Budget::Contended)

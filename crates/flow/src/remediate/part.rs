@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use cordon_core::Plan;
 use cordon_respond::runner::{PlanResult, Progress, ProgressError, StepRecord};
-
-use crate::cases::Steps;
+use cordon_store::Steps;
 
 /// How much of a plan may be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

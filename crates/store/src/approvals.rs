@@ -1,15 +1,12 @@
-//! A question to a person, as it is stored; and a wish to undo.
+//! Questions to people, as they are stored, with the votes so far.
 
 use cordon_core::config::OnTimeout;
-use cordon_core::{IncidentId, Question};
+use cordon_core::{Ballot, IncidentId, Question, Vote};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{approval_key, undo_key};
-use super::{CaseError, Cases, put};
-use crate::ports::{Condition, Write};
-
-pub use cordon_core::approval::{Ballot, Vote};
+use crate::table::Write;
+use crate::{Store, StoreError, follows, keys, put};
 
 /// A question to a person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,58 +84,13 @@ impl Approval {
     }
 }
 
-/// Where a wish to undo stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UndoState {
-    Requested,
-    Done,
-}
-
-/// An approver's wish to undo an incident's changes. Without it in the table, no execution undoes anything.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UndoRequest {
-    pub version: u64,
-    /// Counts the wishes: an undo can be run again.
-    pub number: u32,
-    pub state: UndoState,
-    /// As the timeline names whose wish it is.
-    pub by: String,
-    pub at: Timestamp,
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// What came of it, in sentences.
-    #[serde(default)]
-    pub result: Vec<String>,
-    #[serde(default)]
-    pub complete: bool,
-}
-
-impl Cases<'_> {
-    pub async fn approval(&self, id: &IncidentId) -> Result<Option<Approval>, CaseError> {
-        self.get(&approval_key(id)).await
+impl Store<'_> {
+    pub async fn approval(&self, id: &IncidentId) -> Result<Option<Approval>, StoreError> {
+        self.get(&keys::approval(id)).await
     }
 
     /// The write that stores an approval, conditional on the one that was read.
-    pub fn approval_write(id: &IncidentId, approval: &Approval) -> Result<Write, CaseError> {
-        put(approval_key(id), approval, follows(approval.version))
+    pub fn approval_write(id: &IncidentId, approval: &Approval) -> Result<Write, StoreError> {
+        put(keys::approval(id), approval, follows(approval.version))
     }
-
-    pub async fn undo_request(&self, id: &IncidentId) -> Result<Option<UndoRequest>, CaseError> {
-        self.get(&undo_key(id)).await
-    }
-
-    /// Stores what came of a wish to undo.
-    pub async fn write_undo(&self, id: &IncidentId, request: &UndoRequest) -> Result<(), CaseError> {
-        Ok(self.store.write(vec![Self::undo_write(id, request)?]).await?)
-    }
-
-    /// The write that stores a wish to undo, conditional on the one that was read.
-    pub fn undo_write(id: &IncidentId, request: &UndoRequest) -> Result<Write, CaseError> {
-        put(undo_key(id), request, follows(request.version))
-    }
-}
-
-fn follows(version: u64) -> Condition {
-    if version == 1 { Condition::Absent } else { Condition::Version(version - 1) }
 }

@@ -8,11 +8,11 @@ use cordon_core::timeline::{Kind, NewEntry};
 use cordon_record::Finding;
 use serde_json::{Map, Value, json};
 
-use crate::notify::Notify;
+use super::Notify;
 
 impl Notify<'_> {
     /// Publishes the incident as it stands, everywhere.
-    pub(crate) async fn publish_finding(&self, head: &Head) {
+    pub(super) async fn publish_finding(&self, head: &Head) {
         let finding = Finding { head };
         let mut failed = Map::new();
         for place in self.findings {
@@ -26,7 +26,7 @@ impl Notify<'_> {
         }
         let data = json!({"findings": "failed", "reasons": Value::Object(failed)});
         let entry = || Some(vec![NewEntry::cordon(Kind::Notified, data.clone())]);
-        if let Err(error) = self.cases.commit(&head.id, self.clock.now(), |_| entry()).await {
+        if let Err(error) = self.store.commit(&head.id, self.clock.now(), |_| entry()).await {
             tracing::warn!(%error, "the timeline does not say that a finding was not published");
         }
     }

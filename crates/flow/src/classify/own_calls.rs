@@ -1,0 +1,44 @@
+//! Which calls are Cordon's own answer to an incident, so that no incident is opened about them.
+//!
+//! A call counts only where one of Cordon's own roles made it, which the caller of this module checks. What a remedy does is told
+//! from the call itself. What takes a remedy back looks like an attack (it attaches the policy again), so it counts only where an
+//! undo that was about to make this very call had said so in the table: whoever takes over Cordon's role is seen all the same.
+
+use cordon_core::event::Event;
+use cordon_core::json::at;
+use cordon_respond::deny;
+
+/// A call that a remedy makes, with the parameters that it makes it with.
+pub(crate) fn is_remedys(event: &Event) -> bool {
+    let asked = |key: &str| at(&event.record, "/requestParameters")[key].as_str().unwrap_or_default();
+    match (event.service.as_str(), event.name.as_str()) {
+        // Our denies. A former document that comes back over the attacker's has no name of ours, and is judged.
+        ("iam.amazonaws.com", "PutUserPolicy" | "PutRolePolicy") => deny::is_own_policy(asked("policyName")),
+        ("iam.amazonaws.com", "AttachUserPolicy" | "AttachRolePolicy") => asked("policyArn") == deny::AWS_DENY_ALL,
+        ("iam.amazonaws.com", "UpdateAccessKey") => asked("status") == "Inactive",
+        (
+            "iam.amazonaws.com",
+            "DetachUserPolicy"
+            | "DetachRolePolicy"
+            | "DetachGroupPolicy"
+            | "DeleteUserPolicy"
+            | "DeleteRolePolicy"
+            | "DeleteGroupPolicy"
+            | "SetDefaultPolicyVersion"
+            | "DeletePolicyVersion"
+            | "UpdateAssumeRolePolicy"
+            | "RemoveUserFromGroup"
+            | "DeleteLoginProfile"
+            | "PutUserPermissionsBoundary"
+            | "PutRolePermissionsBoundary"
+            | "DeleteUserPermissionsBoundary"
+            | "DeleteRolePermissionsBoundary"
+            | "TagUser"
+            | "TagRole"
+            | "UntagUser"
+            | "UntagRole",
+        )
+        | ("cloudtrail.amazonaws.com", "StartLogging" | "PutEventSelectors") => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,164 @@
+//! Who gave or took away whose exception, and when: kept from the events that classify sees, so that an exception which an
+//! attacker gave themself, or which is suspiciously fresh, does not count.
+//!
+//! What is not recorded here was done before Cordon watched, or by a call that CloudTrail has not delivered yet. Unless
+//! `require_provenance` is set it counts, and the card says that nobody knows who did it.
+
+use cordon_core::json::at;
+use cordon_core::principal::recipient;
+use cordon_core::{Actor, Config, Event, Principal, PrincipalKind, Subject};
+use cordon_store::{Change, Grant, Observed, Provenance};
+use serde_json::Value;
+
+/// The exceptions which an event gave or took away; none where it did neither, or failed.
+#[must_use]
+pub fn observed<'a>(event: &Event, config: &'a Config) -> Vec<Observed<'a>> {
+    if event.error_code.is_some() || event.service != "iam.amazonaws.com" {
+        return Vec::new();
+    }
+    let observer = Observer { event, config, parameters: at(&event.record, "/requestParameters") };
+    match event.name.as_str() {
+        "TagUser" | "TagRole" | "CreateUser" | "CreateRole" => observer.tags_set(),
+        "UntagUser" | "UntagRole" => observer.tags_removed(),
+        "AddUserToGroup" => observer.membership(Change::Given),
+        "RemoveUserFromGroup" => observer.membership(Change::TakenAway),
+        "UpdateUser" => observer.renamed(),
+        _ => Vec::new(),
+    }
+}
+
+struct Observer<'e, 'c> {
+    event: &'e Event,
+    config: &'c Config,
+    parameters: &'e Value,
+}
+
+impl<'c> Observer<'_, 'c> {
+    fn observed(&self, principal: &Principal, grant: Grant<'c>, change: Change, value: Option<&str>) -> Observed<'c> {
+        Observed { principal: principal.clone(), grant, provenance: self.provenance(change, value) }
+    }
+
+    fn provenance(&self, change: Change, value: Option<&str>) -> Provenance {
+        let actor = Actor::from_record(&self.event.record);
+        Provenance {
+            by: actor.principal().map_or_else(|| actor.display(), |principal| principal.arn()),
+            at: self.event.time,
+            event: self.event.id.to_string(),
+            change,
+            value: value.map(str::to_owned),
+            former: None,
+            version: 0,
+        }
+    }
+
+    fn tag_keys(&self) -> [&'c str; 2] {
+        [&self.config.exceptions.tag_key, &self.config.exceptions.until_key]
+    }
+
+    fn tags_set(&self) -> Vec<Observed<'c>> {
+        let Some(principal) = self.subject() else { return Vec::new() };
+        let tags = self.parameters["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let set = |key: &str| tags.iter().find(|tag| tag["key"].as_str().is_some_and(|set| set.eq_ignore_ascii_case(key)));
+        let keys = self.tag_keys().into_iter().filter_map(|tag| Some((tag, set(tag)?)));
+        keys.map(|(tag, set)| self.observed(&principal, Grant::Tag(tag), Change::Given, set["value"].as_str())).collect()
+    }
+
+    fn tags_removed(&self) -> Vec<Observed<'c>> {
+        let Some(principal) = self.subject() else { return Vec::new() };
+        let removed = self.parameters["tagKeys"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let is_removed = |key: &str| removed.iter().any(|tag| tag.as_str().is_some_and(|tag| tag.eq_ignore_ascii_case(key)));
+        let keys = self.tag_keys().into_iter().filter(|tag| is_removed(tag));
+        keys.map(|tag| self.observed(&principal, Grant::Tag(tag), Change::TakenAway, None)).collect()
+    }
+
+    fn membership(&self, change: Change) -> Vec<Observed<'c>> {
+        let (Some(user), Some(group)) = (self.user("userName"), self.parameters["groupName"].as_str()) else {
+            return Vec::new();
+        };
+        let exempt = self.config.exceptions.exempt_groups.iter().find(|name| name.eq_ignore_ascii_case(group));
+        exempt.map(|group| self.observed(&user, Grant::Group(group), change, None)).into_iter().collect()
+    }
+
+    /// Whatever the user had counts from now on, as if the one who renamed had given it.
+    fn renamed(&self) -> Vec<Observed<'c>> {
+        let Some(user) = self.user("newUserName") else { return Vec::new() };
+        let tags = self.tag_keys().map(Grant::Tag).into_iter();
+        let groups = self.config.exceptions.exempt_groups.iter().map(|group| Grant::Group(group));
+        tags.chain(groups).map(|grant| self.observed(&user, grant, Change::Renamed, None)).collect()
+    }
+
+    fn user(&self, parameter: &str) -> Option<Principal> {
+        let name = self.parameters[parameter].as_str()?;
+        let account = recipient(&self.event.record).or(Actor::from_record(&self.event.record).account)?;
+        Some(Principal::new(PrincipalKind::User, account, name))
+    }
+
+    fn subject(&self) -> Option<Principal> {
+        match Subject::from_record(&self.event.record) {
+            Subject::Principal { principal } => Some(principal),
+            Subject::Policy { .. } | Subject::AccessKey { .. } | Subject::Account { .. } | Subject::Unknown => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cordon_store::Store;
+    use cordon_testkit::{MemoryTable, run};
+    use serde_json::json;
+
+    fn event(name: &str, parameters: Value) -> Event {
+        let envelope = json!({"source": "aws.iam", "detail": {
+            "eventID": "e", "eventName": name, "eventSource": "iam.amazonaws.com", "eventTime": "2026-01-02T03:00:00Z", "recipientAccountId": "111111111111",
+            "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:user/mallory"},
+            "requestParameters": parameters}});
+        Event::from_envelope(&envelope, None).unwrap()
+    }
+
+    /// The items that an event leaves in the table, by their keys.
+    fn keys(event: &Event) -> Vec<String> {
+        let (table, config) = (MemoryTable::default(), Config::default());
+        run(Store::new(&table).remember(observed(event, &config))).unwrap();
+        table.keys().iter().filter_map(|key| Some(key.rsplit_once('/')?.0.to_owned())).collect()
+    }
+
+    #[test]
+    fn every_way_to_set_the_exception_tag_or_join_an_exempt_group_is_remembered() {
+        let tag = json!([{"key": "SecurityApproved", "value": "true"}]);
+        assert_eq!(
+            keys(&event("TagUser", json!({"userName": "bob", "tags": tag}))),
+            ["TAG#111111111111#user#bob#securityapproved"]
+        );
+        assert_eq!(
+            keys(&event("CreateUser", json!({"userName": "bob", "tags": tag}))),
+            ["TAG#111111111111#user#bob#securityapproved"]
+        );
+        assert_eq!(keys(&event("TagRole", json!({"roleName": "r", "tags": tag}))), ["TAG#111111111111#role#r#securityapproved"]);
+        assert_eq!(
+            keys(&event("AddUserToGroup", json!({"userName": "bob", "groupName": "admins"}))),
+            ["GROUP#111111111111#user#bob#admins"]
+        );
+        assert!(keys(&event("AddUserToGroup", json!({"userName": "bob", "groupName": "admins2"}))).is_empty());
+        assert!(keys(&event("TagUser", json!({"userName": "bob", "tags": [{"key": "Other", "value": "true"}]}))).is_empty());
+        let mut failed = event("TagUser", json!({"userName": "bob", "tags": tag}));
+        failed.error_code = Some("AccessDenied".to_owned());
+        assert!(keys(&failed).is_empty());
+    }
+
+    #[test]
+    fn the_tag_with_the_end_a_removal_and_a_new_name_are_remembered_too_however_they_are_spelt() {
+        let both = json!([{"key": "securityapproved", "value": "true"}, {"key": "SecurityApprovedUntil", "value": "2026-12-31"}]);
+        let tag = "TAG#111111111111#user#bob#securityapproved";
+        let until = "TAG#111111111111#user#bob#securityapproveduntil";
+        assert_eq!(keys(&event("TagUser", json!({"userName": "BOB", "tags": both}))), [tag, until]);
+        let untag = event("UntagUser", json!({"userName": "bob", "tagKeys": ["team", "SECURITYAPPROVEDUNTIL"]}));
+        assert_eq!(keys(&untag), [until]);
+        assert_eq!(observed(&untag, &Config::default())[0].provenance.change, Change::TakenAway);
+        let group = "GROUP#111111111111#user#bob#admins";
+        assert_eq!(keys(&event("AddUserToGroup", json!({"userName": "Bob", "groupName": "Admins"}))), [group]);
+        assert_eq!(keys(&event("RemoveUserFromGroup", json!({"userName": "bob", "groupName": "admins"}))), [group]);
+        assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newUserName": "bob"}))), [group, tag, until]);
+        assert!(keys(&event("UpdateUser", json!({"userName": "eve", "newPath": "/x/"}))).is_empty());
+    }
+}

@@ -1,0 +1,112 @@
+//! The edge to the state machine: under which of the contract's names a failure is answered. `Transient` is tried again, the
+//! others are not.
+
+use cordon_contract::{ErrorName, StateError};
+use cordon_respond::runner::RunError;
+use cordon_store::{StoreError, TableError};
+
+use crate::check::CheckError;
+use crate::classify::ClassifyError;
+use crate::decide::DecideError;
+use crate::notify::NotifyError;
+use crate::remediate::RemediateError;
+use crate::undo::{AskUndoError, UndoError};
+use crate::wait::WaitError;
+
+fn of_store(error: &StoreError) -> ErrorName {
+    match error {
+        StoreError::Table(TableError::Condition | TableError::Transient(_)) => ErrorName::Transient,
+        StoreError::Table(TableError::Refused(_)) => ErrorName::Refused,
+        StoreError::NotFound(_) => ErrorName::NotFound,
+        StoreError::Unreadable(_) | StoreError::Unwritable(_) => ErrorName::Internal,
+    }
+}
+
+fn of_run(error: &RunError) -> ErrorName {
+    match error {
+        _ if error.retryable() => ErrorName::Transient,
+        RunError::NoSuchStep { .. } => ErrorName::BadInput,
+        RunError::Transient(_) | RunError::Progress(_) => ErrorName::Internal,
+    }
+}
+
+impl From<ClassifyError> for StateError {
+    fn from(error: ClassifyError) -> Self {
+        let name = match &error {
+            ClassifyError::Store(error) => of_store(error),
+            ClassifyError::Policy(_) | ClassifyError::NotOpenYet | ClassifyError::OpensAndCloses => ErrorName::Transient,
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<CheckError> for StateError {
+    fn from(error: CheckError) -> Self {
+        let CheckError::Store(store) = &error;
+        Self::new(of_store(store), error.to_string())
+    }
+}
+
+impl From<NotifyError> for StateError {
+    fn from(error: NotifyError) -> Self {
+        let name = match &error {
+            NotifyError::Store(error) => of_store(error),
+            NotifyError::NobodyTold => ErrorName::Transient,
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<WaitError> for StateError {
+    fn from(error: WaitError) -> Self {
+        let name = match &error {
+            WaitError::Store(error) => of_store(error),
+            WaitError::Delivery(_) | WaitError::VotedMeanwhile => ErrorName::Transient,
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<RemediateError> for StateError {
+    fn from(error: RemediateError) -> Self {
+        match error {
+            RemediateError::Store(error) => Self::new(of_store(&error), error.to_string()),
+            RemediateError::Busy(error) => Self::new(ErrorName::Transient, error.to_string()),
+            RemediateError::Run(error) => Self::new(of_run(&error), error.to_string()),
+            RemediateError::NotReleased(_) => Self::new(ErrorName::Refused, error.to_string()),
+            RemediateError::Undo(error) => error.into(),
+        }
+    }
+}
+
+impl From<UndoError> for StateError {
+    fn from(error: UndoError) -> Self {
+        let name = match &error {
+            UndoError::Store(error) => of_store(error),
+            UndoError::Busy(_) => ErrorName::Transient,
+            UndoError::NoSession(_) => ErrorName::Refused,
+            UndoError::Run(error) => of_run(error),
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<DecideError> for StateError {
+    fn from(error: DecideError) -> Self {
+        let name = match &error {
+            DecideError::Store(error) => of_store(error),
+            DecideError::Delivery(_) | DecideError::Crowded => ErrorName::Transient,
+        };
+        Self::new(name, error.to_string())
+    }
+}
+
+impl From<AskUndoError> for StateError {
+    fn from(error: AskUndoError) -> Self {
+        let name = match &error {
+            AskUndoError::Store(error) => of_store(error),
+            AskUndoError::Delivery(_) => ErrorName::Transient,
+        };
+        Self::new(name, error.to_string())
+    }
+}

@@ -1,0 +1,42 @@
+//! The whole of what is kept of one incident, for people who read it: `cordon incident show` and `export`.
+
+use cordon_core::IncidentId;
+use cordon_record::{Question, Record};
+use cordon_store::{Approval, Store, StoreError};
+use jiff::Timestamp;
+use serde_json::json;
+
+/// How often an incident is read again because somebody wrote to it.
+const READ_TRIES: u32 = 4;
+
+/// Everything but the task token. Read again where somebody wrote meanwhile: a header and a timeline of different moments
+/// would look like a broken chain.
+///
+/// # Errors
+/// [`StoreError::NotFound`] where there is no such incident, or [`StoreError`].
+pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<Record, StoreError> {
+    let mut head = store.head(id).await?;
+    let mut tries = 0;
+    loop {
+        let mut steps = Vec::with_capacity(head.plan.steps.len());
+        for n in 1..=head.plan.steps.len() {
+            steps.push(store.step(id, n).await?);
+        }
+        let questions = store.approval(id).await?.iter().map(question).collect();
+        let timeline = store.timeline(id).await?;
+        let after = store.head(id).await?;
+        if after.version == head.version || tries == READ_TRIES {
+            return Ok(Record { head, steps, questions, timeline, exported_at: now });
+        }
+        head = after;
+        tries += 1;
+    }
+}
+
+fn question(approval: &Approval) -> Question {
+    Question {
+        vote: json!(approval.vote).as_str().unwrap_or_default().to_owned(),
+        by: approval.by.clone(),
+        deadline: approval.deadline,
+    }
+}

@@ -1,0 +1,177 @@
+//! Incidents: opened or joined, read, changed together with their timeline, closed.
+//!
+//! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
+//! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
+
+use cordon_core::IncidentId;
+use cordon_core::incident::{Head, State};
+use cordon_core::timeline::{Entry, NewEntry};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::table::{Condition, TableError, Write};
+use crate::{Store, StoreError, TRIES, decode, in_days, keys, put};
+
+/// An open incident that nobody closed stops taking in events after this.
+const OPEN_DAYS: i64 = 7;
+
+/// What became of an incident that was to be opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Opening {
+    /// It is open, now or by an earlier try.
+    Opened,
+    /// Another one is open for the same case.
+    Joined(IncidentId),
+}
+
+#[derive(Serialize, Deserialize)]
+struct OpenItem {
+    incident: IncidentId,
+    version: u64,
+    expires_at: i64,
+}
+
+impl Store<'_> {
+    /// Opens the incident, or joins the open one of the same case.
+    pub async fn open(&self, head: &mut Head, entry: NewEntry, now: Timestamp) -> Result<Opening, StoreError> {
+        let case = keys::open(head);
+        let mut version = 1;
+        let mut condition = Condition::Absent;
+        if let Some(found) = self.get::<OpenItem>(&case).await? {
+            match self.try_head(&found.incident).await? {
+                Some(other) if other.id == head.id => {
+                    *head = other;
+                    return Ok(Opening::Opened);
+                }
+                // What nobody closed for so long (a stopped execution) takes no more events in.
+                Some(other) if other.state != State::Closed && found.expires_at > now.as_second() => {
+                    return Ok(Opening::Joined(other.id));
+                }
+                _ => {
+                    condition = Condition::Version(found.version);
+                    version = found.version + 1;
+                }
+            }
+        }
+        if let Some(own) = self.try_head(&head.id).await? {
+            *head = own;
+            return Ok(Opening::Opened);
+        }
+        let item = OpenItem { incident: head.id.clone(), version, expires_at: in_days(now, OPEN_DAYS) };
+        let mut fresh = head.clone();
+        self.write_head(&mut fresh, vec![entry], vec![put(case, &item, condition)?], now).await?;
+        *head = fresh;
+        Ok(Opening::Opened)
+    }
+
+    /// The incident's header.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] where there is none, or [`StoreError`].
+    pub async fn head(&self, id: &IncidentId) -> Result<Head, StoreError> {
+        self.try_head(id).await?.ok_or_else(|| StoreError::NotFound(id.clone()))
+    }
+
+    /// The incident's header; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn try_head(&self, id: &IncidentId) -> Result<Option<Head>, StoreError> {
+        self.get(&keys::head(id)).await
+    }
+
+    /// The incident's timeline, the oldest entry first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn timeline(&self, id: &IncidentId) -> Result<Vec<Entry>, StoreError> {
+        self.table.list(&keys::incident_partition(id), keys::TIMELINE).await?.into_iter().map(decode).collect()
+    }
+
+    /// The newest incidents of a state.
+    pub async fn by_state(&self, state: State, limit: u32) -> Result<Vec<Head>, StoreError> {
+        self.table.by_state(&keys::state_partition(state), limit).await?.into_iter().map(decode).collect()
+    }
+
+    /// Applies `change` to the newest header and writes it with the entries that `change` returns; starts over where another
+    /// writer was first. `change` may decide on what it sees to write nothing, by returning `None`.
+    pub async fn commit<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    where
+        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+    {
+        self.commit_with(id, now, |head| change(head).map(|entries| (entries, Vec::new()))).await
+    }
+
+    /// As [`Store::commit`], with further writes in the same transaction. A condition of theirs that fails is final.
+    pub async fn commit_with<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    where
+        F: Fn(&mut Head) -> Option<(Vec<NewEntry>, Vec<Write>)> + Send + Sync,
+    {
+        let mut tries = 0;
+        loop {
+            let before = self.head(id).await?;
+            let mut head = before.clone();
+            let Some((entries, extra)) = change(&mut head) else { return Ok(before) };
+            match self.write_head(&mut head, entries, extra, now).await {
+                Ok(()) => return Ok(head),
+                Err(error) if error.is_conflict() && tries < TRIES => {
+                    tries += 1;
+                    // The header is as it was read: then it was one of the further writes that did not hold.
+                    if self.head(id).await?.version == before.version {
+                        return Err(TableError::Condition.into());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Ends the incident: no event joins it any more.
+    pub async fn close<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    where
+        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+    {
+        let found = self.head(id).await?;
+        let case = keys::open(&found);
+        let holds_case = self.get::<OpenItem>(&case).await?.is_some_and(|open| open.incident == *id);
+        self.commit_with(id, now, |head| {
+            let entries = change(head)?;
+            head.state = State::Closed;
+            let release = holds_case.then(|| Write { key: case.clone(), item: None, condition: Condition::Always });
+            Some((entries, release.into_iter().collect()))
+        })
+        .await
+    }
+
+    async fn write_head(
+        &self,
+        head: &mut Head,
+        entries: Vec<NewEntry>,
+        extra: Vec<Write>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let condition = if head.version == 0 { Condition::Absent } else { Condition::Version(head.version) };
+        head.version += 1;
+        head.updated_at = now;
+        let mut writes = Vec::with_capacity(entries.len() + extra.len() + 1);
+        for new in entries {
+            head.log_seq += 1;
+            let entry = Entry::chain(new, head.log_seq, now, &head.last_hash);
+            head.last_hash.clone_from(&entry.hash);
+            writes.push(put(keys::timeline(&head.id, head.log_seq), &entry, Condition::Absent)?);
+        }
+        let mut item = serde_json::to_value(&*head).map_err(StoreError::Unwritable)?;
+        if let Value::Object(map) = &mut item {
+            map.insert("gsi1pk".to_owned(), json!(keys::state_partition(head.state)));
+            map.insert("gsi1sk".to_owned(), json!(keys::state_order(head)));
+            if let Some(arn) = &head.actor.arn {
+                map.insert("gsi2pk".to_owned(), json!(keys::principal_partition(arn)));
+                map.insert("gsi2sk".to_owned(), json!(head.opened_at.to_string()));
+            }
+        }
+        writes.push(Write { key: keys::head(&head.id), item: Some(item), condition });
+        writes.extend(extra);
+        self.write(writes).await
+    }
+}

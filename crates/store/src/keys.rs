@@ -1,0 +1,163 @@
+//! Every key of the table. No other module makes one.
+//!
+//! INVARIANT: a key never changes: an item of an older version is found under it. Texts that somebody else chose are hashed where
+//! they could be longer than DynamoDB takes.
+
+use cordon_core::incident::{Head, State};
+use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal};
+use cordon_detect::Tally;
+use jiff::Timestamp;
+
+use crate::former::Setting;
+use crate::own_calls;
+use crate::pace::Minute;
+use crate::provenance::Grant;
+use crate::table::Key;
+
+/// DynamoDB takes 2,048 bytes of partition key.
+const TEXT_MAX_BYTES: usize = 1_500;
+
+/// The sort keys of a timeline begin so.
+pub(crate) const TIMELINE: &str = "LOG#";
+/// All recorded exceptions stand in one partition: every check reads them all, by one query.
+pub(crate) const EXCEPTIONS: &str = "EXCEPTIONS";
+pub(crate) const EXCEPTION: &str = "EXCEPTION#";
+
+pub(crate) fn incident_partition(id: &IncidentId) -> String {
+    format!("INCIDENT#{id}")
+}
+
+pub(crate) fn head(id: &IncidentId) -> Key {
+    Key::new(incident_partition(id), "HEAD")
+}
+
+pub(crate) fn timeline(id: &IncidentId, seq: u64) -> Key {
+    Key::new(incident_partition(id), format!("{TIMELINE}{seq:06}"))
+}
+
+pub(crate) fn approval(id: &IncidentId) -> Key {
+    Key::new(incident_partition(id), "APPROVAL#1")
+}
+
+pub(crate) fn undo(id: &IncidentId) -> Key {
+    Key::new(incident_partition(id), "UNDO")
+}
+
+pub(crate) fn step(id: &IncidentId, n: usize) -> Key {
+    Key::new(incident_partition(id), format!("STEP#{n:03}"))
+}
+
+pub(crate) fn event(event: &EventId) -> Key {
+    Key::new(format!("EVENT#{event}"), "CLAIM")
+}
+
+pub(crate) fn shared_event(shared: &EventId) -> Key {
+    Key::new(format!("EVENT#shared#{shared}"), "CLAIM")
+}
+
+/// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
+/// because the open incident's plan would not undo it. What a correlation counted is one case for each of its groups.
+pub(crate) fn open(head: &Head) -> Key {
+    if let Some(group) = &head.group {
+        return hashed_if_long("OPEN", &format!("group#{group}"));
+    }
+    let account = head.account.as_ref().map_or("unknown", |account| account.as_str());
+    let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
+    let subject = if head.unreadable.is_some() { head.event.id.to_string() } else { head.subject.to_string() };
+    let policy = head.event.policy_arn.as_deref().unwrap_or_default();
+    hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{policy}", head.actor.display()))
+}
+
+pub(crate) fn count(tally: &Tally) -> Key {
+    hashed_if_long("COUNT", &tally.key)
+}
+
+fn hashed_if_long(kind: &str, text: &str) -> Key {
+    if text.len() > TEXT_MAX_BYTES {
+        return Key::new(format!("{kind}#{}", EventId::from_content(text.as_bytes())), kind);
+    }
+    Key::new(format!("{kind}#{text}"), kind)
+}
+
+pub(crate) fn exception(id: &ExceptionId) -> Key {
+    Key::new(EXCEPTIONS, format!("{EXCEPTION}{id}"))
+}
+
+/// The hour of the clock, in UTC.
+pub(crate) fn budget(now: Timestamp) -> Key {
+    Key::new(format!("RATE#{}", now.strftime("%Y-%m-%dT%H")), "BUDGET")
+}
+
+pub(crate) fn switch() -> Key {
+    Key::new("SWITCH", "STATE")
+}
+
+pub(crate) fn switch_log(at: Timestamp) -> Key {
+    Key::new("SWITCH", format!("{TIMELINE}{at}"))
+}
+
+pub(crate) fn messages_counted(minute: &Minute<'_>) -> Key {
+    Key::new(pace_partition(minute), "COUNT")
+}
+
+pub(crate) fn burst_summary(minute: &Minute<'_>) -> Key {
+    Key::new(pace_partition(minute), "SUMMARY")
+}
+
+fn pace_partition(minute: &Minute<'_>) -> String {
+    format!("PACE#{}#{}#{}", minute.channel.unwrap_or("default"), minute.turn.word(), minute.number)
+}
+
+/// Who gave a principal an exception. Names are unique in an account whatever the path, and an event gives no path. IAM finds
+/// names and tag keys in any case of letters, so an event may spell them as the caller likes.
+pub(crate) fn provenance(principal: &Principal, grant: Grant<'_>) -> Key {
+    let name = principal.name.to_ascii_lowercase();
+    let whom = format!("{}#{}#{name}", principal.account, principal.kind);
+    match grant {
+        Grant::Tag(tag) => Key::new(format!("TAG#{whom}#{}", tag.to_ascii_lowercase()), "TAG"),
+        Grant::Group(group) => Key::new(format!("GROUP#{whom}#{}", group.to_ascii_lowercase()), "GROUP"),
+    }
+}
+
+/// What a setting of a thing was set to. `arn` is the thing's.
+pub(crate) fn former(arn: &str, setting: &Setting) -> Key {
+    Key::new(format!("DOC#{arn}#{setting}"), "DOC")
+}
+
+/// A call that an undo is about to make.
+pub(crate) fn planned_call(call: &Call) -> Key {
+    let (action, parts) = own_calls::identity_of_call(call);
+    own_call(&action, &parts)
+}
+
+/// A call that was made.
+pub(crate) fn made_call(event: &Event) -> Key {
+    let (action, parts) = own_calls::identity_of_event(event);
+    own_call(&action, &parts)
+}
+
+fn own_call(action: &str, parts: &[String]) -> Key {
+    Key::new(format!("OWN#{action}#{}", parts.join("#")), "OWN")
+}
+
+/// The index `by_state`.
+pub(crate) fn state_partition(state: State) -> String {
+    let name = match state {
+        State::Opened => "opened",
+        State::Decided => "decided",
+        State::Asking => "asking",
+        State::Remediating => "remediating",
+        State::Closed => "closed",
+    };
+    format!("STATE#{name}")
+}
+
+/// The place in the index `by_state`: in the order of opening.
+pub(crate) fn state_order(head: &Head) -> String {
+    format!("{}#{}", head.opened_at, head.id)
+}
+
+/// The index `by_principal`. `arn` is the actor's.
+pub(crate) fn principal_partition(arn: &str) -> String {
+    format!("PRINCIPAL#{arn}")
+}

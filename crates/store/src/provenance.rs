@@ -1,0 +1,142 @@
+//! Who gave or took away whose exception, and when: the last event that did, one item for each tag and each group of a principal.
+
+use cordon_core::Principal;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::table::Condition;
+use crate::{Store, StoreError, TRIES, keys, put};
+
+/// What gives a principal an exception.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Grant<'a> {
+    /// The exception tag, or the one that says until when it counts, by its key.
+    Tag(&'a str),
+    /// An exempt group, by its name.
+    Group(&'a str),
+}
+
+/// What was done to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The tag was set, or the user put into the group.
+    #[default]
+    Given,
+    /// The tag was removed, or the user taken out of the group.
+    TakenAway,
+    /// The principal got its name, and with it whatever had been given under another one.
+    Renamed,
+}
+
+/// The last event that changed it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// The ARN of the user or role who did it, or how the actor is shown where there is none.
+    pub by: String,
+    /// The event's time.
+    pub at: Option<Timestamp>,
+    /// The event's id.
+    pub event: String,
+    /// What the event did.
+    #[serde(default)]
+    pub change: Change,
+    /// What the tag was set to, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What the tag was set to before, where Cordon saw that: what an undoing would put back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former: Option<String>,
+    /// Counts the writes of the item: each is conditional on the one that was read.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// What an event did to one grant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed<'a> {
+    /// Whose grant.
+    pub principal: Principal,
+    /// Which one.
+    pub grant: Grant<'a>,
+    /// By whom, when, and what was done.
+    pub provenance: Provenance,
+}
+
+impl Provenance {
+    /// What stands after this event, where `found` stood before; `None` where nothing has to be written: events come late and
+    /// twice, and the newest stands.
+    #[must_use]
+    pub fn after(mut self, found: Option<&Self>) -> Option<Self> {
+        let Some(found) = found else {
+            self.version = 1;
+            return Some(self);
+        };
+        if found.event == self.event || found.at > self.at {
+            return None;
+        }
+        self.version = found.version + 1;
+        self.former = match found.change {
+            Change::Given => found.value.clone(),
+            Change::TakenAway => None,
+            Change::Renamed => found.former.clone(),
+        };
+        Some(self)
+    }
+}
+
+impl Store<'_> {
+    /// Who gave a principal an exception, where Cordon saw it.
+    pub async fn provenance(&self, principal: &Principal, grant: Grant<'_>) -> Result<Option<Provenance>, StoreError> {
+        self.get(&keys::provenance(principal, grant)).await
+    }
+
+    /// Keeps what an event gave or took away, before anything is decided on it. Of two writers one starts over.
+    pub async fn remember(&self, observed: Vec<Observed<'_>>) -> Result<(), StoreError> {
+        for Observed { principal, grant, provenance } in observed {
+            let key = keys::provenance(&principal, grant);
+            let mut tries = 0;
+            loop {
+                let found: Option<Provenance> = self.get(&key).await?;
+                let Some(next) = provenance.clone().after(found.as_ref()) else { break };
+                let condition = found.map_or(Condition::Absent, |found| Condition::Version(found.version));
+                match self.write(vec![put(key.clone(), &next, condition)?]).await {
+                    Ok(()) => break,
+                    Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given(event: &str, value: &str) -> Provenance {
+        Provenance {
+            by: "arn:aws:iam::111111111111:user/alice".to_owned(),
+            at: None,
+            event: event.to_owned(),
+            change: Change::Given,
+            value: Some(value.to_owned()),
+            former: None,
+            version: 0,
+        }
+    }
+
+    #[test]
+    fn the_newest_event_stands_and_knows_the_value_that_it_replaced() {
+        let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+        let first = Provenance { at: at("2026-01-02T03:00:00Z"), ..given("e1", "true") }.after(None).unwrap();
+        let taken = Provenance { at: at("2026-01-02T04:00:00Z"), change: Change::TakenAway, value: None, ..given("e2", "") };
+        let taken = taken.after(Some(&first)).unwrap();
+        assert_eq!((taken.former.as_deref(), taken.version), (Some("true"), 2));
+        assert_eq!(taken.clone().after(Some(&taken)), None, "the same event again");
+        assert_eq!(first.clone().after(Some(&taken)), None, "an older event that came late");
+        let again = Provenance { at: at("2026-01-02T05:00:00Z"), ..given("e3", "true") }.after(Some(&taken)).unwrap();
+        assert_eq!(again.former, None, "nothing stood before");
+    }
+}

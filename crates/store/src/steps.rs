@@ -1,0 +1,50 @@
+//! The records of a plan's steps, as the remedies' runner keeps them.
+
+use async_trait::async_trait;
+use cordon_core::IncidentId;
+use cordon_respond::runner::{Progress, ProgressError, StepRecord};
+
+use crate::table::TableError;
+use crate::{Store, StoreError, follows, keys, put};
+
+impl<'a> Store<'a> {
+    /// The record of a plan's step, counted from 1.
+    pub async fn step(&self, id: &IncidentId, n: usize) -> Result<Option<StepRecord>, StoreError> {
+        self.get(&keys::step(id, n)).await
+    }
+
+    /// Keeps the progress of an incident's steps.
+    #[must_use]
+    pub fn steps(&self, id: &IncidentId) -> Steps<'a> {
+        Steps { store: *self, id: id.clone() }
+    }
+}
+
+/// The step records of one incident, as the remedies' runner keeps them.
+pub struct Steps<'a> {
+    store: Store<'a>,
+    id: IncidentId,
+}
+
+#[async_trait]
+impl Progress for Steps<'_> {
+    async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
+        self.store.step(&self.id, n).await.map_err(|error| progress_error(&error))
+    }
+
+    async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError> {
+        let write = put(keys::step(&self.id, n), record, follows(record.version)).map_err(|error| progress_error(&error))?;
+        self.store.write(vec![write]).await.map_err(|error| progress_error(&error))
+    }
+}
+
+fn progress_error(error: &StoreError) -> ProgressError {
+    match error {
+        StoreError::Table(TableError::Condition) => ProgressError::Superseded,
+        StoreError::Table(TableError::Transient(reason)) => ProgressError::Unavailable(reason.clone()),
+        StoreError::Table(TableError::Refused(_))
+        | StoreError::NotFound(_)
+        | StoreError::Unreadable(_)
+        | StoreError::Unwritable(_) => ProgressError::Broken(error.to_string()),
+    }
+}

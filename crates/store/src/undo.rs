@@ -1,0 +1,51 @@
+//! Wishes to undo, as they are stored. Without one in the table, no execution undoes anything.
+
+use cordon_core::IncidentId;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::table::Write;
+use crate::{Store, StoreError, follows, keys, put};
+
+/// Where a wish to undo stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoState {
+    Requested,
+    Done,
+}
+
+/// An approver's wish to undo an incident's changes. Without it in the table, no execution undoes anything.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoRequest {
+    pub version: u64,
+    /// Counts the wishes: an undo can be run again.
+    pub number: u32,
+    pub state: UndoState,
+    /// As the timeline names whose wish it is.
+    pub by: String,
+    pub at: Timestamp,
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// What came of it, in sentences.
+    #[serde(default)]
+    pub result: Vec<String>,
+    #[serde(default)]
+    pub complete: bool,
+}
+
+impl Store<'_> {
+    pub async fn undo_request(&self, id: &IncidentId) -> Result<Option<UndoRequest>, StoreError> {
+        self.get(&keys::undo(id)).await
+    }
+
+    /// Stores what came of a wish to undo.
+    pub async fn write_undo(&self, id: &IncidentId, request: &UndoRequest) -> Result<(), StoreError> {
+        self.write(vec![Self::undo_write(id, request)?]).await
+    }
+
+    /// The write that stores a wish to undo, conditional on the one that was read.
+    pub fn undo_write(id: &IncidentId, request: &UndoRequest) -> Result<Write, StoreError> {
+        put(keys::undo(id), request, follows(request.version))
+    }
+}

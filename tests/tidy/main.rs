@@ -4,6 +4,7 @@
 
 #![cfg(test)]
 
+mod builds;
 mod infra;
 mod layers;
 mod sources;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use aws_config::SdkConfig;
 use serde_json::{Value, json};
 
+use crate::artifacts::{self, Profile};
 use crate::aws::{Keys, sdk_config};
 use crate::background::Background;
 use crate::emulator::{self, Emulator};
@@ -21,11 +22,11 @@ use crate::page::{self, Page};
 use crate::process::Guard;
 use crate::progress::Progress;
 use crate::relay::{self, Feed};
+use crate::setup;
 use crate::slack::{Member, SlackStandIn, in_account};
 use crate::terraform::{Outputs, Terraform, Variables};
 use crate::tools::{self, Tools};
 use crate::watch::{self, Watch, Watched};
-use crate::{artifacts, setup};
 
 const SUBSCRIPTION_LIMIT: Duration = Duration::from_secs(10);
 
@@ -62,11 +63,12 @@ impl Sandbox {
         let lock = layout::lock_run(&layout)?;
         let guard = Guard::install(&tools.python, &layout.shared)?;
         let shared = layout::lock_shared(&layout).await?;
+        let profile = Profile::of_this_program(&layout.target);
         // A taken port is known before anything takes minutes.
         let page_port = emulator::free_port(options.page_port, "--page-port")?;
         emulator::free_port(options.port, "--port")?;
         let ((), emulator, terraform) = tokio::try_join!(
-            artifacts::build(&layout, &tools, &guard, &progress),
+            artifacts::build(&layout, &profile, &tools, &guard, &progress),
             async {
                 let python = setup::python_environment(&layout, &tools, &guard, &progress).await?;
                 let account = first_account(&options);
@@ -74,7 +76,7 @@ impl Sandbox {
             },
             Terraform::init(&layout, &tools, &guard, &progress),
         )?;
-        artifacts::pack(&layout, &options, &progress).await?;
+        artifacts::pack(&layout, &profile, &options, &progress).await?;
         drop(shared);
 
         let background = Background::start()?;

@@ -1,12 +1,15 @@
-//! Who may depend on whom, and what every manifest says.
+//! Checks the directions of dependencies, and every manifest.
 
 use std::collections::BTreeMap;
 
 use cordon_tests::cargo::{Kind, Member};
 
-/// What waits, calls out, or talks to AWS.
+/// Crates that wait, call out, or talk to AWS.
 const OUTSIDE: [&str; 9] =
     ["tokio", "async-std", "smol", "reqwest", "hyper", "aws-config", "aws-sdk-*", "aws-smithy-*", "lambda_runtime"];
+
+/// Knows characters and nothing of Cordon, so that every other member may link it.
+const ANYBODYS: &str = "cordon-text";
 
 /// A member, what may never be linked into it, and why. A `*` at the end stands for any rest of a name.
 fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
@@ -14,6 +17,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
     let but_core = ["cordon-aws", "cordon-flow", "cordon-lambda", "cordon-sandbox", "cordon-slack", "cordon-cli"];
     let with = |more: &[&'static str]| OUTSIDE.into_iter().chain(but_core).chain(more.iter().copied()).collect::<Vec<_>>();
     vec![
+        (ANYBODYS, with(&["cordon-*"]), "everybody links it: keep it small, and free of everything else"),
         ("cordon-core", with(&["cordon-*"]), pure),
         ("cordon-detect", with(&["cordon-respond", "cordon-contract"]), pure),
         ("cordon-respond", with(&["cordon-detect", "cordon-contract"]), pure),
@@ -59,7 +63,7 @@ pub fn directions(members: &BTreeMap<String, Member>) -> Vec<String> {
             faults.push(format!("there is no `{name}` any more: correct `never_linked` in tests/tidy/workspace.rs"));
             continue;
         };
-        let seen = member.linked.iter().filter(|linked| never.iter().any(|pattern| fits(linked, pattern)));
+        let seen = member.linked.iter().filter(|linked| *linked != ANYBODYS && never.iter().any(|pattern| fits(linked, pattern)));
         faults.extend(seen.map(|linked| {
             format!("`{name}` links `{linked}`, near or far (`cargo tree -p {name} -e no-dev -i {linked}`): {why}")
         }));
@@ -140,6 +144,7 @@ mod tests {
 
     fn workspace(changed: Member) -> BTreeMap<String, Member> {
         let names = [
+            "cordon-text",
             "cordon-core",
             "cordon-detect",
             "cordon-respond",
@@ -160,6 +165,7 @@ mod tests {
     #[test]
     fn a_dependency_in_the_wrong_direction_is_noticed() {
         let rows = [
+            (member("cordon-text", &["cordon-core"], &[]), "`cordon-text` links `cordon-core`"),
             (member("cordon-core", &["tokio"], &[]), "`cordon-core` links `tokio`"),
             (member("cordon-core", &["cordon-testkit"], &[]), "`cordon-core` links `cordon-testkit`"),
             (member("cordon-detect", &["aws-sdk-iam"], &[]), "`cordon-detect` links `aws-sdk-iam`"),
@@ -177,8 +183,12 @@ mod tests {
             let faults = directions(&workspace(changed));
             assert!(faults.len() == 1 && faults[0].contains(says), "{says}: {faults:?}");
         }
-        let dev = member("cordon-aws", &[], &[("cordon-testkit", Kind::Dev)]);
-        assert_eq!(directions(&workspace(dev)), Vec::<String>::new());
+        for allowed in [
+            member("cordon-aws", &[], &[("cordon-testkit", Kind::Dev)]),
+            member("cordon-slack", &["cordon-text"], &[("cordon-text", Kind::Normal)]),
+        ] {
+            assert_eq!(directions(&workspace(allowed)), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -26,10 +26,12 @@ const REGION_MAX: usize = 16;
 /// The model states none; ARNs are shorter.
 const RESOURCE_ID_MAX: usize = 2_048;
 
-/// Whose Security Hub takes the findings: Cordon's own account, whatever account an incident is about.
+/// The Security Hub that takes the findings: the one of Cordon's own account, even if the incident is about another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hub {
+    /// The account that the findings are imported into.
     pub account: String,
+    /// Its region, such as `us-east-1`.
     pub region: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a finding says in either format: which activity it is, who did what to whom, and how grave it is.
+//! The facts of a finding, for both formats: its activity, its actor and resources, and its severity.
 //!
 //! A finding is the same one from its first publication to its last: its id is the incident's.
 
@@ -7,7 +7,7 @@ use cordon_core::{ActorKind, PrincipalKind, Subject};
 
 use crate::text::line;
 
-/// What is told of a finding.
+/// The reason for publishing a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
     /// The incident is open.
@@ -21,20 +21,25 @@ pub enum Activity {
 /// How a finding stands, in words that both formats have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
+    /// Just opened.
     New,
+    /// Decided, asked or being remediated.
     InProgress,
     /// Somebody allowed it: an exception, or a person who denied the change.
     Suppressed,
+    /// Closed.
     Resolved,
 }
 
 /// An incident, on its way to other tools.
 #[derive(Debug, Clone, Copy)]
 pub struct Finding<'a> {
+    /// The incident.
     pub head: &'a Head,
 }
 
 impl Finding<'_> {
+    /// Whether the finding is new, changed or closed.
     #[must_use]
     pub fn activity(&self) -> Activity {
         match self.head.outcome {
@@ -46,6 +51,7 @@ impl Finding<'_> {
         }
     }
 
+    /// How the incident stands, in a sentence or two for people.
     #[must_use]
     pub fn standing(&self) -> Standing {
         match self.head.outcome {
@@ -82,7 +88,7 @@ impl Finding<'_> {
         line(&format!("{}.", text.join(". ")), max_units)
     }
 
-    /// What is planned, and what is left to a person.
+    /// The planned calls, and the work that is left to a person.
     pub(crate) fn remediation(&self, max_units: usize) -> Option<String> {
         let plan = &self.head.plan;
         let mut parts = plan.by_hand.clone();
@@ -178,15 +184,18 @@ pub(crate) enum Role {
     Actor,
 }
 
-/// What a finding is about.
+/// A thing that a finding is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Resource {
     /// CloudFormation's name of the type.
     pub cloudformation: &'static str,
     /// ASFF's.
     pub asff: &'static str,
+    /// An ARN, or an id where there is no ARN.
     pub id: String,
+    /// A name for people.
     pub name: String,
+    /// The part that it plays in the incident.
     pub role: Role,
 }
 

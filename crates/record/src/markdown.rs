@@ -1,18 +1,17 @@
-//! The record as Markdown.
+//! Decides how the record looks as Markdown.
 //!
 //! INVARIANT: a text of somebody else stands inside a code span, whose fence is longer than any run of backticks in it. There
 //! nothing formats, links, mentions or opens a tag.
 
 use std::fmt::Write as _;
 
-use crate::page::{Block, Text, page};
+use crate::page::{Block, Page, Shown, Text};
 use crate::record::Record;
-use crate::text::visible;
 
-/// The whole record.
+/// The whole record as Markdown.
 #[must_use]
 pub fn markdown(record: &Record) -> String {
-    let page = page(record);
+    let page = Page::of(record);
     let mut out = format!("# Incident {}\n\n{}\n\n", page.incident, code(&page.headline));
     let _ = writeln!(out, "- **Status:** {}\n- **Severity:** {}\n", escape(&page.status), escape(&page.severity));
     let _ = writeln!(out, "> {}\n\n{}", escape(&page.verdict), escape(&page.exported));
@@ -57,8 +56,7 @@ fn inline(text: &Text) -> String {
 }
 
 /// A code span.
-fn code(text: &str) -> String {
-    let text = visible(text);
+fn code(text: &Shown) -> String {
     if text.trim_matches(' ').is_empty() {
         return "–".to_owned();
     }
@@ -74,10 +72,10 @@ fn code(text: &str) -> String {
     format!("{fence}{pad}{text}{pad}{fence}")
 }
 
-/// Our own words, in which a rule's or a person's may be woven.
+/// Our own words, which may quote a rule or a person.
 fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in visible(text).chars() {
+    for c in text.chars() {
         if matches!(c, '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '#' | '|' | '~' | '!' | '@') {
             out.push('\\');
         }

@@ -1,7 +1,7 @@
 //! A finding as an OCSF Detection Finding (class 2004), with the profile `cloud`.
 //!
 //! Source: <https://schema.ocsf.io/1.6.0/classes/detection_finding?profiles=cloud>. What OCSF has no place for stands below
-//! `unmapped.cordon`, with the timeline's last hash: whoever archives findings keeps an anchor of every chain.
+//! `unmapped.cordon`, with the timeline's last hash: an archive of findings is an anchor of every chain.
 
 use std::net::IpAddr;
 

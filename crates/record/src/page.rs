@@ -1,5 +1,10 @@
-//! The record as sections of labelled texts, which the page and the Markdown file both show: what is said is decided here,
-//! how it is escaped there.
+//! Decides what the HTML page and the Markdown file both say of a record: sections of labelled texts. It never escapes; each
+//! format does, for all of them.
+//!
+//! INVARIANT: every text from outside this file is a [`Shown`], so no format has to think of characters that nobody sees.
+
+use std::fmt;
+use std::ops::Deref;
 
 use cordon_core::incident::Head;
 use cordon_core::json::at;
@@ -8,96 +13,134 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::record::{Record, brief, kind, status, step_state};
+use crate::text::visible;
 
-/// A piece of text, by whose it is.
+/// Text without a character that a reader does not see ([`visible`]).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown(String);
+
+impl Shown {
+    fn new(text: impl AsRef<str>) -> Self {
+        Self(visible(text.as_ref()))
+    }
+}
+
+impl Deref for Shown {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A piece of text, by its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Text {
     /// Cordon's own words.
-    Ours(String),
-    /// Somebody else's name, request, document.
-    Theirs(String),
-    /// A sentence in which somebody else's names may be woven.
-    Said(String),
+    Ours(Shown),
+    /// Somebody else's name, request or document.
+    Theirs(Shown),
+    /// A sentence that may contain somebody else's names.
+    Said(Shown),
 }
 
+/// A part of a section.
 pub(crate) enum Block {
-    /// A label and what it stands for.
-    Facts(Vec<(String, Text)>),
+    /// Labels with their values.
+    Facts(Vec<Fact>),
     /// A heading inside the section.
-    Title(String),
-    Note(String),
-    Table {
-        columns: Vec<&'static str>,
-        rows: Vec<Vec<Text>>,
-    },
+    Title(Shown),
+    /// A remark in small print.
+    Note(&'static str),
+    /// Rows of cells, one for each column.
+    Table { columns: Vec<&'static str>, rows: Vec<Vec<Text>> },
 }
 
+/// A label and its value.
+pub(crate) type Fact = (&'static str, Text);
+
+/// A part of the page under a heading.
 pub(crate) struct Section {
     pub title: &'static str,
     pub blocks: Vec<Block>,
 }
 
+/// The whole record, ready to be escaped and laid out.
 pub(crate) struct Page {
-    pub incident: String,
-    pub severity: String,
-    pub status: String,
-    /// What happened, in a sentence of the event's own words.
-    pub headline: String,
+    pub incident: Shown,
+    pub severity: Shown,
+    pub status: Shown,
+    /// The event in one sentence, in its own words.
+    pub headline: Shown,
+    /// Whether the chain of hashes holds.
     pub intact: bool,
-    pub verdict: String,
-    pub exported: String,
+    /// The same as a sentence, with the place where the chain breaks.
+    pub verdict: Shown,
+    /// When and by which version.
+    pub exported: Shown,
     pub sections: Vec<Section>,
 }
 
-fn ours(text: impl Into<String>) -> Text {
-    Text::Ours(text.into())
+fn ours(text: impl AsRef<str>) -> Text {
+    Text::Ours(Shown::new(text))
 }
 
-fn theirs(text: impl Into<String>) -> Text {
-    Text::Theirs(text.into())
+fn theirs(text: impl AsRef<str>) -> Text {
+    Text::Theirs(Shown::new(text))
 }
 
-fn said(text: impl Into<String>) -> Text {
-    Text::Said(text.into())
+fn said(text: impl AsRef<str>) -> Text {
+    Text::Said(Shown::new(text))
 }
 
 fn time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S%.3f UTC").to_string()
 }
 
-pub(crate) fn page(record: &Record) -> Page {
-    let head = &record.head;
-    let verdict = record.verify();
-    let sections = vec![what(head), rules(head), decision(record), plan(record), times(head), chain(record)];
-    Page {
-        incident: head.id.to_string(),
-        severity: head.severity.to_string(),
-        status: status(head),
-        headline: format!("{} by {} on {}", head.event.name, head.actor.display(), head.subject),
-        intact: verdict.is_ok(),
-        verdict: match verdict {
-            Ok(()) => {
-                format!("The chain of hashes is intact: {} entries, the last hash is {}.", record.timeline.len(), head.last_hash)
-            }
-            Err(broken) => format!("THE CHAIN OF HASHES IS BROKEN: {broken}."),
-        },
-        exported: format!("Exported {} by cordon {}.", time(record.exported_at), env!("CARGO_PKG_VERSION")),
-        sections: sections.into_iter().filter(|section| !section.blocks.is_empty()).collect(),
+impl Page {
+    /// The page of a record.
+    pub(crate) fn of(record: &Record) -> Self {
+        let head = &record.head;
+        let verdict = record.verify();
+        let sections = [event(head), rules(head), decision(record), plan(record), times(head), chain(record)];
+        Self {
+            incident: Shown::new(head.id.as_str()),
+            severity: Shown::new(head.severity.to_string()),
+            status: Shown::new(status(head)),
+            headline: Shown::new(format!("{} by {} on {}", head.event.name, head.actor.display(), head.subject)),
+            intact: verdict.is_ok(),
+            verdict: Shown::new(match verdict {
+                Ok(()) => format!(
+                    "The chain of hashes is intact: {} entries, the last hash is {}.",
+                    record.timeline.len(),
+                    head.last_hash
+                ),
+                Err(broken) => format!("THE CHAIN OF HASHES IS BROKEN: {broken}."),
+            }),
+            exported: Shown::new(format!("Exported {} by cordon {}.", time(record.exported_at), env!("CARGO_PKG_VERSION"))),
+            sections: sections.into_iter().filter(|section| !section.blocks.is_empty()).collect(),
+        }
     }
 }
 
-fn what(head: &Head) -> Section {
+fn event(head: &Head) -> Section {
     let event = &head.event;
     let mut facts = vec![
-        ("Event".to_owned(), theirs(format!("{} ({})", event.name, event.service))),
-        ("Event id".to_owned(), theirs(event.id.to_string())),
-        ("Account".to_owned(), ours(head.account.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string))),
-        ("Actor".to_owned(), theirs(head.actor.display())),
-        ("Subject".to_owned(), theirs(head.subject.to_string())),
+        ("Event", theirs(format!("{} ({})", event.name, event.service))),
+        ("Event id", theirs(event.id.to_string())),
+        ("Account", ours(head.account.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string))),
+        ("Actor", theirs(head.actor.display())),
+        ("Subject", theirs(head.subject.to_string())),
     ];
-    let mut optional = |label: &str, text: Option<&str>| {
+    let mut optional = |label: &'static str, text: Option<&str>| {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
-            facts.push((label.to_owned(), theirs(text)));
+            facts.push((label, theirs(text)));
         }
     };
     optional("Actor's role or user", head.actor.issuer_arn.as_deref());
@@ -109,9 +152,9 @@ fn what(head: &Head) -> Section {
     optional("Region", event.region.as_deref());
     optional("Refused with", event.error_code.as_deref());
     optional("Request", Some(&event.parameters));
-    facts.extend(head.unreadable.iter().map(|reason| ("Needs a person".to_owned(), said(reason))));
-    facts.push(("Later events that joined".to_owned(), ours(head.merged.to_string())));
-    facts.push(("Execution".to_owned(), theirs(&head.execution)));
+    facts.extend(head.unreadable.iter().map(|reason| ("Needs a person", said(reason))));
+    facts.push(("Later events that joined", ours(head.merged.to_string())));
+    facts.push(("Execution", theirs(&head.execution)));
     Section { title: "What happened", blocks: vec![Block::Facts(facts)] }
 }
 
@@ -119,12 +162,12 @@ fn rules(head: &Head) -> Section {
     let mut blocks = Vec::new();
     for detection in &head.detections {
         blocks.push(Block::Facts(vec![
-            ("Rule".to_owned(), said(&detection.title)),
-            ("Id".to_owned(), theirs(detection.rule.to_string())),
-            ("Author".to_owned(), said(&detection.author)),
-            ("Level".to_owned(), ours(detection.level.to_string())),
-            ("Why it is dangerous".to_owned(), said(&detection.description)),
-            ("Tags".to_owned(), theirs(detection.tags.join(", "))),
+            ("Rule", said(&detection.title)),
+            ("Id", theirs(detection.rule.to_string())),
+            ("Author", said(&detection.author)),
+            ("Level", ours(detection.level.to_string())),
+            ("Why it is dangerous", said(&detection.description)),
+            ("Tags", theirs(detection.tags.join(", "))),
         ]));
     }
     Section { title: "Rules that matched", blocks }
@@ -134,17 +177,17 @@ fn decision(record: &Record) -> Section {
     let head = &record.head;
     let mut facts = Vec::new();
     if let Some(decision) = &head.decision {
-        facts.push(("Route".to_owned(), ours(json!(decision.route).as_str().unwrap_or_default())));
-        facts.push(("Reason".to_owned(), said(&decision.decision_reason)));
-        facts.push(("Dry run".to_owned(), ours(if decision.dry_run { "yes: nothing is changed" } else { "no" })));
+        facts.push(("Route", ours(json!(decision.route).as_str().unwrap_or_default())));
+        facts.push(("Reason", said(&decision.decision_reason)));
+        facts.push(("Dry run", ours(if decision.dry_run { "yes: nothing is changed" } else { "no" })));
     }
-    facts.extend(head.exceptions_checked.iter().map(|sentence| ("Exception looked at".to_owned(), said(sentence))));
+    facts.extend(head.exceptions_checked.iter().map(|sentence| ("Exception looked at", said(sentence))));
     for question in &record.questions {
-        facts.push(("Question to people".to_owned(), ours(&question.vote)));
+        facts.push(("Question to people", ours(&question.vote)));
         if let Some(by) = &question.by {
-            facts.push(("Decided by".to_owned(), theirs(by)));
+            facts.push(("Decided by", theirs(by)));
         }
-        facts.push(("Deadline".to_owned(), ours(time(question.deadline))));
+        facts.push(("Deadline", ours(time(question.deadline))));
     }
     Section { title: "Decision", blocks: if facts.is_empty() { Vec::new() } else { vec![Block::Facts(facts)] } }
 }
@@ -155,27 +198,27 @@ fn plan(record: &Record) -> Section {
     for (n, step) in plan.steps.iter().enumerate() {
         let stored = record.steps.get(n).and_then(Option::as_ref);
         let (state, detail) = step_state(stored);
-        let mut facts = vec![("State".to_owned(), ours(state))];
-        facts.extend(detail.map(|detail| ("Detail".to_owned(), said(detail))));
-        facts.push(("Target".to_owned(), theirs(step.target.arn())));
-        facts.extend(step.calls.iter().map(|call| ("Call".to_owned(), theirs(call.to_string()))));
-        facts.extend(step.undo.iter().map(|call| ("Undone by".to_owned(), theirs(call.to_string()))));
-        facts.extend(snapshot(stored).map(|before| ("Before it".to_owned(), theirs(before))));
+        let mut facts = vec![("State", ours(state))];
+        facts.extend(detail.map(|detail| ("Detail", said(detail))));
+        facts.push(("Target", theirs(step.target.arn())));
+        facts.extend(step.calls.iter().map(|call| ("Call", theirs(call.to_string()))));
+        facts.extend(step.undo.iter().map(|call| ("Undone by", theirs(call.to_string()))));
+        facts.extend(snapshot(stored).map(|before| ("Before it", theirs(before))));
         if stored.is_some_and(|stored| stored.reapplied) {
-            facts.push(("Put back".to_owned(), ours("once, after somebody had stripped it")));
+            facts.push(("Put back", ours("once, after somebody had stripped it")));
         }
-        blocks.push(Block::Title(format!("Step {}: {}", n + 1, step.remedy)));
+        blocks.push(Block::Title(Shown::new(format!("Step {}: {}", n + 1, step.remedy))));
         blocks.push(Block::Facts(facts));
     }
-    let by_hand: Vec<_> = plan.by_hand.iter().map(|sentence| ("By hand".to_owned(), said(sentence))).collect();
+    let by_hand: Vec<_> = plan.by_hand.iter().map(|sentence| ("By hand", said(sentence))).collect();
     if !by_hand.is_empty() {
-        blocks.push(Block::Title("Left to a person".to_owned()));
+        blocks.push(Block::Title(Shown::new("Left to a person")));
         blocks.push(Block::Facts(by_hand));
     }
     Section { title: "Plan and steps", blocks }
 }
 
-/// What the snapshot says, without the name of its remedy.
+/// The stored snapshot on one line, without the name of its remedy.
 fn snapshot(stored: Option<&StepRecord>) -> Option<String> {
     let stored = json!(stored?);
     let Value::Object(mut map) = at(&stored, "/snapshot").clone() else { return None };
@@ -192,7 +235,7 @@ fn times(head: &Head) -> Section {
         ("Contained", head.contained_at),
         ("Last change", Some(head.updated_at)),
     ];
-    let facts = rows.into_iter().filter_map(|(label, at)| at.map(|at| (label.to_owned(), ours(time(at))))).collect();
+    let facts = rows.into_iter().filter_map(|(label, at)| at.map(|at| (label, ours(time(at))))).collect();
     Section { title: "Times", blocks: vec![Block::Facts(facts)] }
 }
 
@@ -215,6 +258,6 @@ fn chain(record: &Record) -> Section {
                 header, which no hash covers.";
     Section {
         title: "Timeline",
-        blocks: vec![Block::Note(note.to_owned()), Block::Table { columns: vec!["", "At", "Kind", "By", "What", "Hash"], rows }],
+        blocks: vec![Block::Note(note), Block::Table { columns: vec!["", "At", "Kind", "By", "What", "Hash"], rows }],
     }
 }

@@ -11,18 +11,24 @@ use serde_json::Value;
 pub struct Question {
     /// `waiting`, `approved`, `denied` or `expired`.
     pub vote: String,
+    /// The person who decided: a Slack id or an ARN.
     pub by: Option<String>,
+    /// When the question expires.
     pub deadline: Timestamp,
 }
 
-/// What is kept of one incident.
+/// Everything that is kept of one incident.
 #[derive(Debug, Clone)]
 pub struct Record {
+    /// The incident's header.
     pub head: Head,
     /// One for each step of the plan, in its order; `None` where nothing was begun.
     pub steps: Vec<Option<StepRecord>>,
+    /// The questions that were asked, the oldest first.
     pub questions: Vec<Question>,
+    /// The whole timeline, in its order.
     pub timeline: Vec<Entry>,
+    /// When this record was put together.
     pub exported_at: Timestamp,
 }
 

@@ -1,19 +1,16 @@
-//! Texts of others, made harmless for whatever shows plain text, and cut to what a format takes.
+//! Makes an attacker's text harmless where plain text is shown, and cuts it to the length that a format takes.
 
-/// Shows what would steer a terminal or turn the direction of writing, in place of doing it.
+use cordon_text::is_unseen;
+
+/// The text with U+FFFD for each character that a reader does not see, so that it neither steers a terminal nor hides or
+/// reorders what stands beside it, and a reader sees that something was there.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    text.chars().map(|c| if steers(c) { '\u{fffd}' } else { c }).collect()
+    text.chars().map(|c| if is_unseen(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
-/// Control characters, and the invisible ones that reorder or hide what stands beside them.
-fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
-/// One visible line of at most so many UTF-16 units, which is how AWS and browsers count characters. Never empty: a format
-/// that asks for a text refuses an empty one.
+/// One visible line of at most `max_units` UTF-16 units, as AWS and browsers count characters. Never empty: a format that
+/// requires a text refuses an empty one.
 #[must_use]
 pub fn line(text: &str, max_units: usize) -> String {
     let text = visible(text.trim());

@@ -1,5 +1,5 @@
-//! Checks an exported record without AWS: whether its timeline is a whole chain, and whether it is the one of which somebody
-//! kept a hash.
+//! Checks an exported record without AWS: its timeline must be a whole chain and, if somebody kept a hash elsewhere, contain
+//! that hash.
 //!
 //! It believes nothing that the file says about itself. What stands beside the timeline (the header's part) is not hashed:
 //! event, subject and outcome are compared with what the timeline says of them, the rest cannot be.
@@ -16,8 +16,11 @@ const ENTRY_FIELDS: [&str; 7] = ["at", "by", "data", "hash", "kind", "previous_h
 /// A chain that holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intact {
+    /// The incident's id.
     pub incident: String,
+    /// How many entries the timeline has.
     pub entries: usize,
+    /// The hash of the last entry, in hexadecimal.
     pub last_hash: String,
     /// The entry that carries the hash which was kept elsewhere: up to it, the timeline is the one of that time.
     pub anchored_at: Option<u64>,
@@ -29,10 +32,13 @@ pub enum Fault {
     /// Not a file that can be checked at all.
     #[error("this is no export of an incident: {0}")]
     NotAnExport(String),
+    /// The chain of hashes does not hold.
     #[error(transparent)]
     Broken(#[from] Broken),
+    /// No entry has the hash that was kept elsewhere.
     #[error("no entry carries the hash {0}: the timeline was written anew since that hash was kept, or it is another incident's")]
     NotAnchored(String),
+    /// The file's summary says something else than its timeline.
     #[error("of the incident's {what} the file says `{said}`, its timeline says `{written}`")]
     Contradiction { what: &'static str, said: String, written: String },
 }
@@ -80,7 +86,7 @@ fn entries(timeline: &[Value]) -> Result<Vec<Entry>, Fault> {
         .collect()
 }
 
-/// What the file says above its timeline, as far as the timeline says it too.
+/// Compares the file's summary with its timeline, for the facts that are in both.
 fn summary_fits(file: &Value, entries: &[Entry]) -> Result<(), Fault> {
     let detected = entries.iter().find(|entry| matches!(entry.kind, Kind::Detected | Kind::NeedsPerson));
     for (what, said, written) in [

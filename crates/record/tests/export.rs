@@ -114,13 +114,26 @@ fn an_attackers_texts_open_no_tag_and_leave_no_attribute() {
     let page = html::html(&record(hostile()));
     for forbidden in ["<script", "<img", "<!--", "javascript:", "\u{202e}", "\u{1b}", " src=", " href=", "@import", "url("] {
         let hits = page.matches(forbidden).count();
-        // The attacker's own ` src=` stands there as text, behind `&lt;img`.
-        let as_text = page.matches("&lt;img src=x").count();
+        // The attacker's own ` src=` stands there as text, behind an escaped `<`.
+        let as_text = page.matches("&#60;img src=x").count();
         assert_eq!(hits, if forbidden == " src=" { as_text } else { 0 }, "{forbidden}");
     }
-    assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+    assert!(page.contains("&#60;script&#62;alert(1)&#60;/script&#62;"));
     assert!(page.contains("default-src 'none'"));
     assert_eq!(page.matches("</html>").count(), 1);
+}
+
+#[test]
+fn no_character_that_a_reader_does_not_see_is_in_a_page() {
+    let mut head = opened(user("bob"), "bob");
+    // Tags spell out text that nothing shows; a variation selector can carry a byte; a filler is blank.
+    head.event.user_agent = Some("aws-cli\u{e0049}\u{e0047}\u{e004e}\u{fe0f}\u{3164}\u{ad}/2".to_owned());
+    let record = record(head);
+    for text in [markdown::markdown(&record), html::html(&record)] {
+        let unseen: Vec<char> = text.chars().filter(|c| *c != '\n' && cordon_text::is_unseen(*c)).collect();
+        assert_eq!(unseen, Vec::<char>::new());
+        assert!(text.contains("aws-cli\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}/2"), "{text}");
+    }
 }
 
 #[test]
@@ -141,9 +154,16 @@ fn an_incident_of_which_little_is_known_is_exported_all_the_same() {
 proptest! {
     #[test]
     fn escaped_text_never_ends_what_it_stands_in(text in any::<String>()) {
-        let escaped = html::escape(&text);
+        prop_assume!(!text.is_empty());
+        let mut head = opened(user("bob"), "bob");
+        head.event.user_agent = Some(text.clone());
+        let page = html::html(&record(head));
+        let (_, value) = page.split_once("<dt>User agent</dt><dd><code>").unwrap();
+        let (escaped, _) = value.split_once("</code></dd>\n").unwrap();
         prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
-        prop_assert_eq!(escaped.matches('&').count(), text.matches(['<', '>', '"', '\'', '&']).count());
+        let entities = [("&#60;", "<"), ("&#62;", ">"), ("&#34;", "\""), ("&#39;", "'"), ("&#38;", "&")];
+        let read = entities.iter().fold(escaped.to_owned(), |read, (entity, character)| read.replace(entity, character));
+        prop_assert_eq!(read, cordon_record::text::visible(&text));
     }
 
     #[test]

@@ -8,7 +8,7 @@
 mod support;
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::LazyLock;
@@ -20,8 +20,20 @@ use support::{ACCOUNT, incidents};
 const REQUIREMENTS: &str = include_str!("published/requirements.txt");
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/published/check.py");
 
-/// Python with the schemas, or why there is none.
-fn python() -> Result<PathBuf, String> {
+/// Why the schemas cannot be had.
+#[derive(Debug, thiserror::Error)]
+enum NoSchemas {
+    #[error("Python cannot be started: {0}")]
+    NoPython(io::Error),
+    /// With the last line of what the tool said.
+    #[error("{0}")]
+    Refused(String),
+    #[error("the environment cannot be written: {0}")]
+    Unwritable(io::Error),
+}
+
+/// Python with the schemas.
+fn python() -> Result<PathBuf, NoSchemas> {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("published-schemas");
     let python = folder.join("bin/python");
     let stamp = folder.join("cordon.stamp");
@@ -32,18 +44,18 @@ fn python() -> Result<PathBuf, String> {
     let base = std::env::var("CORDON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     succeeded(Command::new(base).args(["-m", "venv"]).arg(&folder).output())?;
     let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(|error| error.to_string())?;
+    fs::write(&requirements, REQUIREMENTS).map_err(NoSchemas::Unwritable)?;
     let pip =
         ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--retries", "1", "--require-hashes"];
     let install = Command::new(&python).args(pip).args(["--only-binary", ":all:", "-r"]).arg(&requirements).output();
     succeeded(install)?;
-    fs::write(&stamp, REQUIREMENTS).map_err(|error| error.to_string())?;
+    fs::write(&stamp, REQUIREMENTS).map_err(NoSchemas::Unwritable)?;
     Ok(python)
 }
 
-fn succeeded(output: std::io::Result<Output>) -> Result<(), String> {
-    let output = output.map_err(|error| error.to_string())?;
-    if output.status.success() { Ok(()) } else { Err(last_line(&output.stderr)) }
+fn succeeded(output: io::Result<Output>) -> Result<(), NoSchemas> {
+    let output = output.map_err(NoSchemas::NoPython)?;
+    if output.status.success() { Ok(()) } else { Err(NoSchemas::Refused(last_line(&output.stderr))) }
 }
 
 fn last_line(text: &[u8]) -> String {
@@ -52,14 +64,14 @@ fn last_line(text: &[u8]) -> String {
 
 fn python_or_skip() -> Option<PathBuf> {
     // Both tests at once would make the environment twice.
-    static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(python);
+    static PYTHON: LazyLock<Result<PathBuf, NoSchemas>> = LazyLock::new(python);
     match &*PYTHON {
         Ok(python) => Some(python.clone()),
         Err(reason) => {
             let required = std::env::var("CORDON_PUBLISHED_SCHEMAS").is_ok_and(|value| value == "required");
             assert!(!required, "the published schemas cannot be had: {reason}");
             // Past the test harness, which keeps what a passing test prints.
-            let _ = writeln!(std::io::stderr(), "skipped: findings were not checked against the published schemas: {reason}");
+            let _ = writeln!(io::stderr(), "skipped: findings were not checked against the published schemas: {reason}");
             None
         }
     }

@@ -17,6 +17,8 @@
 //!
 //! Source: <https://docs.slack.dev/messaging/formatting-message-text>
 
+use cordon_text::is_unseen;
+
 /// What marks text as cut.
 pub const ELLIPSIS: char = '…';
 /// What stands where a character was that would not be seen, or would change how its neighbours are read.
@@ -213,16 +215,6 @@ fn escaped(character: char) -> Option<&'static str> {
         '>' => Some("&gt;"),
         _ => None,
     }
-}
-
-/// Control, direction and zero-width characters, fillers, and tags: Unicode's default ignorables and its `Cc` and `Cf` classes.
-fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(character,
-            '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}' | '\u{115F}' | '\u{1160}'
-            | '\u{17B4}' | '\u{17B5}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
-            | '\u{2800}' | '\u{3164}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}' | '\u{1D173}'..='\u{1D17A}'
-            | '\u{E0000}'..='\u{E0FFF}')
 }
 
 fn is_selector(character: char) -> bool {

@@ -1,4 +1,4 @@
-//! What the principal of an incident could do when it was found: its keys and when they were last used, its policies, its groups.
+//! The reach of an incident's principal when the incident was found: its keys with their last use, its policies, its groups.
 //!
 //! People read it on the card. Nothing is ever decided on it: a part that could not be read is said to be unknown.
 
@@ -10,13 +10,17 @@ use crate::principal::Principal;
 /// An access key, and what it was used for last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyUse {
+    /// Such as `AKIA…`.
     pub id: String,
+    /// Whether it can be used.
     pub active: bool,
     /// `None`: never, as far as AWS knows.
     #[serde(default)]
     pub last_used: Option<Timestamp>,
+    /// The service of the last use, such as `iam`.
     #[serde(default)]
     pub service: Option<String>,
+    /// The region of the last use, such as `us-east-1`.
     #[serde(default)]
     pub region: Option<String>,
 }
@@ -24,18 +28,21 @@ pub struct KeyUse {
 /// The reach of one principal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlastRadius {
+    /// The principal.
     pub principal: Principal,
+    /// Its access keys; a role has none.
     #[serde(default)]
     pub keys: Vec<KeyUse>,
     /// ARNs of the managed policies on it, at most [`BlastRadius::LISTED`].
     #[serde(default)]
     pub policies: Vec<String>,
+    /// Names of the groups that it is in, at most [`BlastRadius::LISTED`].
     #[serde(default)]
     pub groups: Vec<String>,
     /// How many more policies and groups there are.
     #[serde(default)]
     pub more: u32,
-    /// What could not be read, in sentences.
+    /// The parts that could not be read, in sentences.
     #[serde(default)]
     pub unknown: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! Which route an incident takes, from facts that others have read.
+//! Decides which route an incident takes, from facts that others have read.
 //!
 //! INVARIANT: a read that failed never exempts and never acts: it asks. Nothing but `Mode::Enforce`, a trusted origin, a plan
 //! that survived the scope, an event of this day, and no valid exception leads to `Ask` or `Act`. Whatever keeps a change from
@@ -11,15 +11,19 @@ use crate::detection::Gate;
 use crate::event::Origin;
 use crate::ids::RuleId;
 
-/// What happens to an incident.
+/// The way that an incident takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Route {
+    /// A valid exception covers it: recorded, and nothing more.
     Exempt,
+    /// People are told, and nothing is changed.
     Alert,
+    /// People are asked before anything is changed.
     Ask,
     /// The reversible containment goes ahead of the question.
     ContainThenAsk,
+    /// The plan is carried out at once.
     Act,
 }
 
@@ -37,14 +41,17 @@ impl Route {
 /// A route with the reason that people are told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Decision {
+    /// The way that the incident takes.
     pub route: Route,
     /// True where the plan would be carried out if somebody approved, or if the mode were `enforce`.
     pub approved_for_remediation: bool,
+    /// Why, in a sentence.
     pub decision_reason: String,
+    /// True in mode `dry-run`: nothing is changed.
     pub dry_run: bool,
 }
 
-/// What was found out about one rule's exceptions.
+/// The result of looking for exceptions from one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// A valid exception, in a sentence.
@@ -55,20 +62,25 @@ pub enum Verdict {
     Unknown(String),
 }
 
-/// What one matched rule with a response comes to.
+/// One matched rule with a response, judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Judged {
+    /// The rule.
     pub rule: RuleId,
+    /// How it releases its remedies, as far as `cordon.toml` allows.
     pub gate: Gate,
+    /// Whether an exception covers it.
     pub verdict: Verdict,
 }
 
 /// Everything the decision rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
+    /// The mode of `cordon.toml`.
     pub mode: Mode,
     /// Whether a dry run asks for real.
     pub rehearse: bool,
+    /// Whether the event may lead to a change.
     pub origin: Origin,
     /// Rules that carry a response, each judged. Rules that only alert are not among them.
     pub judged: Vec<Judged>,

@@ -1,37 +1,36 @@
-//! What a matched rule says: how bad, who wrote it, and which remedies it asks for.
-
-use std::fmt;
+//! A matched rule: its severity, its author, and the remedies that it asks for.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantArray;
 
 use crate::ids::RuleId;
 
 /// Sigma's levels, from the quietest to the loudest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// Source: Sigma rules specification, "Level".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Level {
+    /// Worth keeping, not worth an alert of its own.
     Informational,
+    /// Notable, rarely an attack.
     Low,
+    /// To be reviewed.
     Medium,
+    /// To be reviewed soon: likely an attack.
     High,
+    /// To be reviewed at once: an attack.
     Critical,
 }
 
-impl fmt::Display for Level {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Informational => "informational",
-            Self::Low => "low",
-            Self::Medium => "medium",
-            Self::High => "high",
-            Self::Critical => "critical",
-        })
-    }
-}
-
-/// The remedies that exist. Each is one file of the `respond` crate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// The remedies that exist. Each is one file of the `respond` crate, and its name in rules and in the table is the variant's in
+/// kebab case: `detach-policy`.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, strum::Display, strum::VariantArray,
+)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum RemedyKind {
     /// Takes a managed policy off a user, group or role.
     DetachPolicy,
@@ -69,28 +68,9 @@ pub enum RemedyKind {
     RestartLogging,
 }
 
-impl fmt::Display for RemedyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DetachPolicy => "detach-policy",
-            Self::DenyIam => "deny-iam",
-            Self::RemoveInlinePolicy => "remove-inline-policy",
-            Self::RestorePolicyVersion => "restore-policy-version",
-            Self::DeletePolicyVersion => "delete-policy-version",
-            Self::RestoreTrustPolicy => "restore-trust-policy",
-            Self::DeactivateAccessKey => "deactivate-access-key",
-            Self::DenyAll => "deny-all",
-            Self::RevokeSessions => "revoke-sessions",
-            Self::RemoveFromGroup => "remove-from-group",
-            Self::DisableLoginProfile => "disable-login-profile",
-            Self::DeleteLoginProfile => "delete-login-profile",
-            Self::SetPermissionsBoundary => "set-permissions-boundary",
-            Self::RestorePermissionsBoundary => "restore-permissions-boundary",
-            Self::RestoreExceptionTag => "restore-exception-tag",
-            Self::DisableCreatedPrincipal => "disable-created-principal",
-            Self::RestartLogging => "restart-logging",
-        })
-    }
+impl RemedyKind {
+    /// Every remedy, in the order above.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 }
 
 /// How a rule's remedies are released.
@@ -106,7 +86,7 @@ pub enum Gate {
     ContainThenAsk,
 }
 
-/// Which kinds of exception a rule honours.
+/// The kinds of exception that a rule may honour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ExceptionKind {
@@ -130,9 +110,10 @@ pub struct Response {
     /// Done to the actor.
     #[serde(default)]
     pub contain: Vec<RemedyKind>,
+    /// How the remedies are released.
     #[serde(default)]
     pub gate: Gate,
-    /// Empty: nothing exempts from this rule.
+    /// The exceptions that the rule honours. Empty: nothing exempts from this rule.
     #[serde(default = "all_but_group")]
     pub exceptions: Vec<ExceptionKind>,
 }
@@ -145,10 +126,13 @@ fn all_but_group() -> Vec<ExceptionKind> {
 /// A rule that matched an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Detection {
+    /// The rule's name, which is the name of its file.
     pub rule: RuleId,
+    /// The rule's own heading.
     pub title: String,
     /// The rule's author, as its licence may require.
     pub author: String,
+    /// How bad the rule takes the event to be.
     pub level: Level,
     /// Why it is dangerous, in a sentence or two.
     pub description: String,
@@ -158,4 +142,21 @@ pub struct Detection {
     /// `None`: the rule only alerts.
     #[serde(default)]
     pub response: Option<Response>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_and_a_level_are_printed_as_they_are_stored() {
+        assert_eq!(RemedyKind::ALL.len(), 17);
+        for kind in RemedyKind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+        }
+        assert_eq!(RemedyKind::RestorePermissionsBoundary.to_string(), "restore-permissions-boundary");
+        for level in [Level::Informational, Level::Low, Level::Medium, Level::High, Level::Critical] {
+            assert_eq!(serde_json::to_value(level).unwrap(), level.to_string());
+        }
+    }
 }

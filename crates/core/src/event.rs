@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::ids::{AccountId, EventId};
 use crate::json::at;
 
-/// Where an event came from, as far as trust goes.
+/// The source of an event, as far as trust goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
@@ -26,6 +26,7 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// True where an event of this origin may lead to a change.
     #[must_use]
     pub fn may_enforce(self) -> bool {
         match self {
@@ -35,10 +36,11 @@ impl Origin {
     }
 }
 
-/// What an event was taken from, which is what Sigma calls a log source.
+/// The kind of log that an event was taken from, which Sigma calls its log source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Log {
+    /// A record of CloudTrail.
     CloudTrail,
     /// AWS Health: credentials that leaked, or are suspected to.
     Health,
@@ -74,7 +76,7 @@ impl Log {
         }
     }
 
-    /// What an envelope holds. Whatever is not known to be a notice is taken for a record of CloudTrail.
+    /// The kind of log in an envelope. Anything that is no known notice is taken for a record of CloudTrail.
     #[must_use]
     pub fn of(envelope: &Value) -> Self {
         let kind = envelope["detail-type"].as_str().unwrap_or_default();
@@ -85,19 +87,27 @@ impl Log {
 /// A readable event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Event {
+    /// The `eventID` of a record, the `id` of a notice.
     pub id: EventId,
+    /// The kind of log it was taken from.
     pub log: Log,
     /// Set where one call is recorded in two accounts; the same in both.
     pub shared_id: Option<EventId>,
+    /// Its source, as far as trust goes.
     pub origin: Origin,
     /// The account in which the call took effect.
     pub account: Option<AccountId>,
+    /// The region that was called, such as `us-east-1`.
     pub region: Option<String>,
+    /// When the call was made.
     pub time: Option<Timestamp>,
+    /// CloudTrail's `eventName`, such as `AttachUserPolicy`.
     pub name: String,
     /// CloudTrail's `eventSource`, such as `iam.amazonaws.com`.
     pub service: String,
+    /// CloudTrail's `errorCode`, where the call was refused.
     pub error_code: Option<String>,
+    /// The whole record.
     pub record: Value,
 }
 
@@ -105,9 +115,13 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Unreadable {
+    /// An id that is the same on every delivery.
     pub id: EventId,
+    /// The account, as far as it can be told.
     pub account: Option<AccountId>,
+    /// Its source, as far as trust goes.
     pub origin: Origin,
+    /// The part that cannot be read, in a few words.
     pub reason: String,
 }
 
@@ -124,7 +138,7 @@ impl Event {
         Ok(event)
     }
 
-    /// The same without a copy of CloudTrail's record, for whoever has it and decodes many. A notice has its own all the same.
+    /// The same without a copy of CloudTrail's record, for a caller that has it and decodes many. A notice has its own all the same.
     ///
     /// # Errors
     /// As [`Self::from_envelope`].

@@ -23,6 +23,7 @@ macro_rules! id {
         pub struct $name($text);
 
         impl $name {
+            /// The text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -140,13 +141,13 @@ impl EventId {
     }
 }
 
-/// What an ARN is made of.
+/// The parts of an ARN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct ArnParts<'a> {
     /// `aws`, `aws-cn`, `aws-us-gov`.
     pub partition: &'a str,
     account: &'a str,
-    /// What follows the fifth colon, such as `user/division/name`.
+    /// The part behind the fifth colon, such as `user/division/name`.
     pub resource: &'a str,
 }
 
@@ -181,7 +182,7 @@ impl Arn {
         self.parts().account()
     }
 
-    /// What follows the fifth colon, such as `user/division/name`.
+    /// The part behind the fifth colon, such as `user/division/name`.
     #[must_use]
     pub fn resource(&self) -> &str {
         self.parts().resource

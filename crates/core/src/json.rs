@@ -1,8 +1,8 @@
-//! Reading and writing JSON of which nothing can be taken for granted.
+//! Reads and writes JSON that may have any shape.
 
 use serde_json::Value;
 
-/// What stands at a JSON pointer, or null. Every event is asked many times, so a way through objects alone is gone without
+/// The value at a JSON pointer, or null. Every event is asked many times, so a way through objects alone is gone without
 /// unescaping the names on it.
 #[must_use]
 pub fn at<'a>(value: &'a Value, pointer: &str) -> &'a Value {

@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 pub struct Pattern(String);
 
 impl Pattern {
+    /// The pattern of a text; every text is one.
     #[must_use]
     pub fn new(text: &str) -> Self {
         Self(text.to_owned())
     }
 
+    /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -43,7 +45,7 @@ impl Pattern {
         self.0.starts_with("arn:") && self.0.splitn(ARN_PARTS, ':').count() == ARN_PARTS
     }
 
-    /// What follows the fifth colon of an ARN pattern; nothing where it is none.
+    /// The part behind the fifth colon of an ARN pattern; empty for another pattern.
     #[must_use]
     pub fn resource(&self) -> &str {
         if self.is_arn() { self.0.splitn(ARN_PARTS, ':').last().unwrap_or_default() } else { "" }

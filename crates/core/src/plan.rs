@@ -1,4 +1,4 @@
-//! What an approval will do, call by call, as the card shows it and as the remediator carries it out.
+//! The plan that an approval releases, call by call, as the card shows it and as the remediator carries it out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,10 +14,12 @@ use crate::principal::Principal;
 pub struct Call {
     /// The IAM action, such as `iam:DetachUserPolicy`.
     pub action: String,
+    /// The parameters by IAM's names, such as `PolicyArn`.
     pub parameters: BTreeMap<String, String>,
 }
 
 impl Call {
+    /// A call with its parameters.
     #[must_use]
     pub fn new<const N: usize>(action: &str, parameters: [(&str, &str); N]) -> Self {
         Self {
@@ -37,7 +39,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// Whether a step undoes what was done or stops whoever did it.
+/// The purpose of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -47,17 +49,21 @@ pub enum Purpose {
     Revert,
 }
 
-/// What a remedy works on.
+/// The thing that a remedy works on.
 // Untagged, and the principal first: plans that were stored before there were other targets still decode.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Target {
+    /// A user, group or role.
     Principal(Principal),
+    /// A managed policy of the account.
     Policy { policy: Arn },
+    /// A trail of CloudTrail.
     Trail { trail: Arn },
 }
 
 impl Target {
+    /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> String {
         match self {
@@ -66,6 +72,7 @@ impl Target {
         }
     }
 
+    /// The principal, where it is one.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         match self {
@@ -118,22 +125,27 @@ pub enum Setting {
     Tag { key: String },
     /// Whether a trail logs: [`Setting::ON`] or [`Setting::OFF`].
     Logging,
-    /// What a trail logs, as CloudTrail's JSON.
+    /// The event selectors of a trail, as CloudTrail's JSON.
     EventSelectors,
 }
 
 impl Setting {
+    /// The value of what is there, or on.
     pub const ON: &str = "on";
+    /// The value of what is there and off.
     pub const OFF: &str = "off";
 }
 
 /// A setting, what it was when the plan was made, and what it is to be. `None`: there is no such thing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
+    /// The thing that is set.
     #[serde(flatten)]
     pub setting: Setting,
+    /// Its value when the plan was made.
     #[serde(default)]
     pub from: Option<String>,
+    /// The value that it gets.
     #[serde(default)]
     pub to: Option<String>,
 }
@@ -142,8 +154,11 @@ pub struct Change {
 /// a newer Cordon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlannedStep {
+    /// The remedy.
     pub remedy: RemedyKind,
+    /// Whether it stops the actor or undoes what was done.
     pub purpose: Purpose,
+    /// The thing that it works on.
     pub target: Target,
     /// `AIDA…`, `AROA…`, `AGPA…`, `ANPA…` at the time of planning; compared before every write. A trail has none: its ARN.
     pub target_unique_id: String,
@@ -153,18 +168,20 @@ pub struct PlannedStep {
     /// The name of the inline policy that the remedy puts on, where it does.
     #[serde(default)]
     pub inline_policy: Option<String>,
+    /// The calls that it makes, in their order.
     pub calls: Vec<Call>,
+    /// The calls that take it back, in their order; empty where it cannot be undone.
     pub undo: Vec<Call>,
-    /// What the calls change, for remedies that set things. Empty in plans of before there were such.
+    /// The changes that the calls make, for remedies that set things. Empty in older plans.
     #[serde(default)]
     pub changes: Vec<Change>,
     /// The version of a managed policy that the remedy is about.
     #[serde(default)]
     pub version: Option<String>,
-    /// What people have to know about the step, in sentences: until when it has to stay, what it does not do.
+    /// Remarks for people, in sentences: how long the step has to stay, what it does not do.
     #[serde(default)]
     pub note: Option<String>,
-    /// What undo cannot give back, in a sentence.
+    /// The loss that undo cannot repair, in a sentence.
     #[serde(default)]
     pub irreversible: Option<String>,
 }
@@ -172,6 +189,7 @@ pub struct PlannedStep {
 /// An ordered list of remedies, and what is left to a person.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Plan {
+    /// In the order of applying.
     pub steps: Vec<PlannedStep>,
     /// Sentences that say what was left out of the plan, why, and what a person must do instead.
     #[serde(default)]
@@ -187,12 +205,13 @@ impl PlannedStep {
 }
 
 impl Plan {
+    /// Every call of the plan in its order, as people read it.
     #[must_use]
     pub fn calls(&self) -> Vec<String> {
         self.steps.iter().flat_map(|step| &step.calls).map(ToString::to_string).collect()
     }
 
-    /// What people have to know about the steps, the parts that cannot be undone first.
+    /// The remarks for people, the losses that undo cannot repair first.
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let irreversible = self.steps.iter().filter_map(|step| step.irreversible.clone());

@@ -1,4 +1,4 @@
-//! Who made a call, and whom or what it touched, read from a CloudTrail record.
+//! The actor of a call and its subject, read from a CloudTrail record.
 //!
 //! Every field of a record is somebody else's text and may be absent, null or of another type: what cannot be read is
 //! `Unknown`, never a guess.
@@ -9,12 +9,15 @@ use crate::ids::{AccountId, Arn, ArnParts};
 use crate::record::{Field, Record};
 use serde::{Deserialize, Serialize};
 
-/// What kind of principal a policy can be put on.
+/// The kinds of principal that a policy can be put on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PrincipalKind {
+    /// An IAM user.
     User,
+    /// A role.
     Role,
+    /// A group of users.
     Group,
 }
 
@@ -31,8 +34,11 @@ impl fmt::Display for PrincipalKind {
 /// A user, role or group of an account, by name. The path is not part of an IAM name and is only known where an ARN gave it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Principal {
+    /// User, role or group.
     pub kind: PrincipalKind,
+    /// The account that it belongs to.
     pub account: AccountId,
+    /// Its name, without the path.
     pub name: String,
     /// The ARN that was given or read; without one, the ARN of a principal at the root path is assumed by [`Principal::arn`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -40,6 +46,7 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// A principal whose path is not known.
     #[must_use]
     pub fn new(kind: PrincipalKind, account: AccountId, name: &str) -> Self {
         Self { kind, account, name: name.to_owned(), known_arn: None }
@@ -65,27 +72,37 @@ impl fmt::Display for Principal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
+    /// The root user of an account.
     Root,
+    /// An IAM user.
     IamUser,
+    /// A session of a role.
     AssumedRole,
+    /// A session that `GetFederationToken` made.
     FederatedUser,
+    /// A principal of another account.
     AwsAccount,
+    /// A service of AWS.
     AwsService,
+    /// Anything else, or nothing that can be read.
     Unknown,
 }
 
 /// The principal that made the call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Actor {
+    /// Its kind.
     pub kind: ActorKind,
+    /// The ARN, of a session the ARN of the session.
     #[serde(default)]
     pub arn: Option<String>,
+    /// The account that it belongs to.
     #[serde(default)]
     pub account: Option<AccountId>,
     /// The user's or the role's name.
     #[serde(default)]
     pub name: Option<String>,
-    /// The role session's name, chosen by whoever assumed the role.
+    /// The role session's name, which the caller of `AssumeRole` chose.
     #[serde(default)]
     pub session: Option<String>,
     /// The role behind a session, or the user behind a federated session, as CloudTrail's `sessionIssuer` names it.
@@ -94,6 +111,7 @@ pub struct Actor {
     /// `AIDA…` of a user, `AROA…` of a role: differs when a principal is deleted and made again.
     #[serde(default)]
     pub unique_id: Option<String>,
+    /// The access key that signed the call: `AKIA…`, or `ASIA…` of a session.
     #[serde(default)]
     pub access_key_id: Option<String>,
 }
@@ -178,14 +196,19 @@ impl Actor {
     }
 }
 
-/// What the call touched.
+/// The thing that the call touched.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Subject {
+    /// A user, role or group.
     Principal { principal: Principal },
+    /// A managed policy.
     Policy { arn: String },
+    /// An access key, and its user where the event names one.
     AccessKey { id: String, user: Option<String> },
+    /// The account as a whole.
     Account { account: AccountId },
+    /// Nothing that can be read.
     Unknown,
 }
 
@@ -226,6 +249,7 @@ impl Subject {
         account.map_or(Self::Unknown, |account| Self::Account { account })
     }
 
+    /// The principal, where it is one.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         match self {

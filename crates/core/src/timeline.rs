@@ -11,55 +11,81 @@ use sha2::{Digest, Sha256};
 /// The `previous_hash` of an incident's first entry.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
-/// What an entry says happened.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// The incident was opened.
     Detected,
+    /// A later event joined it.
     Merged,
+    /// An event that cannot be judged opened it.
     NeedsPerson,
+    /// The route was decided.
     Decided,
+    /// People were told.
     Notified,
+    /// People were asked.
     Asked,
     /// Somebody looks into it: the escalation waits once.
     Acknowledged,
+    /// Nobody answered in time, and more people were called.
     Escalated,
+    /// A vote was refused: the person may not decide.
     Refused,
     /// An approval that alone is not enough.
     Voted,
+    /// The plan was approved.
     Approved,
     /// An approval of one person where more were wanted.
     BreakGlass,
+    /// The plan was denied.
     Denied,
+    /// Nobody answered.
     Expired,
+    /// The state before a change was stored.
     Snapshot,
+    /// The plan was carried out.
     Applied,
+    /// A step could not be carried out.
     StepFailed,
+    /// The changes were read again.
     Verified,
+    /// A change had been stripped, and was made once more.
     Reapplied,
+    /// A change was stripped again.
     Stripped,
+    /// An approver asked to undo the changes.
     UndoRequested,
+    /// The changes were undone.
     Undone,
+    /// The changes could not be undone.
     UndoRefused,
+    /// A state of the execution failed.
     Failure,
+    /// The incident was closed.
     Closed,
 }
 
 /// An entry before it has a place in the chain.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NewEntry {
+    /// The kind of entry.
     pub kind: Kind,
-    /// Who did it: `cordon`, or a person's Slack id or ARN.
+    /// The author: `cordon`, or a person's Slack id or ARN.
     pub by: String,
+    /// The details, as JSON.
     pub data: Value,
 }
 
 impl NewEntry {
+    /// An entry of what Cordon did by itself.
     #[must_use]
     pub fn cordon(kind: Kind, data: Value) -> Self {
         Self { kind, by: "cordon".to_owned(), data }
     }
 
+    /// An entry of what a person did.
     #[must_use]
     pub fn by(kind: Kind, by: &str, data: Value) -> Self {
         Self { kind, by: by.to_owned(), data }
@@ -71,11 +97,17 @@ impl NewEntry {
 pub struct Entry {
     /// From 1, without gaps.
     pub seq: u64,
+    /// When.
     pub at: Timestamp,
+    /// The kind of entry.
     pub kind: Kind,
+    /// The author: `cordon`, or a person's Slack id or ARN.
     pub by: String,
+    /// The details, as JSON.
     pub data: Value,
+    /// The hash of the entry before it, or [`GENESIS`].
     pub previous_hash: String,
+    /// SHA-256 over everything else, in hexadecimal.
     pub hash: String,
 }
 
@@ -108,11 +140,13 @@ impl Entry {
     }
 }
 
-/// Where and how a chain breaks.
+/// The place where a chain breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the timeline breaks at entry {seq}: {reason}")]
 pub struct Broken {
+    /// The number of the entry.
     pub seq: u64,
+    /// The fault, in a few words.
     pub reason: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! What the remedies need of an event, read from its record once and in this one place.
+//! The facts that the remedies need of an event, read from its record once and in this one place.
 //!
 //! Every field is somebody else's text: it names what is looked up, and never says what is true of it now. What is missing, of
 //! another type or too long is `None`, never a guess.
@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::json::at;
 
-/// What stood before the event, as far as an earlier event said so.
+/// The state before the event, as an earlier event set it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Former {
     /// `None`: it is known that there was nothing.
@@ -20,13 +20,14 @@ pub struct Former {
     pub value: Option<String>,
     /// The ARN of the principal who set it, or how the actor is shown where there is none.
     pub by: String,
+    /// When.
     #[serde(default)]
     pub at: Option<Timestamp>,
     /// The id of the event that set it.
     pub event: String,
 }
 
-/// What the event named, set and made.
+/// The names, values and things that the event named, set and made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Touched {
@@ -38,19 +39,23 @@ pub struct Touched {
     pub version_id: Option<String>,
     /// The access key that was made or changed.
     pub access_key_id: Option<String>,
+    /// The group that a user was put into or taken out of.
     pub group: Option<String>,
     /// The permissions boundary that was set.
     pub boundary_arn: Option<String>,
+    /// The trail of CloudTrail that was changed.
     pub trail_arn: Option<String>,
     /// The event selectors that were set on the trail, as CloudTrail's JSON.
     pub selectors: Option<String>,
+    /// Tags that were set, with their values.
     pub tags_set: BTreeMap<String, String>,
+    /// Keys of tags that were taken off.
     pub tags_removed: Vec<String>,
     /// `AIDA…`, `AROA…` of the user or role that was made.
     pub created_id: Option<String>,
     /// The statements of `document`, counted from 0, that let somebody outside of the account in. Found by policy analysis.
     pub outside_statements: Vec<usize>,
-    /// What the event replaced.
+    /// The state that the event replaced.
     pub former: Option<Former>,
 }
 
@@ -60,6 +65,7 @@ impl Touched {
     const TEXT_MAX_BYTES: usize = 1_024;
     const TAGS_MAX: usize = 50;
 
+    /// Reads what a call names and answers.
     #[must_use]
     pub fn from_event(event: &Event) -> Self {
         let parameters = at(&event.record, "/requestParameters");

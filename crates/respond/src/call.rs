@@ -7,6 +7,7 @@ use cordon_core::{Call, Principal, PrincipalKind};
 /// The parameter of a call that carries the policy document.
 pub const DOCUMENT: &str = "PolicyDocument";
 
+/// Attaches a managed policy to a principal.
 #[must_use]
 pub fn attach_policy(target: &Principal, policy_arn: &str) -> Call {
     let action = match target.kind {
@@ -17,6 +18,7 @@ pub fn attach_policy(target: &Principal, policy_arn: &str) -> Call {
     Call::new(action, [(name_key(target), &target.name), ("PolicyArn", policy_arn)])
 }
 
+/// Detaches a managed policy from a principal.
 #[must_use]
 pub fn detach_policy(target: &Principal, policy_arn: &str) -> Call {
     let action = match target.kind {
@@ -27,6 +29,7 @@ pub fn detach_policy(target: &Principal, policy_arn: &str) -> Call {
     Call::new(action, [(name_key(target), &target.name), ("PolicyArn", policy_arn)])
 }
 
+/// Writes an inline policy of a principal.
 #[must_use]
 pub fn put_inline_policy(target: &Principal, name: &str, document: &str) -> Call {
     let action = match target.kind {
@@ -37,6 +40,7 @@ pub fn put_inline_policy(target: &Principal, name: &str, document: &str) -> Call
     Call::new(action, [(name_key(target), &target.name), ("PolicyName", name), (DOCUMENT, document)])
 }
 
+/// Deletes an inline policy of a principal.
 #[must_use]
 pub fn delete_inline_policy(target: &Principal, name: &str) -> Call {
     let action = match target.kind {
@@ -47,6 +51,7 @@ pub fn delete_inline_policy(target: &Principal, name: &str) -> Call {
     Call::new(action, [(name_key(target), &target.name), ("PolicyName", name)])
 }
 
+/// Sets the permissions boundary of a user or role.
 #[must_use]
 pub fn set_boundary(target: &Principal, policy_arn: &str) -> Call {
     let action = match target.kind {
@@ -56,6 +61,7 @@ pub fn set_boundary(target: &Principal, policy_arn: &str) -> Call {
     Call::new(action, [(name_key(target), &target.name), ("PermissionsBoundary", policy_arn)])
 }
 
+/// Takes the permissions boundary off a user or role.
 #[must_use]
 pub fn delete_boundary(target: &Principal) -> Call {
     let action = match target.kind {
@@ -65,6 +71,7 @@ pub fn delete_boundary(target: &Principal) -> Call {
     Call::new(action, [(name_key(target), target.name.as_str())])
 }
 
+/// Sets a tag of a user or role.
 #[must_use]
 pub fn tag(target: &Principal, key: &str, value: &str) -> Call {
     let action = match target.kind {
@@ -74,6 +81,7 @@ pub fn tag(target: &Principal, key: &str, value: &str) -> Call {
     Call::new(action, [(name_key(target), target.name.as_str()), ("Key", key), ("Value", value)])
 }
 
+/// Takes a tag off a user or role.
 #[must_use]
 pub fn untag(target: &Principal, key: &str) -> Call {
     let action = match target.kind {
@@ -83,57 +91,68 @@ pub fn untag(target: &Principal, key: &str) -> Call {
     Call::new(action, [(name_key(target), target.name.as_str()), ("Key", key)])
 }
 
+/// Replaces a role's trust policy.
 #[must_use]
 pub fn set_trust_policy(role: &str, document: &str) -> Call {
     Call::new("iam:UpdateAssumeRolePolicy", [("RoleName", role), (DOCUMENT, document)])
 }
 
+/// Turns an access key of a user on or off.
 #[must_use]
 pub fn set_access_key(user: &str, id: &str, active: bool) -> Call {
     let status = if active { "Active" } else { "Inactive" };
     Call::new("iam:UpdateAccessKey", [("UserName", user), ("AccessKeyId", id), ("Status", status)])
 }
 
+/// Deletes a user's console password.
 #[must_use]
 pub fn delete_login_profile(user: &str) -> Call {
     Call::new("iam:DeleteLoginProfile", [("UserName", user)])
 }
 
+/// Puts a user into a group.
 #[must_use]
 pub fn add_to_group(user: &str, group: &str) -> Call {
     Call::new("iam:AddUserToGroup", [("UserName", user), ("GroupName", group)])
 }
 
+/// Takes a user out of a group.
 #[must_use]
 pub fn remove_from_group(user: &str, group: &str) -> Call {
     Call::new("iam:RemoveUserFromGroup", [("UserName", user), ("GroupName", group)])
 }
 
+/// Makes a version of a managed policy its default.
 #[must_use]
 pub fn set_default_policy_version(policy_arn: &str, version: &str) -> Call {
     Call::new("iam:SetDefaultPolicyVersion", [("PolicyArn", policy_arn), ("VersionId", version)])
 }
 
+/// Makes a version of a managed policy that is not its default.
 #[must_use]
 pub fn create_policy_version(policy_arn: &str, document: &str) -> Call {
     Call::new("iam:CreatePolicyVersion", [("PolicyArn", policy_arn), (DOCUMENT, document), ("SetAsDefault", "false")])
 }
 
+/// Deletes a version of a managed policy.
 #[must_use]
 pub fn delete_policy_version(policy_arn: &str, version: &str) -> Call {
     Call::new("iam:DeletePolicyVersion", [("PolicyArn", policy_arn), ("VersionId", version)])
 }
 
+/// Starts the logging of a trail.
 #[must_use]
 pub fn start_logging(trail_arn: &str) -> Call {
     Call::new("cloudtrail:StartLogging", [("Name", trail_arn)])
 }
 
+/// Stops the logging of a trail.
 #[must_use]
 pub fn stop_logging(trail_arn: &str) -> Call {
     Call::new("cloudtrail:StopLogging", [("Name", trail_arn)])
 }
 
+/// Replaces the event selectors of a trail.
 #[must_use]
 pub fn put_event_selectors(trail_arn: &str, selectors: &str) -> Call {
     Call::new("cloudtrail:PutEventSelectors", [("TrailName", trail_arn), ("Selectors", selectors)])

@@ -23,12 +23,13 @@ pub const DOCUMENT: &str = concat!(
     r#"],"Resource":"*"}]}"#
 );
 
-/// What the names of our inline policies begin with; the incident's id follows.
+/// The start of the name of an inline policy that denies IAM; the incident's id follows.
 pub const POLICY_PREFIX: &str = "CordonDenyIam-";
 
 /// Everything. What AWS's quarantine forgets is in it by not being a list.
 pub const ALL_DOCUMENT: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonDenyAll","Effect":"Deny","Action":"*","Resource":"*"}]}"#;
+/// The start of the name of an inline policy that denies everything.
 pub const ALL_PREFIX: &str = "CordonDenyAll-";
 
 /// Everything that is done with temporary credentials. The console works with nothing else: it has a session made of the
@@ -37,8 +38,10 @@ pub const CONSOLE_DOCUMENT: &str = concat!(
     r#"{"Version":"2012-10-17","Statement":[{"Sid":"CordonDenyConsole","Effect":"Deny","Action":"*","Resource":"*","#,
     r#""Condition":{"Null":{"aws:TokenIssueTime":"false"}}}]}"#
 );
+/// The start of the name of an inline policy that denies everything to console sessions.
 pub const CONSOLE_PREFIX: &str = "CordonDenyConsole-";
 
+/// The start of the name of an inline policy that denies everything to earlier sessions.
 pub const SESSIONS_PREFIX: &str = "CordonRevokeSessions-";
 
 /// AWS's own policy that denies everything; as a permissions boundary it allows nothing.
@@ -65,6 +68,7 @@ pub fn policy_name(incident: &IncidentId) -> String {
     named(POLICY_PREFIX, incident)
 }
 
+/// The name of an incident's inline policy: a prefix and the incident's id.
 #[must_use]
 pub fn named(prefix: &str, incident: &IncidentId) -> String {
     format!("{prefix}{incident}")

@@ -1,4 +1,4 @@
-//! What Cordon changes, and how it takes the change back.
+//! Plans, makes, verifies and undoes Cordon's changes.
 //!
 //! A remedy is one file of [`remedies`]; [`planner`] decides which remedies fit an incident, [`runner`] carries a stored plan
 //! out, verifies it and undoes it. Everything here speaks to IAM through [`port::Iam`] and to the table through
@@ -20,8 +20,10 @@ pub mod settings;
 pub use planner::{Case, Planning};
 pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;
-pub use remedy::{Applied, Attempt, ByHand, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+pub use remedy::{
+    Answers, Applied, Attempt, ByHand, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
+};
 pub use runner::{
-    ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, VerifyResult,
-    apply_plan, revert_plan, verify_plan,
+    ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, UnfinishedStep,
+    VerifyResult, apply_plan, revert_plan, verify_plan,
 };

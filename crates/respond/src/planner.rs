@@ -1,4 +1,4 @@
-//! Which remedies fit an incident, on what, and what is left to a person.
+//! Decides which remedies fit an incident, on which targets, and what is left to a person.
 //!
 //! Contain steps come first: an actor who is stopped cannot undo the rest. Every target is looked up before the scope is asked,
 //! because an event's name may lack the path and its ARN is somebody else's text: the scope judges the ARN that AWS gives.
@@ -16,26 +16,31 @@ use jiff::Timestamp;
 use crate::port::{Account, IamError};
 use crate::remedies;
 use crate::remedy::{ByHand, Planned, Request};
-use targets::{Resolved, Seen};
+use targets::{Resolved, Seen, TargetError};
 
-/// What the plan is made for.
+/// The incident that a plan is made for.
 #[derive(Debug, Clone, Copy)]
 pub struct Case<'a> {
+    /// The incident, which names the policies that are put on.
     pub incident: &'a IncidentId,
     /// The account in which the call took effect, and over which the port must be.
     pub account: Option<&'a AccountId>,
+    /// The principal that made the call.
     pub actor: &'a Actor,
+    /// The thing that the call touched.
     pub subject: &'a Subject,
     /// The rules that no exception covers. Those without a response add nothing.
     pub detections: &'a [Detection],
-    /// What the event named, set and made.
+    /// The facts of the event.
     pub event: &'a EventFacts,
+    /// The time of planning.
     pub now: Timestamp,
 }
 
 /// A plan, and why it holds no more than it does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Planning {
+    /// The steps, and what is left to a person.
     pub plan: Plan,
     /// Why steps were left out, in sentences, each one once.
     pub left_out: Vec<String>,
@@ -58,7 +63,7 @@ pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], cas
         // A rule on several calls names a remedy for each of them.
         for remedy in wanted(case.detections, purpose)
             .into_iter()
-            .filter(|remedy| purpose == Purpose::Contain || answers(*remedy, &case.event.name))
+            .filter(|remedy| purpose == Purpose::Contain || remedies::remedy(*remedy).answers().to(&case.event.name))
         {
             planner.add(purpose, remedy).await?;
         }
@@ -80,7 +85,7 @@ fn wanted(detections: &[Detection], purpose: Purpose) -> Vec<RemedyKind> {
             Purpose::Revert => &response.revert,
         };
         for remedy in remedies {
-            // What would go on without it.
+            // Without these, the actor would go on in open sessions.
             match (remedy, purpose) {
                 (RemedyKind::DeactivateAccessKey, Purpose::Contain) => want(RemedyKind::RevokeSessions),
                 (RemedyKind::DeleteLoginProfile, _) => want(RemedyKind::DisableLoginProfile),
@@ -114,33 +119,6 @@ fn rank(remedy: RemedyKind) -> u8 {
     }
 }
 
-/// Whether a remedy undoes what a call does. What stops somebody answers every call.
-fn answers(remedy: RemedyKind, call: &str) -> bool {
-    let calls: &[&str] = match remedy {
-        RemedyKind::DenyIam | RemedyKind::DenyAll | RemedyKind::RevokeSessions | RemedyKind::SetPermissionsBoundary => {
-            return true;
-        }
-        RemedyKind::DetachPolicy => &["AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"],
-        RemedyKind::RemoveInlinePolicy => &["PutUserPolicy", "PutRolePolicy", "PutGroupPolicy"],
-        RemedyKind::RestorePolicyVersion => &["CreatePolicyVersion", "SetDefaultPolicyVersion"],
-        RemedyKind::DeletePolicyVersion => &["CreatePolicyVersion"],
-        RemedyKind::RestoreTrustPolicy => &["UpdateAssumeRolePolicy"],
-        RemedyKind::DeactivateAccessKey => &["CreateAccessKey", "UpdateAccessKey"],
-        RemedyKind::RemoveFromGroup => &["AddUserToGroup"],
-        RemedyKind::DisableLoginProfile | RemedyKind::DeleteLoginProfile => &["CreateLoginProfile", "UpdateLoginProfile"],
-        RemedyKind::RestorePermissionsBoundary => &[
-            "PutUserPermissionsBoundary",
-            "PutRolePermissionsBoundary",
-            "DeleteUserPermissionsBoundary",
-            "DeleteRolePermissionsBoundary",
-        ],
-        RemedyKind::RestoreExceptionTag => &["TagUser", "UntagUser", "TagRole", "UntagRole"],
-        RemedyKind::DisableCreatedPrincipal => &["CreateUser", "CreateRole"],
-        RemedyKind::RestartLogging => &["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"],
-    };
-    calls.contains(&call)
-}
-
 struct Planner<'a> {
     account: &'a dyn Account,
     config: &'a Config,
@@ -152,21 +130,22 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     async fn add(&mut self, purpose: Purpose, remedy: RemedyKind) -> Result<(), IamError> {
-        let resolved = match self.target(purpose, remedy) {
-            Ok(target) => self.resolve(&target).await?,
+        let target = match self.target(purpose, remedy) {
+            Ok(target) => target,
             Err(by_hand) => {
                 self.by_hand(by_hand);
                 return Ok(());
             }
         };
-        let resolved = match resolved {
+        let resolved = match self.resolve(&target).await {
             Ok(resolved) => resolved,
-            Err(reason) => {
+            Err(TargetError::Iam(error)) => return Err(error),
+            Err(refused) => {
                 let instruction = match purpose {
                     Purpose::Contain => "the actor is not stopped; decide yourself whether to stop them, and how",
                     Purpose::Revert => "the call is not undone; decide yourself whether to undo it",
                 };
-                self.by_hand(ByHand { reason, instruction: instruction.to_owned() });
+                self.by_hand(ByHand { reason: refused.to_string(), instruction: instruction.to_owned() });
                 return Ok(());
             }
         };
@@ -217,7 +196,7 @@ impl Planner<'_> {
         step.version.as_ref() == Some(&facts.default_version) && !self.planning.plan.steps.iter().any(restored)
     }
 
-    /// What earlier steps on the same target already do of a step.
+    /// Compares a step with earlier steps on the same target.
     fn overlap(&self, step: &PlannedStep) -> Overlap {
         let earlier: Vec<_> = self.planning.plan.steps.iter().filter(|planned| planned.target.is(&step.target)).collect();
         if earlier

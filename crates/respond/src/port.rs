@@ -1,4 +1,4 @@
-//! What the remedies need of IAM and of CloudTrail, in one account, and the ways in which they refuse.
+//! The calls of IAM and CloudTrail that the remedies need, in one account, and the ways in which they are refused.
 //!
 //! The port says what IAM says. It never decides that an error is fine (a remedy does), never reads one account's principal
 //! for another's, and never puts a document or a credential into an error.
@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use cordon_core::Principal;
 use jiff::Timestamp;
 
-/// What IAM knows about a principal.
+/// A principal, as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrincipalFacts {
     /// With the path, which a name and a CloudTrail record may lack.
@@ -33,32 +33,40 @@ pub struct PrincipalFacts {
 /// An access key of a user. Its secret is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessKey {
+    /// Such as `AKIA…`.
     pub id: String,
+    /// Whether it can be used.
     pub active: bool,
+    /// When it was made.
     pub created_at: Option<Timestamp>,
 }
 
-/// What a key was used for last.
+/// The last use of an access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyLastUse {
+    /// When.
     pub at: Timestamp,
     /// Such as `iam`; IAM does not always know.
     pub service: Option<String>,
+    /// Such as `us-east-1`; IAM does not always know.
     pub region: Option<String>,
 }
 
-/// What IAM knows about a managed policy of the account.
+/// A managed policy of the account, as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFacts {
+    /// The policy's ARN.
     pub arn: String,
     /// `ANPA…`: another one after the policy was deleted and made again.
     pub unique_id: String,
+    /// The version that is in force, such as `v2`.
     pub default_version: String,
 }
 
-/// What CloudTrail knows about a trail.
+/// A trail, as CloudTrail describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrailFacts {
+    /// Whether it writes what happens.
     pub logging: bool,
     /// As the JSON of CloudTrail's API: an object with `eventSelectors` or `advancedEventSelectors`.
     pub selectors: Option<String>,
@@ -75,32 +83,43 @@ pub trait Iam: Send + Sync {
     async fn groups_of_user(&self, user: &str) -> Result<Vec<String>, IamError>;
     /// The ARNs of the managed policies on the principal.
     async fn attached_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
+    /// Succeeds also where the policy is attached already, as IAM does.
     async fn attach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
     /// [`IamErrorKind::NotFound`] where the policy is not attached.
     async fn detach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
     /// The document as plain JSON text; `None` where there is no inline policy of that name, or no such principal.
     async fn inline_policy(&self, principal: &Principal, name: &str) -> Result<Option<String>, IamError>;
+    /// Replaces the inline policy of that name, if there is one.
     async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError>;
     /// [`IamErrorKind::NotFound`] where there is no inline policy of that name.
     async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError>;
     /// The names of the inline policies on the principal.
     async fn inline_policies(&self, principal: &Principal) -> Result<Vec<String>, IamError>;
 
+    /// Replaces a role's trust policy.
     async fn set_trust_policy(&self, role: &str, document: &str) -> Result<(), IamError>;
+    /// Replaces the permissions boundary, if there is one.
     async fn set_boundary(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError>;
     /// [`IamErrorKind::NotFound`] where the principal has no boundary.
     async fn delete_boundary(&self, principal: &Principal) -> Result<(), IamError>;
+    /// Replaces the value of the tag, if there is one.
     async fn tag(&self, principal: &Principal, key: &str, value: &str) -> Result<(), IamError>;
     /// Succeeds also where there is no such tag, as IAM does.
     async fn untag(&self, principal: &Principal, key: &str) -> Result<(), IamError>;
 
+    /// Every access key of a user, on or off.
     async fn access_keys(&self, user: &str) -> Result<Vec<AccessKey>, IamError>;
     /// `None` where the key was never used, as far as IAM knows.
     async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError>;
+    /// [`IamErrorKind::NotFound`] where the user has no such key.
     async fn set_access_key(&self, user: &str, id: &str, active: bool) -> Result<(), IamError>;
+    /// Whether a user has a console password.
     async fn has_login_profile(&self, user: &str) -> Result<bool, IamError>;
+    /// [`IamErrorKind::NotFound`] where the user has no console password.
     async fn delete_login_profile(&self, user: &str) -> Result<(), IamError>;
+    /// Succeeds also where the user is in the group already, as IAM does.
     async fn add_to_group(&self, user: &str, group: &str) -> Result<(), IamError>;
+    /// [`IamErrorKind::NotFound`] where there is no such user or group.
     async fn remove_from_group(&self, user: &str, group: &str) -> Result<(), IamError>;
 
     /// `None` where IAM knows no such managed policy.
@@ -109,9 +128,11 @@ pub trait Iam: Send + Sync {
     async fn policy_versions(&self, policy_arn: &str) -> Result<Vec<String>, IamError>;
     /// The document of a version as plain JSON text; `None` where there is no such version, or no such policy.
     async fn policy_version(&self, policy_arn: &str, version: &str) -> Result<Option<String>, IamError>;
+    /// Makes a version the one that is in force.
     async fn set_default_policy_version(&self, policy_arn: &str, version: &str) -> Result<(), IamError>;
     /// Makes a version that is not the default.
     async fn create_policy_version(&self, policy_arn: &str, document: &str) -> Result<(), IamError>;
+    /// [`IamErrorKind::NotFound`] where there is no such version. IAM refuses to delete the default.
     async fn delete_policy_version(&self, policy_arn: &str, version: &str) -> Result<(), IamError>;
 }
 
@@ -120,7 +141,9 @@ pub trait Iam: Send + Sync {
 pub trait Trails: Send + Sync {
     /// `None` where CloudTrail knows no such trail.
     async fn trail(&self, arn: &str) -> Result<Option<TrailFacts>, IamError>;
+    /// Succeeds also where the trail logs already, as CloudTrail does.
     async fn start_logging(&self, arn: &str) -> Result<(), IamError>;
+    /// Succeeds also where the trail does not log, as CloudTrail does.
     async fn stop_logging(&self, arn: &str) -> Result<(), IamError>;
     /// Takes what [`TrailFacts::selectors`] gives.
     async fn put_event_selectors(&self, arn: &str, selectors: &str) -> Result<(), IamError>;
@@ -212,13 +235,14 @@ impl IamError {
         Self { kind, action: action.to_owned(), message, source: None }
     }
 
-    /// Adds the cause, which is printed by whoever walks the chain and never by this error itself.
+    /// Adds the cause. This error never prints it: a caller that walks the chain does.
     #[must_use]
     pub fn caused_by(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
     }
 
+    /// Why it was refused.
     #[must_use]
     pub fn kind(&self) -> IamErrorKind {
         self.kind

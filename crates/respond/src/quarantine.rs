@@ -1,4 +1,4 @@
-//! Where a deny finds room: inline, else AWS's `AWSDenyAll` attached, else as the permissions boundary.
+//! Finds room for a deny: inline, else as AWS's `AWSDenyAll` attached, else as the permissions boundary.
 //!
 //! The place is chosen when the plan is made, from what IAM says then, so that what is approved is what is done: nothing here
 //! looks for another place when a quota fills up later. It never makes room by taking something off.
@@ -31,7 +31,7 @@ pub(crate) async fn fits_inline(account: &dyn Account, target: &Principal, name:
     Ok(total <= inline_max_chars(target.kind))
 }
 
-/// What denies a principal everything, and what people have to know about it.
+/// The change that denies a principal everything, and a note for people where it is not an inline policy.
 pub(crate) async fn everything(
     account: &dyn Account,
     target: &Principal,

@@ -1,4 +1,4 @@
-//! What a remedy is: the five things each of them can do, and the words in which it answers.
+//! The interface of a remedy: plan, snapshot, apply, verify, revert, and the types in which it answers.
 //!
 //! A remedy reads before it writes, writes only to the target that was planned for, and never decides whether it may act:
 //! scope, exceptions and approval are settled before a step reaches it.
@@ -13,17 +13,22 @@ use crate::port::{Account, IamError, PolicyFacts, PrincipalFacts, TrailFacts};
 use crate::remedies::{delete_policy_version, deny_iam, detach_policy, restore_policy_version};
 use crate::settings;
 
-/// What a step is planned for. Everything in it was read from IAM, except `event`, which only says where to look.
+/// The input of planning. Everything in it was read from AWS, except `event`, which only says where to look.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
+    /// The incident, which names the policies that are put on.
     pub incident: &'a IncidentId,
+    /// Whether the step stops the actor or undoes what was done.
     pub purpose: Purpose,
+    /// The target.
     pub on: On<'a>,
+    /// The facts of the event.
     pub event: &'a EventFacts,
-    /// Whose permissions the call used.
+    /// The principal whose permissions the call used.
     pub actor: Option<&'a Principal>,
     /// The exception tag of the configuration.
     pub exception_tag: &'a str,
+    /// The time of planning.
     pub now: Timestamp,
 }
 
@@ -32,11 +37,14 @@ pub struct Request<'a> {
 pub enum On<'a> {
     /// As IAM names it, with the ARN that IAM gave.
     Principal(&'a Principal, &'a PrincipalFacts),
+    /// A managed policy of the account.
     Policy(&'a Arn, &'a PolicyFacts),
+    /// A trail of CloudTrail.
     Trail(&'a Arn, &'a TrailFacts),
 }
 
 impl On<'_> {
+    /// The target as a plan stores it.
     #[must_use]
     pub fn target(&self) -> Target {
         match *self {
@@ -88,12 +96,45 @@ impl<'a> Request<'a> {
     }
 }
 
-/// What planning came to.
+/// The calls that a remedy answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answers {
+    /// It stops a principal, whatever was called.
+    Everything,
+    /// It undoes the effect of these calls, by their names in CloudTrail, such as `AttachUserPolicy`.
+    Calls(&'static [&'static str]),
+}
+
+impl Answers {
+    /// True where the remedy answers a call of this name.
+    #[must_use]
+    pub fn to(self, call: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Calls(calls) => calls.contains(&call),
+        }
+    }
+}
+
+/// The kind of thing that an event touched and a remedy puts right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WorksOn {
+    /// A user, group or role.
+    Principal,
+    /// A managed policy.
+    Policy,
+    /// A trail of CloudTrail.
+    Trail,
+}
+
+/// The result of planning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Planned {
+    /// A step that can be taken.
     Step(Box<PlannedStep>),
     /// Nothing has to be done, and why.
     Nothing(String),
+    /// Cordon cannot do it.
     ByHand(ByHand),
 }
 
@@ -103,53 +144,60 @@ impl From<PlannedStep> for Planned {
     }
 }
 
-/// What Cordon cannot do, and a person can.
+/// Work that Cordon cannot do, and a person can.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ByHand {
     /// Why it is left out, in a few words.
     pub reason: String,
-    /// What to do, step by step.
+    /// The instructions, step by step.
     pub instruction: String,
 }
 
-/// What stood before the first write: exactly what `revert` needs.
+/// The state before the first write: all that `revert` needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "remedy", rename_all = "kebab-case")]
 pub enum Snapshot {
+    /// Of `detach-policy`, as it was stored before detaching was a setting.
     DetachPolicy(detach_policy::Before),
+    /// Of `deny-iam`.
     DenyIam(deny_iam::Before),
+    /// Of `restore-policy-version`.
     RestorePolicyVersion(restore_policy_version::Before),
+    /// Of `delete-policy-version`.
     DeletePolicyVersion(delete_policy_version::Before),
     /// Of every remedy that sets things.
     Settings(settings::Before),
 }
 
-/// Which time a step is applied.
+/// Tells the first application of a step from a repair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attempt {
     /// The first time, or that first time resumed: whatever is neither the snapshot's state nor ours is drift.
     First,
-    /// What had been put in place was stripped: whatever stands there now came after the snapshot, so it is no part of what
-    /// undo restores and no reason to hold back.
+    /// Somebody stripped the change. The state that is there now came after the snapshot, so undo does not restore it, and it
+    /// is no reason to hold back.
     Again,
 }
 
-/// What applying came to. In both cases the state is now the wanted one.
+/// The result of applying. In both cases the state is now the wanted one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
+    /// This run made the change.
     Changed,
+    /// There was nothing to change.
     AlreadyHeld,
 }
 
-/// What a read after the change found.
+/// The result of a read after the change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verified {
+    /// The change stands.
     Holds,
-    /// What is missing, in a sentence.
+    /// The change, or a part of it, is gone: a sentence that says which.
     Missing(String),
 }
 
-/// What undoing came to.
+/// The result of undoing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reverted {
     /// The calls that were made.
@@ -165,10 +213,13 @@ pub enum Reverted {
 /// Why a step could not be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum StepError {
+    /// IAM or CloudTrail refused a call, or did not answer.
     #[error(transparent)]
     Iam(#[from] IamError),
+    /// Somebody else changed the target since: it is neither what was planned for nor what this step makes of it.
     #[error("changed since it was planned: expected {expected}, found {found}")]
     Conflict { expected: String, found: String },
+    /// The stored step or snapshot lacks what the remedy needs, or is of another remedy.
     #[error("the stored step or snapshot does not belong to `{0}`")]
     Mismatch(RemedyKind),
     /// Undo cannot give back what the step took.
@@ -177,6 +228,7 @@ pub enum StepError {
 }
 
 impl StepError {
+    /// True where the same step may pass a little later.
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
@@ -189,7 +241,16 @@ impl StepError {
 /// One reversible action. A remedy that sets things ([`crate::settings`]) says in `plan` what, and inherits the rest.
 #[async_trait]
 pub trait Remedy: Send + Sync {
+    /// Its name.
     fn kind(&self) -> RemedyKind;
+
+    /// The calls that it answers, where it is to undo what was done.
+    fn answers(&self) -> Answers;
+
+    /// The kind of thing it works on, where it is to undo what was done.
+    fn works_on(&self) -> WorksOn {
+        WorksOn::Principal
+    }
 
     /// Reads, and says which calls would be made and how they are undone. Makes every choice (names, documents), so that
     /// `apply` has none left.
@@ -258,7 +319,7 @@ impl Identity {
         })
     }
 
-    /// What was expected and what was found, where they differ.
+    /// The expected and the found target, where they differ.
     pub(crate) fn difference(self, step: &PlannedStep) -> Option<(String, String)> {
         let expected = format!("`{}` with the unique id `{}`", step.target, step.target_unique_id);
         match self {

@@ -1,29 +1,34 @@
-//! Sets things, each with one value, and puts their former values back: what most remedies come to.
+//! Sets things, each with one value, and puts their former values back. Most remedies need no more.
 //!
 //! A remedy plans [`Change`]s; everything after the plan is here, so that all of them keep the same promises. It never writes a
 //! value that is not in the stored plan or, on undo, in the stored snapshot, and never over a value that is neither.
 //!
 //! INVARIANT: the target's unique id is compared before every single write.
 
-use cordon_core::{Call, Change, PlannedStep, Principal, Setting, Target};
+mod values;
+
+use std::borrow::Cow;
+
+use cordon_core::{Call, Change, PlannedStep, Principal, RemedyKind, Setting, Target};
 use serde::{Deserialize, Serialize};
 
 use crate::call;
-use crate::deny::same_document;
 use crate::port::{Account, IamError, IamErrorKind};
 use crate::remedy::{Applied, Attempt, Identity, Planned, Reverted, Snapshot, StepError, Verified};
 
 /// The snapshot: the values before, in the order of the step's changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// The unique id of the target, as in the step.
     pub target_unique_id: String,
+    /// One for each change; `None` where there was no such thing.
     pub values: Vec<Option<String>>,
 }
 
-/// Fills a step's calls in from its changes. What already is as it is to be is left out; where that is everything, there is no
-/// step, for the `reason`.
+/// Fills a step's calls in from its changes. Changes whose value already holds are left out; if none remains, there is no step,
+/// for the `reason`.
 pub(crate) fn planned(mut step: PlannedStep, changes: Vec<Change>, reason: &str) -> Planned {
-    step.changes = changes.into_iter().filter(|change| !change.holds(change.from.as_deref())).collect();
+    step.changes = changes.into_iter().filter(|change| !values::holds(change, change.from.as_deref())).collect();
     if step.changes.is_empty() {
         return Planned::Nothing(reason.to_owned());
     }
@@ -35,10 +40,11 @@ pub(crate) fn planned(mut step: PlannedStep, changes: Vec<Change>, reason: &str)
 
 pub(crate) async fn snapshot(account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
     Identity::of(account, step).await?.required(step)?;
-    let mut values = Vec::with_capacity(step.changes.len());
-    for change in &step.changes {
+    let changes = changes_of(step);
+    let mut values = Vec::with_capacity(changes.len());
+    for change in changes.iter() {
         let now = read(account, &step.target, &change.setting).await?;
-        if !change.same(now.as_deref(), change.from.as_deref()) && !change.holds(now.as_deref()) {
+        if !values::same(&change.setting, now.as_deref(), change.from.as_deref()) && !values::holds(change, now.as_deref()) {
             return Err(conflict(change, change.from.as_deref(), now.as_deref()));
         }
         values.push(now);
@@ -53,18 +59,19 @@ pub(crate) async fn apply(
     attempt: Attempt,
 ) -> Result<Applied, StepError> {
     let mut applied = Applied::AlreadyHeld;
-    for (change, before) in changes(step, snapshot)? {
+    for (change, before) in &with_former(step, snapshot)? {
+        let before = before.as_deref();
         Identity::of(account, step).await?.required(step)?;
         let now = read(account, &step.target, &change.setting).await?;
-        if change.holds(now.as_deref()) {
+        if values::holds(change, now.as_deref()) {
             continue;
         }
-        if attempt == Attempt::First && !change.same(now.as_deref(), before) {
+        if attempt == Attempt::First && !values::same(&change.setting, now.as_deref(), before) {
             return Err(conflict(change, before, now.as_deref()));
         }
         match write(account, &step.target, &change.setting, change.to.as_deref()).await {
             Ok(()) => applied = Applied::Changed,
-            // Somebody was faster by one call, and took away what was to go.
+            // Somebody was faster by one call, and removed it.
             Err(error) if error.kind() == IamErrorKind::NotFound && change.to.is_none() => {}
             Err(error) => return Err(error.into()),
         }
@@ -76,10 +83,11 @@ pub(crate) async fn verify(account: &dyn Account, step: &PlannedStep) -> Result<
     if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
         return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
     }
-    for change in &step.changes {
+    for change in changes_of(step).iter() {
         let now = read(account, &step.target, &change.setting).await?;
-        if !change.holds(now.as_deref()) {
-            let (expected, found) = (change.shown(change.to.as_deref()), change.shown(now.as_deref()));
+        if !values::holds(change, now.as_deref()) {
+            let (expected, found) =
+                (values::shown(&change.setting, change.to.as_deref()), values::shown(&change.setting, now.as_deref()));
             return Ok(Verified::Missing(format!("on `{}`: expected {expected}, found {found}", step.target)));
         }
     }
@@ -92,7 +100,13 @@ pub(crate) async fn revert(
     snapshot: &Snapshot,
     dry_run: bool,
 ) -> Result<Reverted, StepError> {
-    let changes = changes(step, snapshot)?;
+    let changes = with_former(step, snapshot)?;
+    // A policy that was not attached before is not attached by undo, even if somebody attached it since.
+    if let [(change, before)] = changes.as_slice()
+        && let Some(arn) = values::took_nothing_off(change, before.as_deref())
+    {
+        return Ok(Reverted::Nothing(format!("`{arn}` was not attached to `{}` before", step.target)));
+    }
     match Identity::of(account, step).await? {
         Identity::Gone if changes.iter().all(|(_, before)| before.is_none()) => {
             return Ok(Reverted::Nothing(format!("`{}` no longer exists, nor does what was put on it", step.target)));
@@ -104,15 +118,19 @@ pub(crate) async fn revert(
         }
     }
     let mut back = Vec::new();
-    for (change, before) in changes.into_iter().rev() {
+    for (change, before) in changes.iter().rev() {
+        let before = before.as_deref();
         let now = read(account, &step.target, &change.setting).await?;
-        if change.same(now.as_deref(), before) {
+        if values::same(&change.setting, now.as_deref(), before) {
             continue;
         }
         // A key that was deleted since is off, and cannot be turned on again.
         let gone = now.is_none() && change.to.is_some();
-        if gone || !change.holds(now.as_deref()) {
-            return Ok(Reverted::Drift { expected: change.shown(change.to.as_deref()), found: change.shown(now.as_deref()) });
+        if gone || !values::holds(change, now.as_deref()) {
+            return Ok(Reverted::Drift {
+                expected: values::shown(&change.setting, change.to.as_deref()),
+                found: values::shown(&change.setting, now.as_deref()),
+            });
         }
         let Some(call) = call(&step.target, &change.setting, before) else {
             return Err(StepError::Irreversible(step.irreversible.clone().unwrap_or_else(|| "this cannot be undone".to_owned())));
@@ -134,7 +152,10 @@ pub(crate) async fn revert(
             Ok(()) => {}
             Err(error) if error.kind() == IamErrorKind::NotFound && before.is_none() => {}
             Err(error) if error.kind() == IamErrorKind::NotFound => {
-                return Ok(Reverted::Drift { expected: change.shown(before), found: "that it no longer exists".to_owned() });
+                return Ok(Reverted::Drift {
+                    expected: values::shown(&change.setting, before),
+                    found: values::missing(&change.setting).to_owned(),
+                });
             }
             Err(error) => return Err(error.into()),
         }
@@ -142,71 +163,41 @@ pub(crate) async fn revert(
     Ok(Reverted::Done(calls))
 }
 
-/// The changes with their values before.
-fn changes<'a>(step: &'a PlannedStep, snapshot: &'a Snapshot) -> Result<Vec<(&'a Change, Option<&'a str>)>, StepError> {
-    match snapshot {
-        Snapshot::Settings(before) if before.values.len() == step.changes.len() && !step.changes.is_empty() => {
-            Ok(step.changes.iter().zip(before.values.iter().map(Option::as_deref)).collect())
+/// The changes of a step. A detach-policy step that was stored before detaching was a setting only names its policy.
+fn changes_of(step: &PlannedStep) -> Cow<'_, [Change]> {
+    match &step.policy_arn {
+        Some(arn) if step.remedy == RemedyKind::DetachPolicy && step.changes.is_empty() => {
+            let setting = Setting::AttachedPolicy { arn: arn.clone() };
+            Cow::Owned(vec![Change { setting, from: Some(Setting::ON.to_owned()), to: None }])
         }
-        Snapshot::Settings(_)
-        | Snapshot::DetachPolicy(_)
+        Some(_) | None => Cow::Borrowed(&step.changes),
+    }
+}
+
+/// The changes with their values before.
+fn with_former(step: &PlannedStep, snapshot: &Snapshot) -> Result<Vec<(Change, Option<String>)>, StepError> {
+    let changes = changes_of(step).into_owned();
+    let values = match snapshot {
+        Snapshot::Settings(before) => before.values.clone(),
+        Snapshot::DetachPolicy(before) if step.remedy == RemedyKind::DetachPolicy => {
+            vec![before.attached.then(|| Setting::ON.to_owned())]
+        }
+        Snapshot::DetachPolicy(_)
         | Snapshot::DenyIam(_)
         | Snapshot::RestorePolicyVersion(_)
-        | Snapshot::DeletePolicyVersion(_) => Err(StepError::Mismatch(step.remedy)),
+        | Snapshot::DeletePolicyVersion(_) => Vec::new(),
+    };
+    if changes.is_empty() || values.len() != changes.len() {
+        return Err(StepError::Mismatch(step.remedy));
     }
+    Ok(changes.into_iter().zip(values).collect())
 }
 
 fn conflict(change: &Change, expected: Option<&str>, found: Option<&str>) -> StepError {
-    StepError::Conflict { expected: change.shown(expected), found: change.shown(found) }
+    StepError::Conflict { expected: values::shown(&change.setting, expected), found: values::shown(&change.setting, found) }
 }
 
-/// What a change takes for the same, and how it is shown.
-trait Values {
-    fn same(&self, a: Option<&str>, b: Option<&str>) -> bool;
-    /// True where a value does what the wanted one does.
-    fn holds(&self, now: Option<&str>) -> bool;
-    fn shown(&self, value: Option<&str>) -> String;
-}
-
-impl Values for Change {
-    fn same(&self, a: Option<&str>, b: Option<&str>) -> bool {
-        match (&self.setting, a, b) {
-            (Setting::InlinePolicy { .. } | Setting::TrustPolicy | Setting::EventSelectors, Some(a), Some(b)) => {
-                same_document(a, b)
-            }
-            _ => a == b,
-        }
-    }
-
-    fn holds(&self, now: Option<&str>) -> bool {
-        // A key that was deleted is as good as one that is off.
-        let off = matches!(self.setting, Setting::AccessKey { .. }) && self.to.as_deref() == Some(Setting::OFF);
-        (off && now.is_none()) || self.same(now, self.to.as_deref())
-    }
-
-    fn shown(&self, value: Option<&str>) -> String {
-        let what = match &self.setting {
-            Setting::AttachedPolicy { arn } => format!("the managed policy `{arn}`"),
-            Setting::InlinePolicy { name } => format!("the inline policy `{name}`"),
-            Setting::TrustPolicy => "the trust policy".to_owned(),
-            Setting::Boundary => "the permissions boundary".to_owned(),
-            Setting::Group { name } => format!("the membership of `{name}`"),
-            Setting::AccessKey { id } => format!("the access key `{id}`"),
-            Setting::LoginProfile => "the console password".to_owned(),
-            Setting::Tag { key } => format!("the tag `{key}`"),
-            Setting::Logging => "logging".to_owned(),
-            Setting::EventSelectors => "the event selectors".to_owned(),
-        };
-        match value {
-            None => format!("{what} not there"),
-            Some(Setting::ON) => format!("{what} there and on"),
-            Some(Setting::OFF) => format!("{what} off"),
-            Some(value) => format!("{what} to be {value}"),
-        }
-    }
-}
-
-/// What a setting is now.
+/// The current value of a setting.
 pub(crate) async fn read(account: &dyn Account, target: &Target, setting: &Setting) -> Result<Option<String>, IamError> {
     let on = |is: bool| is.then(|| Setting::ON.to_owned());
     let switch = |is: bool| Some(if is { Setting::ON } else { Setting::OFF }.to_owned());

@@ -33,9 +33,9 @@ fn what_cannot_be_undone_is_said_before_and_after() {
 
 #[test]
 fn every_remedy_is_under_the_laws() {
-    for kind in remedies::ALL {
-        assert!(laws::cases().iter().any(|case| case.remedy == kind), "`{kind}` has no case");
-        assert_eq!(remedies::remedy(kind).kind(), kind);
+    for kind in RemedyKind::ALL {
+        assert!(laws::cases().iter().any(|case| case.remedy == *kind), "`{kind}` has no case");
+        assert_eq!(remedies::remedy(*kind).kind(), *kind);
     }
 }
 

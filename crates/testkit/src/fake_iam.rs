@@ -16,53 +16,77 @@ use jiff::Timestamp;
 
 use crate::faults::{Faults, When};
 
-/// What a role of the fake trusts where nobody said otherwise.
+/// The trust policy of a new role of the fake.
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// All that the fake knows about a principal.
+/// A principal of the fake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entity {
+    /// With the path.
     pub arn: String,
+    /// Another one after [`FakeIam::recreate`].
     pub unique_id: String,
+    /// Such as `/` or `/division/`.
     pub path: String,
+    /// ARNs of managed policies.
     pub attached: BTreeSet<String>,
+    /// Documents by the names of the policies.
     pub inline: BTreeMap<String, String>,
+    /// Values by keys.
     pub tags: BTreeMap<String, String>,
+    /// Names of groups.
     pub groups: BTreeSet<String>,
+    /// The ARN of the permissions boundary.
     pub boundary: Option<String>,
+    /// A role's trust policy.
     pub trust: Option<String>,
+    /// Access keys by their ids.
     pub keys: BTreeMap<String, Key>,
+    /// Whether there is a console password.
     pub login_profile: bool,
 }
 
+/// An access key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
+    /// Whether it can be used.
     pub active: bool,
+    /// When it was made.
     pub created_at: Timestamp,
+    /// Its last use.
     pub last_used: Option<KeyLastUse>,
 }
 
 /// A managed policy of the account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ManagedPolicy {
+    /// Another one after [`FakeIam::recreate_target`].
     pub unique_id: String,
+    /// Such as `v2`.
     pub default_version: String,
     /// The documents by the number in `v2`. Numbers are not used again.
     pub versions: BTreeMap<u32, String>,
+    /// The number of the next version.
     pub next: u32,
 }
 
+/// A trail of CloudTrail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trail {
+    /// Whether it logs.
     pub logging: bool,
+    /// Its event selectors as CloudTrail's JSON.
     pub selectors: Option<String>,
 }
 
 /// The whole account, to be compared as one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IamState {
+    /// By kind and name.
     pub principals: BTreeMap<(PrincipalKind, String), Entity>,
+    /// By ARN.
     pub policies: BTreeMap<String, ManagedPolicy>,
+    /// By ARN.
     pub trails: BTreeMap<String, Trail>,
 }
 
@@ -87,31 +111,38 @@ pub struct FakeIam {
 impl FakeIam {
     /// "IAM and AWS STS quotas", IAM user guide.
     pub const ATTACHED_QUOTA: usize = 10;
+    /// Versions of one managed policy: the same page.
     pub const VERSIONS_QUOTA: usize = 5;
 
+    /// An empty account without faults.
     #[must_use]
     pub fn new(account: AccountId) -> Self {
         Self::with_faults(account, Faults::default())
     }
 
+    /// An empty account that shares its faults with other fakes.
     #[must_use]
     pub fn with_faults(account: AccountId, faults: Faults) -> Self {
         Self { account, world: Arc::default(), faults }
     }
 
+    /// The faults on purpose.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults
     }
 
+    /// A user at the root path.
     pub fn add_user(&self, name: &str) -> Principal {
         self.add(PrincipalKind::User, "/", name)
     }
 
+    /// A role at the root path.
     pub fn add_role(&self, name: &str) -> Principal {
         self.add(PrincipalKind::Role, "/", name)
     }
 
+    /// A group at the root path.
     pub fn add_group(&self, name: &str) -> Principal {
         self.add(PrincipalKind::Group, "/", name)
     }
@@ -144,30 +175,35 @@ impl FakeIam {
         }
     }
 
+    /// Attaches a managed policy as somebody else would.
     pub fn attach(&self, principal: &Principal, policy_arn: &str) {
         self.change(principal, |entity| {
             entity.attached.insert(policy_arn.to_owned());
         });
     }
 
+    /// Detaches a managed policy as somebody else would.
     pub fn detach(&self, principal: &Principal, policy_arn: &str) {
         self.change(principal, |entity| {
             entity.attached.remove(policy_arn);
         });
     }
 
+    /// Writes an inline policy as somebody else would.
     pub fn put_inline(&self, principal: &Principal, name: &str, document: &str) {
         self.change(principal, |entity| {
             entity.inline.insert(name.to_owned(), document.to_owned());
         });
     }
 
+    /// Sets a tag as somebody else would.
     pub fn tag(&self, principal: &Principal, key: &str, value: &str) {
         self.change(principal, |entity| {
             entity.tags.insert(key.to_owned(), value.to_owned());
         });
     }
 
+    /// Puts a user into a group as somebody else would.
     pub fn join(&self, user: &Principal, group: &str) {
         self.change(user, |entity| {
             entity.groups.insert(group.to_owned());
@@ -182,7 +218,7 @@ impl FakeIam {
         });
     }
 
-    /// A managed policy whose versions are `documents`, of which the last is the default.
+    /// A managed policy with a version for each of `documents`; the last one is the default.
     pub fn add_policy(&self, name: &str, documents: &[&str]) -> Arn {
         let mut world = self.lock();
         world.made += 1;
@@ -195,23 +231,27 @@ impl FakeIam {
         arn.parse().expect("an ARN")
     }
 
+    /// Changes a managed policy as somebody else would.
     pub fn change_policy(&self, arn: &Arn, change: impl FnOnce(&mut ManagedPolicy)) {
         if let Some(policy) = self.lock().state.policies.get_mut(arn.as_str()) {
             change(policy);
         }
     }
 
+    /// A managed policy as it is now.
     #[must_use]
     pub fn managed_policy(&self, arn: &Arn) -> Option<ManagedPolicy> {
         self.lock().state.policies.get(arn.as_str()).cloned()
     }
 
+    /// Makes a trail, or replaces the one of that name.
     pub fn add_trail(&self, name: &str, logging: bool, selectors: Option<&str>) -> Arn {
         let arn = format!("arn:aws:cloudtrail:us-east-1:{}:trail/{name}", self.account);
         self.lock().state.trails.insert(arn.clone(), Trail { logging, selectors: selectors.map(str::to_owned) });
         arn.parse().expect("an ARN")
     }
 
+    /// A trail as it is now.
     #[must_use]
     pub fn trail_of(&self, arn: &Arn) -> Option<Trail> {
         self.lock().state.trails.get(arn.as_str()).cloned()
@@ -258,16 +298,19 @@ impl FakeIam {
         self.lock().deleted_policies.insert(policy_arn.to_owned());
     }
 
+    /// A principal as it is now.
     #[must_use]
     pub fn entity(&self, principal: &Principal) -> Option<Entity> {
         self.lock().state.principals.get(&key(principal)).cloned()
     }
 
+    /// The whole account as it is now.
     #[must_use]
     pub fn state(&self) -> IamState {
         self.lock().state.clone()
     }
 
+    /// Puts the whole account back to a former state.
     pub fn restore(&self, state: IamState) {
         self.lock().state = state;
     }
@@ -284,6 +327,7 @@ impl FakeIam {
         self.lock().calls.clone()
     }
 
+    /// Empties the log of the writes and calls.
     pub fn forget_calls(&self) {
         let mut world = self.lock();
         world.writes.clear();

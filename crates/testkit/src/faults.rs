@@ -9,13 +9,16 @@ use cordon_respond::{IamError, IamErrorKind, ProgressError};
 /// Before: nothing happened. After: it happened, and the answer was lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
+    /// Nothing happened.
     Before,
+    /// It happened, and the answer was lost.
     After,
 }
 
 /// How an effect fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
+    /// It answers with an error.
     Error(IamErrorKind),
     /// The function dies: the future never goes on.
     Killed,
@@ -45,6 +48,7 @@ impl Faults {
         self.lock().actions.push((action.to_owned(), when, failure));
     }
 
+    /// Takes every fault off, and counts effects from 0.
     pub fn clear(&self) {
         *self.lock() = Plan::default();
     }

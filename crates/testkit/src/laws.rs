@@ -18,8 +18,11 @@ use crate::memory_progress::MemoryProgress;
 use crate::{run, until_killed};
 pub use cases::{Case, Thing, cases};
 
+/// The account of every world.
 pub const ACCOUNT: &str = "111111111111";
+/// The incident of every plan.
 pub const INCIDENT: &str = "inc-0123456789abcdef0123";
+/// The policy that the event attached.
 pub const ADMIN: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 /// When every plan of the laws is made.
 pub const NOW: &str = "2026-01-02T03:04:05Z";
@@ -27,16 +30,22 @@ pub const NOW: &str = "2026-01-02T03:04:05Z";
 /// An account with a target that has more on it than the remedy is about, and a plan of one step.
 #[derive(Debug)]
 pub struct World {
+    /// The account.
     pub iam: FakeIam,
+    /// The faults of the account and of the progress.
     pub faults: Faults,
+    /// The stored progress of the plan.
     pub progress: MemoryProgress,
+    /// The target of the plan.
     pub target: Target,
+    /// One step.
     pub plan: Plan,
     /// The account when the plan was made.
     pub before: IamState,
 }
 
 impl World {
+    /// The account of a case, with its plan made.
     #[must_use]
     pub fn new(case: &Case) -> Self {
         let faults = Faults::default();
@@ -55,7 +64,7 @@ impl World {
     }
 
     /// # Panics
-    /// Where the target is none.
+    /// If the target is no principal.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         self.target.principal().expect("a principal")
@@ -107,7 +116,7 @@ fn renumbered(mut state: IamState) -> IamState {
     state
 }
 
-/// What a case's remedy plans.
+/// The plan of a case's remedy.
 pub fn plan_of(iam: &FakeIam, case: &Case, target: &Target) -> Planned {
     let incident = INCIDENT.parse().expect("an incident");
     let mut event = event("Event");
@@ -186,6 +195,7 @@ pub fn what_was_shown_is_what_is_made(case: &Case) {
     assert_eq!(world.iam.writes(), world.step().undo, "{case:?}");
 }
 
+/// A second run changes nothing, whether it resumes the first or puts back what was stripped.
 pub fn applying_twice_is_applying_once(case: &Case) {
     let world = World::new(case);
     let (remedy, step) = (remedy(case.remedy), world.step());
@@ -211,6 +221,7 @@ pub fn verifying_sees_the_change_and_its_absence(case: &Case) {
     assert!(matches!(verify(), Verified::Missing(_)), "{case:?}");
 }
 
+/// Undo leaves the account as it was, and a second undo changes nothing.
 pub fn reverting_restores_byte_for_byte_and_twice_is_once(case: &Case) {
     let world = World::new(case);
     let (remedy, step) = (remedy(case.remedy), world.step());
@@ -226,6 +237,7 @@ pub fn reverting_restores_byte_for_byte_and_twice_is_once(case: &Case) {
     world.assert_unchanged(case);
 }
 
+/// A snapshot alone is nothing to undo.
 pub fn reverting_what_was_never_applied_changes_nothing(case: &Case) {
     let world = World::new(case);
     let (remedy, step) = (remedy(case.remedy), world.step());
@@ -237,6 +249,7 @@ pub fn reverting_what_was_never_applied_changes_nothing(case: &Case) {
     world.assert_unchanged(case);
 }
 
+/// A dry run names the calls of the undo, and changes neither the account nor the record.
 pub fn a_dry_run_says_what_undo_will_do_and_does_nothing(case: &Case) {
     let world = World::new(case);
     world.apply();
@@ -248,7 +261,7 @@ pub fn a_dry_run_says_what_undo_will_do_and_does_nothing(case: &Case) {
     assert_eq!((world.iam.state(), world.iam.writes(), world.progress.record(1)), (after, vec![], record), "{case:?}");
 }
 
-/// What somebody changes after an undo is theirs: a second undo does not undo it.
+/// Changes that somebody makes after an undo are theirs: a second undo does not undo them.
 pub fn an_undone_step_is_never_touched_again(case: &Case) {
     let world = World::new(case);
     world.apply();
@@ -294,7 +307,7 @@ pub fn a_recreated_or_missing_principal_is_refused(case: &Case) {
         let reverted = world.revert();
         let right = match reverted {
             RevertResult::Drift { .. } => true,
-            // What was only put on goes with its principal.
+            // A deny that was only put on goes with its principal.
             RevertResult::Nothing { .. } => {
                 missing && (case.remedy == RemedyKind::DenyIam || world.step().undo.iter().all(takes_off))
             }
@@ -309,7 +322,7 @@ fn takes_off(call: &Call) -> bool {
     ["iam:Delete", "iam:Detach", "iam:Untag", "iam:RemoveUser"].iter().any(|start| call.action.starts_with(start))
 }
 
-/// What undo cannot give back is said before anybody approves, and again by undo, which does not claim to be done.
+/// The plan says before anybody approves what undo cannot give back; undo says it again, and does not claim to be done.
 pub fn what_cannot_be_undone_is_said_before_and_after(case: &Case) {
     let world = World::new(case);
     let said = world.step().irreversible.clone().expect("it is said before");
@@ -364,6 +377,7 @@ fn try_to_revert(world: &World) {
     }
 }
 
+/// Whatever effect fails in whatever way, running again ends as a run without a fault.
 pub fn a_fault_anywhere_then_resuming_ends_right(case: &Case) {
     let clean = World::new(case);
     clean.apply();
@@ -385,6 +399,7 @@ pub fn a_fault_anywhere_then_resuming_ends_right(case: &Case) {
     );
 }
 
+/// Whatever effect of a run fails in whatever way, undo restores the account.
 pub fn a_fault_anywhere_then_reverting_restores(case: &Case) {
     struck(
         case,
@@ -398,6 +413,7 @@ pub fn a_fault_anywhere_then_reverting_restores(case: &Case) {
     );
 }
 
+/// Whatever effect of an undo fails in whatever way, undoing again restores the account.
 pub fn a_fault_while_reverting_then_reverting_again_restores(case: &Case) {
     struck(case, World::apply, try_to_revert, |world, at| {
         world.revert();

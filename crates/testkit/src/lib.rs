@@ -35,7 +35,7 @@ pub fn until_killed<F: Future>(future: F) -> Option<F::Output> {
 /// Runs a future over fakes to its end.
 ///
 /// # Panics
-/// Where the future waits for something that is no fake, or is killed.
+/// If the future waits for something that is no fake, or is killed.
 #[expect(clippy::expect_used, reason = "a test that waits has to fail")]
 pub fn run<F: Future>(future: F) -> F::Output {
     until_killed(future).expect("a future over fakes is done at once")

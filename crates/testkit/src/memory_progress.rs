@@ -16,11 +16,13 @@ pub struct MemoryProgress {
 }
 
 impl MemoryProgress {
+    /// Without records, and with faults that other fakes share.
     #[must_use]
     pub fn with_faults(faults: Faults) -> Self {
         Self { records: Arc::default(), faults }
     }
 
+    /// The faults on purpose.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults

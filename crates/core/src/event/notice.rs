@@ -1,4 +1,4 @@
-//! What other services of AWS report about identities: AWS Health, GuardDuty and IAM Access Analyzer, each in its own envelope.
+//! Notices of other AWS services about identities: AWS Health, GuardDuty and IAM Access Analyzer, each in its own envelope.
 //!
 //! A notice is turned into a record with CloudTrail's field names for whom it is about, beside the notice's own fields, so that
 //! everything after this reads one kind of record. It names the holder of the credentials as the actor: that is who has to be
@@ -14,7 +14,7 @@ use super::{Event, Log, Origin, Unreadable, text};
 use crate::ids::{AccountId, Arn, EventId};
 use crate::json::at;
 
-/// What CloudTrail's fields would have said; nothing of these names is taken from a notice.
+/// The fields that only CloudTrail fills; nothing of these names is taken from a notice.
 const RECORD_FIELDS: [&str; 12] = [
     "errorCode",
     "errorMessage",
@@ -30,9 +30,9 @@ const RECORD_FIELDS: [&str; 12] = [
     "userIdentity",
 ];
 
-/// What is read from a notice.
+/// The facts of a notice.
 struct Notice {
-    /// What identifies the notice, of which a redelivery has the same.
+    /// The identity of the notice, which is the same on every delivery.
     id: Vec<Option<String>>,
     account: Option<AccountId>,
     region: Option<String>,

@@ -1,4 +1,4 @@
-//! What a person does about an actor that no policy of this account can stop.
+//! The steps for a person, for an actor whom no policy of this account can stop.
 
 use cordon_core::{AccountId, Actor, ActorKind};
 

@@ -1,20 +1,50 @@
-//! What a remedy of a purpose works on, as AWS knows it, and why it must not be changed.
+//! Decides what a remedy works on, as AWS knows it, and what it must not touch.
 
-use cordon_core::{Arn, Principal, PrincipalKind, Purpose, RemedyKind, Subject, Target};
+use cordon_core::{AccountId, Arn, Principal, PrincipalKind, Purpose, RemedyKind, Subject, Target};
 
 use super::{Planner, actor};
 use crate::port::{IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts};
-use crate::remedy::{ByHand, On};
+use crate::remedies;
+use crate::remedy::{ByHand, On, WorksOn};
 
-/// What AWS said about the principals that were already looked up.
+/// The principals that were already looked up, with AWS's answers.
 #[derive(Default)]
 pub(super) struct Seen(Vec<(Principal, Option<PrincipalFacts>)>);
 
-/// A target that may be changed.
+/// A target that may be changed, with what AWS knows of it.
 pub(super) enum Resolved {
     Principal(Principal, PrincipalFacts),
     Policy(Arn, PolicyFacts),
     Trail(Arn, TrailFacts),
+}
+
+/// Why a target must not be changed, as a sentence for people, or could not be looked up.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TargetError {
+    #[error("The event does not say in which account `{target}` was touched")]
+    NoAccount { target: String },
+    #[error("`{target}` is AWS's own, which nobody else can change")]
+    AwsOwned { target: String },
+    #[error("`{target}` belongs to account {owner}, and the event took effect in {account}")]
+    Elsewhere { target: String, owner: AccountId, account: AccountId },
+    #[error(
+        "`{target}` belongs to account {owner}, and the event took effect in {account}: tell the owner of that account, and cut \
+         the trust that let it in"
+    )]
+    Outsider { target: String, owner: AccountId, account: AccountId },
+    #[error("IAM answered for account {answered}, and the event took effect in {account}")]
+    OtherAccount { answered: AccountId, account: AccountId },
+    #[error("`{target}` no longer exists")]
+    Gone { target: String },
+    #[error("`{target}` was deleted and made again since the event: its unique id was `{was}` and is `{is}`")]
+    Recreated { target: String, was: String, is: String },
+    #[error("`{target}` is Cordon's own and is never changed")]
+    OwnPart { target: String },
+    /// With the configuration's own sentence.
+    #[error("{0}")]
+    OutOfScope(String),
+    #[error(transparent)]
+    Iam(#[from] IamError),
 }
 
 impl Resolved {
@@ -28,7 +58,7 @@ impl Resolved {
 }
 
 impl Planner<'_> {
-    /// What the remedy is for, by name.
+    /// The remedy's target, by the name that the event gives.
     pub(super) fn target(&self, purpose: Purpose, remedy: RemedyKind) -> Result<Target, ByHand> {
         if purpose == Purpose::Contain {
             return self.case.actor.principal().map(Target::Principal).ok_or_else(|| actor::by_hand(self.case.actor));
@@ -36,12 +66,10 @@ impl Planner<'_> {
         let named = |arn: &Option<String>, what: &str| {
             arn.as_deref().and_then(|arn| arn.parse::<Arn>().ok()).ok_or_else(|| does_not_fit(remedy, what, self.case.subject))
         };
-        match remedy {
-            RemedyKind::RestorePolicyVersion | RemedyKind::DeletePolicyVersion => {
-                Ok(Target::Policy { policy: named(&self.case.event.policy_arn, "a managed policy")? })
-            }
-            RemedyKind::RestartLogging => Ok(Target::Trail { trail: named(&self.case.event.touched.trail_arn, "a trail")? }),
-            _ => self
+        match remedies::remedy(remedy).works_on() {
+            WorksOn::Policy => Ok(Target::Policy { policy: named(&self.case.event.policy_arn, "a managed policy")? }),
+            WorksOn::Trail => Ok(Target::Trail { trail: named(&self.case.event.touched.trail_arn, "a trail")? }),
+            WorksOn::Principal => self
                 .subject()
                 .map(Target::Principal)
                 .ok_or_else(|| does_not_fit(remedy, "a user, role or group", self.case.subject)),
@@ -59,80 +87,65 @@ impl Planner<'_> {
         }
     }
 
-    /// The target as AWS knows it, or why it must not be changed.
-    pub(super) async fn resolve(&mut self, target: &Target) -> Result<Result<Resolved, String>, IamError> {
+    /// The target as AWS knows it.
+    pub(super) async fn resolve(&mut self, target: &Target) -> Result<Resolved, TargetError> {
+        let gone = || TargetError::Gone { target: target.to_string() };
         match target {
             Target::Principal(principal) => self.resolve_principal(principal).await,
             Target::Policy { policy } => {
-                if let Some(reason) = self.resource_out_of_bounds(target, policy) {
-                    return Ok(Err(reason));
-                }
+                self.resource_in_bounds(target, policy)?;
                 let facts = self.account.policy(policy.as_str()).await?;
-                Ok(facts.map(|facts| Resolved::Policy(policy.clone(), facts)).ok_or_else(|| gone(target)))
+                Ok(Resolved::Policy(policy.clone(), facts.ok_or_else(gone)?))
             }
             Target::Trail { trail } => {
-                if let Some(reason) = self.resource_out_of_bounds(target, trail) {
-                    return Ok(Err(reason));
-                }
+                self.resource_in_bounds(target, trail)?;
                 let facts = self.account.trail(trail.as_str()).await?;
-                Ok(facts.map(|facts| Resolved::Trail(trail.clone(), facts)).ok_or_else(|| gone(target)))
+                Ok(Resolved::Trail(trail.clone(), facts.ok_or_else(gone)?))
             }
         }
     }
 
-    fn resource_out_of_bounds(&self, target: &Target, arn: &Arn) -> Option<String> {
-        let account = self.case.account;
-        let Some(account) = account else {
-            return Some(format!("The event does not say in which account `{target}` was touched"));
-        };
-        match arn.account() {
-            None => return Some(format!("`{target}` is AWS's own, which nobody else can change")),
-            Some(owner) if owner != *account => {
-                return Some(format!("`{target}` belongs to account {owner}, and the event took effect in {account}"));
-            }
-            Some(_) => {}
+    fn resource_in_bounds(&self, target: &Target, arn: &Arn) -> Result<(), TargetError> {
+        let name = || target.to_string();
+        let account = self.case.account.ok_or_else(|| TargetError::NoAccount { target: name() })?;
+        let owner = arn.account().ok_or_else(|| TargetError::AwsOwned { target: name() })?;
+        if owner != *account {
+            return Err(TargetError::Elsewhere { target: name(), owner, account: account.clone() });
         }
         if self.never.iter().any(|pattern| pattern.matches(arn.as_str())) {
-            return Some(format!("`{target}` is Cordon's own and is never changed"));
+            return Err(TargetError::OwnPart { target: name() });
         }
-        match target {
+        let out_of_scope = match target {
             Target::Policy { .. } => self.config.policy_out_of_scope(arn.as_str(), account),
             Target::Trail { .. } | Target::Principal(_) => self.config.trail_out_of_scope(arn.as_str(), account),
-        }
+        };
+        out_of_scope.map_or(Ok(()), |reason| Err(TargetError::OutOfScope(reason)))
     }
 
-    async fn resolve_principal(&mut self, target: &Principal) -> Result<Result<Resolved, String>, IamError> {
-        let Some(account) = self.case.account else {
-            return Ok(Err(format!("The event does not say in which account `{target}` was touched")));
-        };
+    async fn resolve_principal(&mut self, target: &Principal) -> Result<Resolved, TargetError> {
+        let name = || target.to_string();
+        let account = self.case.account.ok_or_else(|| TargetError::NoAccount { target: name() })?;
         if target.account != *account {
-            return Ok(Err(format!(
-                "`{target}` belongs to account {}, and the event took effect in {account}: tell the owner of that account, and \
-                 cut the trust that let it in",
-                target.account
-            )));
+            let owner = target.account.clone();
+            return Err(TargetError::Outsider { target: name(), owner, account: account.clone() });
         }
-        let Some(facts) = self.look_up(target).await? else {
-            return Ok(Err(format!("`{target}` no longer exists")));
-        };
+        let facts = self.look_up(target).await?.ok_or_else(|| TargetError::Gone { target: name() })?;
         let known = known(target, &facts)?;
         if known.account != *account {
-            return Ok(Err(format!("IAM answered for account {}, and the event took effect in {account}", known.account)));
+            return Err(TargetError::OtherAccount { answered: known.account, account: account.clone() });
         }
         if let Some(unique_id) = self.id_in_event(&known).filter(|id| *id != facts.unique_id) {
-            return Ok(Err(format!(
-                "`{known}` was deleted and made again since the event: its unique id was `{unique_id}` and is `{}`",
-                facts.unique_id
-            )));
+            let was = unique_id.to_owned();
+            return Err(TargetError::Recreated { target: known.to_string(), was, is: facts.unique_id });
         }
         let arn = known.arn();
         if self.never.iter().any(|pattern| pattern.matches(&arn)) {
-            return Ok(Err(format!("`{arn}` is Cordon's own and is never changed")));
+            return Err(TargetError::OwnPart { target: arn });
         }
         if let Some(reason) = self.config.out_of_scope(&known) {
-            return Ok(Err(reason));
+            return Err(TargetError::OutOfScope(reason));
         }
-        Ok(Ok(Resolved::Principal(known, facts)))
+        Ok(Resolved::Principal(known, facts))
     }
 
     async fn look_up(&mut self, target: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
@@ -161,10 +174,6 @@ fn does_not_fit(remedy: RemedyKind, what: &str, subject: &Subject) -> ByHand {
         reason: format!("`{remedy}` works on {what}, and the event touched {subject}"),
         instruction: "look at the request's parameters on the incident and undo the call by hand".to_owned(),
     }
-}
-
-fn gone(target: &Target) -> String {
-    format!("`{target}` no longer exists")
 }
 
 /// The principal with the ARN, account and spelling that IAM gives.

@@ -9,9 +9,10 @@ use jiff::SignedDuration;
 
 use super::revoke_sessions::FEDERATION_MAX_HOURS;
 use crate::port::{AccessKey, Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct DeactivateAccessKey;
 
 /// How far the clocks of CloudTrail and of IAM may be apart for a key to be the one that an event made.
@@ -21,6 +22,10 @@ const CLOCKS_DIFFER_SECONDS: i64 = 5;
 impl Remedy for DeactivateAccessKey {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DeactivateAccessKey
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreateAccessKey", "UpdateAccessKey"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -7,15 +7,20 @@ use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 
 use crate::port::{Account, IamError};
-use crate::remedy::{Planned, Remedy, Request};
+use crate::remedy::{Answers, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct DeleteLoginProfile;
 
 #[async_trait]
 impl Remedy for DeleteLoginProfile {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DeleteLoginProfile
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreateLoginProfile", "UpdateLoginProfile"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -11,15 +11,19 @@ use super::restore_policy_version::{number, planned};
 use crate::call;
 use crate::deny::same_document;
 use crate::port::{Account, IamError, IamErrorKind};
-use crate::remedy::{Applied, Attempt, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+use crate::remedy::{
+    Answers, Applied, Attempt, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
+};
 
+/// The remedy.
 pub struct DeletePolicyVersion;
 
 /// The snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// `ANPA…` of the policy, as in the step.
     pub target_unique_id: String,
-    /// What is in the version; none where it was deleted already.
+    /// The version's document; none where the version was deleted already.
     pub document: Option<String>,
 }
 
@@ -27,6 +31,14 @@ pub struct Before {
 impl Remedy for DeletePolicyVersion {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DeletePolicyVersion
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreatePolicyVersion"])
+    }
+
+    fn works_on(&self) -> WorksOn {
+        WorksOn::Policy
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

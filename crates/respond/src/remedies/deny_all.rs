@@ -11,15 +11,20 @@ use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
 use super::unstoppable;
 use crate::port::{Account, IamError};
 use crate::quarantine;
-use crate::remedy::{Planned, Remedy, Request};
+use crate::remedy::{Answers, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct DenyAll;
 
 #[async_trait]
 impl Remedy for DenyAll {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DenyAll
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Everything
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -18,15 +18,17 @@ use crate::deny::{DOCUMENT, policy_name, same_document};
 use crate::port::{Account, IamError, IamErrorKind};
 use crate::quarantine;
 use crate::remedy::{
-    Applied, Attempt, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, principal_of,
+    Answers, Applied, Attempt, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, principal_of,
 };
 use crate::settings;
 
+/// The remedy.
 pub struct DenyIam;
 
 /// The snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// The unique id of the principal, as in the step.
     pub target_unique_id: String,
     /// The inline policy that already had our name, byte for byte.
     pub document: Option<String>,
@@ -36,6 +38,10 @@ pub struct Before {
 impl Remedy for DenyIam {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DenyIam
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Everything
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
@@ -54,7 +60,7 @@ impl Remedy for DenyIam {
             None => call::delete_inline_policy(target, &name),
         };
         if !quarantine::fits_inline(account, target, &name, DOCUMENT).await? {
-            // There is no managed policy that denies IAM alone, and whoever can write inline policies can fill the quota.
+            // There is no managed policy that denies IAM alone, and anybody who may write inline policies can fill the quota.
             let (change, note) = quarantine::boundary(target, facts);
             let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
             return Ok(settings::planned(step, vec![change], &format!("`{target}` may do nothing already")));

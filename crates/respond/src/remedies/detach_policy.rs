@@ -4,22 +4,24 @@
 //! principal's other policies. Undo attaches the same policy again, and only where it was attached before.
 
 use async_trait::async_trait;
-use cordon_core::{PlannedStep, Principal, RemedyKind};
+use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 use serde::{Deserialize, Serialize};
 
 use super::unmodifiable;
-use crate::call;
-use crate::port::{Account, IamError, IamErrorKind};
-use crate::remedy::{
-    Applied, Attempt, ByHand, Identity, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, principal_of,
-};
+use crate::port::{Account, IamError};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
+use crate::settings;
 
+/// The remedy.
 pub struct DetachPolicy;
 
-/// The snapshot.
+/// The snapshot as Cordon stored it when detaching was not yet a [`Setting`]. It is read, so that a step of that time is carried
+/// out and undone, and never written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// The unique id of the principal, as in the step.
     pub target_unique_id: String,
+    /// Whether the policy was attached.
     pub attached: bool,
 }
 
@@ -27,6 +29,10 @@ pub struct Before {
 impl Remedy for DetachPolicy {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DetachPolicy
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["AttachUserPolicy", "AttachRolePolicy", "AttachGroupPolicy"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
@@ -42,118 +48,21 @@ impl Remedy for DetachPolicy {
         if let Some(by_hand) = unmodifiable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
-        if !is_attached(account, target, policy_arn).await? {
-            return Ok(Planned::Nothing(format!("`{policy_arn}` is not attached to `{target}`")));
-        }
-        Ok(PlannedStep {
-            policy_arn: Some(policy_arn.to_owned()),
-            calls: vec![call::detach_policy(target, policy_arn)],
-            undo: vec![call::attach_policy(target, policy_arn)],
-            ..request.step(self.kind())
-        }
-        .into())
-    }
-
-    async fn snapshot(&self, account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
-        let policy_arn = policy_of(step)?;
-        Identity::of(account, step).await?.required(step)?;
-        let attached = is_attached(account, principal_of(step)?, policy_arn).await?;
-        Ok(Snapshot::DetachPolicy(Before { target_unique_id: step.target_unique_id.clone(), attached }))
-    }
-
-    async fn apply(
-        &self,
-        account: &dyn Account,
-        step: &PlannedStep,
-        snapshot: &Snapshot,
-        attempt: Attempt,
-    ) -> Result<Applied, StepError> {
-        let policy_arn = policy_of(step)?;
-        let before = before(snapshot)?;
-        Identity::of(account, step).await?.required(step)?;
-        if !is_attached(account, principal_of(step)?, policy_arn).await? {
-            return Ok(Applied::AlreadyHeld);
-        }
-        // Undo would not attach it again, so detaching it now would lose what somebody attached after the snapshot.
-        if attempt == Attempt::First && !before.attached {
-            return Err(StepError::Conflict {
-                expected: format!("`{policy_arn}` not attached to `{}`", step.target),
-                found: "it attached after the snapshot".to_owned(),
-            });
-        }
-        match account.detach_policy(principal_of(step)?, policy_arn).await {
-            Ok(()) => Ok(Applied::Changed),
-            // Somebody was faster by one call: the wanted state holds.
-            Err(error) if error.kind() == IamErrorKind::NotFound => Ok(Applied::AlreadyHeld),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    async fn verify(&self, account: &dyn Account, step: &PlannedStep) -> Result<Verified, StepError> {
-        let policy_arn = policy_of(step)?;
-        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
-            return Ok(Verified::Missing(format!("expected {expected}, found {found}")));
-        }
-        Ok(if is_attached(account, principal_of(step)?, policy_arn).await? {
-            Verified::Missing(format!("`{policy_arn}` is attached to `{}` again", step.target))
-        } else {
-            Verified::Holds
-        })
-    }
-
-    async fn revert(
-        &self,
-        account: &dyn Account,
-        step: &PlannedStep,
-        snapshot: &Snapshot,
-        dry_run: bool,
-    ) -> Result<Reverted, StepError> {
-        let policy_arn = policy_of(step)?;
-        if !before(snapshot)?.attached {
-            return Ok(Reverted::Nothing(format!("`{policy_arn}` was not attached to `{}` before", step.target)));
-        }
-        if let Some((expected, found)) = Identity::of(account, step).await?.difference(step) {
-            return Ok(Reverted::Drift { expected, found });
-        }
-        if is_attached(account, principal_of(step)?, policy_arn).await? {
-            return Ok(Reverted::Nothing(format!("`{policy_arn}` is attached to `{}`", step.target)));
-        }
-        let calls = vec![call::attach_policy(principal_of(step)?, policy_arn)];
-        if dry_run {
-            return Ok(Reverted::Would(calls));
-        }
-        match account.attach_policy(principal_of(step)?, policy_arn).await {
-            Ok(()) => Ok(Reverted::Done(calls)),
-            Err(error) if error.kind() == IamErrorKind::NotFound => Ok(Reverted::Drift {
-                expected: format!("`{policy_arn}` to exist, so that it can be attached to `{}`", step.target),
-                found: "IAM knows no such policy".to_owned(),
-            }),
-            Err(error) => Err(error.into()),
-        }
-    }
-}
-
-async fn is_attached(account: &dyn Account, target: &Principal, policy_arn: &str) -> Result<bool, IamError> {
-    Ok(account.attached_policies(target).await?.iter().any(|arn| arn == policy_arn))
-}
-
-fn policy_of(step: &PlannedStep) -> Result<&str, StepError> {
-    step.policy_arn.as_deref().ok_or(StepError::Mismatch(RemedyKind::DetachPolicy))
-}
-
-fn before(snapshot: &Snapshot) -> Result<&Before, StepError> {
-    match snapshot {
-        Snapshot::DetachPolicy(before) => Ok(before),
-        Snapshot::DenyIam(_) | Snapshot::RestorePolicyVersion(_) | Snapshot::DeletePolicyVersion(_) | Snapshot::Settings(_) => {
-            Err(StepError::Mismatch(RemedyKind::DetachPolicy))
-        }
+        let attached = account.attached_policies(target).await?.iter().any(|arn| arn == policy_arn);
+        let from = attached.then(|| Setting::ON.to_owned());
+        let change = Change { setting: Setting::AttachedPolicy { arn: policy_arn.to_owned() }, from, to: None };
+        let step = PlannedStep { policy_arn: Some(policy_arn.to_owned()), ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &format!("`{policy_arn}` is not attached to `{target}`")))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use cordon_testkit::laws::{Case, Thing, World};
-    use cordon_testkit::respond::{ApplyResult, Attempt, IamErrorKind, RevertResult, StepError, apply_plan, remedy, revert_plan};
+    use cordon_testkit::respond::{
+        ApplyResult, Attempt, IamErrorKind, RevertResult, Reverted, Snapshot, StepError, Verified, apply_plan, remedy,
+        revert_plan,
+    };
     use cordon_testkit::{Failure, When, laws::ADMIN, run};
 
     use cordon_core::RemedyKind;
@@ -211,5 +120,25 @@ mod tests {
         );
         assert!(!undone.complete);
         assert_eq!(world.iam.state(), now);
+    }
+
+    #[test]
+    fn a_step_that_was_stored_before_detaching_was_a_setting_is_carried_out_and_undone() {
+        let mut world = world();
+        let step = &mut world.plan.steps[0];
+        step.changes.clear();
+        let stored = |attached: bool| -> Snapshot {
+            let id = &step.target_unique_id;
+            let text = format!(r#"{{"remedy":"detach-policy","target_unique_id":"{id}","attached":{attached}}}"#);
+            serde_json::from_str(&text).unwrap()
+        };
+        let (was_on, was_off) = (stored(true), stored(false));
+        let (remedy, step) = (remedy(RemedyKind::DetachPolicy), &world.plan.steps[0]);
+        assert!(matches!(run(remedy.verify(&world.iam, step)).unwrap(), Verified::Missing(_)));
+        run(remedy.apply(&world.iam, step, &was_on, Attempt::First)).unwrap();
+        assert_eq!(run(remedy.verify(&world.iam, step)).unwrap(), Verified::Holds);
+        assert!(matches!(run(remedy.revert(&world.iam, step, &was_off, false)).unwrap(), Reverted::Nothing(_)));
+        assert_eq!(run(remedy.revert(&world.iam, step, &was_on, false)).unwrap(), Reverted::Done(step.undo.clone()));
+        assert_eq!(world.iam.state(), world.before);
     }
 }

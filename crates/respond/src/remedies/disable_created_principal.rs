@@ -11,15 +11,20 @@ use super::deactivate_access_key::off;
 use super::unstoppable;
 use crate::port::{Account, IamError};
 use crate::quarantine;
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct DisableCreatedPrincipal;
 
 #[async_trait]
 impl Remedy for DisableCreatedPrincipal {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DisableCreatedPrincipal
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreateUser", "CreateRole"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -1,7 +1,7 @@
 //! disable-login-profile: makes a user's console password useless, and leaves it there.
 //!
 //! AWS cannot turn a password off. A deny on everything that the user does with temporary credentials takes the console from
-//! whoever knows the password, in sessions that are open too: they can sign in, and may do nothing. Long-term access keys go on.
+//! anybody who knows the password, in open sessions too: they can sign in, and may do nothing. Long-term access keys go on.
 //! It never deletes the password: `delete-login-profile` does, where a rule says so.
 
 use async_trait::async_trait;
@@ -10,15 +10,20 @@ use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 use crate::deny;
 use crate::port::{Account, IamError};
 use crate::quarantine;
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct DisableLoginProfile;
 
 #[async_trait]
 impl Remedy for DisableLoginProfile {
     fn kind(&self) -> RemedyKind {
         RemedyKind::DisableLoginProfile
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreateLoginProfile", "UpdateLoginProfile"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

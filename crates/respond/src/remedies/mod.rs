@@ -1,4 +1,4 @@
-//! The remedies, one file each, and what none of them may touch.
+//! The remedies, one file each, and the principals that none of them may touch.
 
 pub mod deactivate_access_key;
 pub mod delete_login_profile;
@@ -22,27 +22,6 @@ use cordon_core::{Former, Principal, PrincipalKind, RemedyKind};
 
 use crate::port::PrincipalFacts;
 use crate::remedy::{ByHand, Remedy, Request};
-
-/// Every remedy there is.
-pub const ALL: [RemedyKind; 17] = [
-    RemedyKind::DetachPolicy,
-    RemedyKind::DenyIam,
-    RemedyKind::RemoveInlinePolicy,
-    RemedyKind::RestorePolicyVersion,
-    RemedyKind::DeletePolicyVersion,
-    RemedyKind::RestoreTrustPolicy,
-    RemedyKind::DeactivateAccessKey,
-    RemedyKind::DenyAll,
-    RemedyKind::RevokeSessions,
-    RemedyKind::RemoveFromGroup,
-    RemedyKind::DisableLoginProfile,
-    RemedyKind::DeleteLoginProfile,
-    RemedyKind::SetPermissionsBoundary,
-    RemedyKind::RestorePermissionsBoundary,
-    RemedyKind::RestoreExceptionTag,
-    RemedyKind::DisableCreatedPrincipal,
-    RemedyKind::RestartLogging,
-];
 
 /// The remedy of a kind.
 #[must_use]
@@ -68,7 +47,7 @@ pub fn remedy(kind: RemedyKind) -> &'static dyn Remedy {
     }
 }
 
-/// What no remedy can change, with the steps for a person. IAM would refuse the write; it is not even tried.
+/// The steps for a person, for a principal that no remedy can change. IAM would refuse the write; it is not even tried.
 #[must_use]
 pub(crate) fn unmodifiable(target: &Principal, facts: &PrincipalFacts) -> Option<ByHand> {
     if facts.service_linked {
@@ -91,7 +70,7 @@ pub(crate) fn unmodifiable(target: &Principal, facts: &PrincipalFacts) -> Option
     None
 }
 
-/// What no deny is put on: groups too, of which a deny would stop every member.
+/// The same for a principal that no deny is put on: a group too, because its deny would stop every member.
 #[must_use]
 fn unstoppable(target: &Principal, facts: &PrincipalFacts) -> Option<ByHand> {
     if target.kind == PrincipalKind::Group {
@@ -103,13 +82,13 @@ fn unstoppable(target: &Principal, facts: &PrincipalFacts) -> Option<ByHand> {
     unmodifiable(target, facts)
 }
 
-/// What stood before the event, unless the actor put that there too: then it is no better than what replaced it.
+/// The state before the event, unless the actor had made that one too: then it is no better than the new one.
 fn trusted_former<'a>(request: &Request<'a>) -> Option<&'a Former> {
     let by_actor = |former: &Former| request.actor.is_some_and(|actor| actor.arn() == former.by);
     request.event.touched.former.as_ref().filter(|former| !by_actor(former))
 }
 
-/// Who says so, for a note.
+/// The source of a former state, for a note.
 fn source(former: &Former) -> String {
     match former.at {
         Some(at) => format!("as `{}` set it at {at}", former.by),
@@ -117,7 +96,7 @@ fn source(former: &Former) -> String {
     }
 }
 
-/// What a person is told where an event's effect is no longer what stands there.
+/// Tells a person that somebody changed the event's effect since.
 fn changed_since(what: &str) -> ByHand {
     ByHand {
         reason: format!("{what} is no longer what the event made it"),

@@ -6,15 +6,20 @@ use async_trait::async_trait;
 use cordon_core::{Change, RemedyKind, Setting};
 
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RemoveFromGroup;
 
 #[async_trait]
 impl Remedy for RemoveFromGroup {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RemoveFromGroup
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["AddUserToGroup"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

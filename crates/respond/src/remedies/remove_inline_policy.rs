@@ -10,15 +10,20 @@ use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RemoveInlinePolicy;
 
 #[async_trait]
 impl Remedy for RemoveInlinePolicy {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RemoveInlinePolicy
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["PutUserPolicy", "PutRolePolicy", "PutGroupPolicy"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

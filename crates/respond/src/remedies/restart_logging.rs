@@ -9,15 +9,24 @@ use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};
 use super::{source, trusted_former};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, On, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, On, Planned, Remedy, Request, WorksOn};
 use crate::settings;
 
+/// The remedy.
 pub struct RestartLogging;
 
 #[async_trait]
 impl Remedy for RestartLogging {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RestartLogging
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["StopLogging", "DeleteTrail", "UpdateTrail", "PutEventSelectors"])
+    }
+
+    fn works_on(&self) -> WorksOn {
+        WorksOn::Trail
     }
 
     async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

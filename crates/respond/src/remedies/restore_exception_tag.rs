@@ -9,15 +9,20 @@ use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Set
 
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RestoreExceptionTag;
 
 #[async_trait]
 impl Remedy for RestoreExceptionTag {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RestoreExceptionTag
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["TagUser", "UntagUser", "TagRole", "UntagRole"])
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -8,15 +8,25 @@ use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Set
 
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RestorePermissionsBoundary;
 
 #[async_trait]
 impl Remedy for RestorePermissionsBoundary {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RestorePermissionsBoundary
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&[
+            "PutUserPermissionsBoundary",
+            "PutRolePermissionsBoundary",
+            "DeleteUserPermissionsBoundary",
+            "DeleteRolePermissionsBoundary",
+        ])
     }
 
     async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -13,17 +13,21 @@ use super::delete_policy_version::{of_event, versions_with};
 use super::{source, trusted_former};
 use crate::call;
 use crate::port::{Account, IamError, IamErrorKind, PolicyFacts};
-use crate::remedy::{Applied, Attempt, ByHand, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified};
+use crate::remedy::{
+    Answers, Applied, Attempt, ByHand, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
+};
 
+/// The remedy.
 pub struct RestorePolicyVersion;
 
 /// The snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Before {
+    /// `ANPA…` of the policy, as in the step.
     pub target_unique_id: String,
     /// The default version.
     pub version: String,
-    /// What is in it, by which it is found again under another id.
+    /// Its document, by which it is found again under another id.
     pub document: String,
 }
 
@@ -31,6 +35,14 @@ pub struct Before {
 impl Remedy for RestorePolicyVersion {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RestorePolicyVersion
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["CreatePolicyVersion", "SetDefaultPolicyVersion"])
+    }
+
+    fn works_on(&self) -> WorksOn {
+        WorksOn::Policy
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
@@ -81,7 +93,7 @@ impl Remedy for RestorePolicyVersion {
         if now == version {
             return Ok(Applied::AlreadyHeld);
         }
-        // What was approved is to leave the event's version, not one that somebody chose since.
+        // The approval covers leaving the event's version, not one that somebody chose since.
         let expected = step.undo.first().and_then(|call| call.parameters.get("VersionId"));
         if attempt == Attempt::First && (now != before.version || expected != Some(&now)) {
             let expected = expected.map_or(before.version.as_str(), String::as_str);
@@ -153,7 +165,7 @@ fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Op
         let note = format!("`{version}` becomes the default again, {}.", source(former));
         return Some((version, note));
     }
-    // What the actor had made the default before is no better.
+    // A version that the actor had made the default before is no better.
     let theirs = touched.former.as_ref().filter(|_| known.is_none()).and_then(|former| former.value.as_ref());
     let mut others: Vec<&String> = versions.iter().filter(|id| **id != facts.default_version && Some(*id) != theirs).collect();
     others.sort_by_key(|id| number(id));

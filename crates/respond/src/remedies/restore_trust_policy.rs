@@ -12,15 +12,20 @@ use serde_json::Value;
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RestoreTrustPolicy;
 
 #[async_trait]
 impl Remedy for RestoreTrustPolicy {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RestoreTrustPolicy
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Calls(&["UpdateAssumeRolePolicy"])
     }
 
     async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

@@ -13,9 +13,10 @@ use super::unstoppable;
 use crate::deny;
 use crate::port::{Account, IamError, PrincipalFacts};
 use crate::quarantine;
-use crate::remedy::{ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct RevokeSessions;
 
 /// The longest a federation token lives: 129,600 s ("`GetFederationToken`", STS API reference).
@@ -25,6 +26,10 @@ pub(super) const FEDERATION_MAX_HOURS: i64 = 36;
 impl Remedy for RevokeSessions {
     fn kind(&self) -> RemedyKind {
         RemedyKind::RevokeSessions
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Everything
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

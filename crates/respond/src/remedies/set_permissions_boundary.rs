@@ -9,15 +9,20 @@ use cordon_core::{PlannedStep, RemedyKind};
 use super::unstoppable;
 use crate::port::{Account, IamError};
 use crate::quarantine;
-use crate::remedy::{Planned, Remedy, Request};
+use crate::remedy::{Answers, Planned, Remedy, Request};
 use crate::settings;
 
+/// The remedy.
 pub struct SetPermissionsBoundary;
 
 #[async_trait]
 impl Remedy for SetPermissionsBoundary {
     fn kind(&self) -> RemedyKind {
         RemedyKind::SetPermissionsBoundary
+    }
+
+    fn answers(&self) -> Answers {
+        Answers::Everything
     }
 
     async fn plan(&self, _: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {

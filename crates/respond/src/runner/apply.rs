@@ -3,24 +3,28 @@
 use cordon_core::{Plan, PlannedStep};
 use serde::{Deserialize, Serialize};
 
-use super::record::{Progress, StepRecord, StepState};
+use super::record::{Progress, ProgressError, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, chain, numbered, sort_out};
 use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Applied, Attempt, StepError, Verified};
 
-/// What applying a step came to.
+/// The result of applying a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum ApplyResult {
+    /// The change was made, and a read found it.
     Applied,
     /// The wanted state was already there: by an earlier run that did not come to record it, or by somebody else.
     AlreadyHeld,
     /// The change was made, and the first read after it did not find it.
     NotSeen {
+        /// The part that the read did not find, in a sentence.
         missing: String,
     },
+    /// The change could not be made.
     Failed {
+        /// Why, in a sentence.
         reason: String,
     },
     /// The step was undone before, so it is left alone.
@@ -61,12 +65,13 @@ async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progres
         StepState::Stripped { missing } => return Ok(ApplyResult::NotSeen { missing: missing.clone() }),
         StepState::Applied if record.seen => return Ok(ApplyResult::AlreadyHeld),
         StepState::Applied => Applied::AlreadyHeld,
-        // What failed is tried again: it is a retry of the whole run, and applying twice equals applying once.
+        // A failed step is tried again: this is a retry of the whole run, and applying twice equals applying once.
         StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. } => {
-            match write(account, n, step, progress, &mut record).await? {
+            match write(account, n, step, progress, &mut record).await {
                 Ok(applied) => applied,
-                Err(error) => {
-                    let reason = sort_out(&error)?;
+                Err(WriteError::Progress(error)) => return Err(error.into()),
+                Err(WriteError::Step(error)) => {
+                    let reason = sort_out(error)?;
                     record.save(progress, n, StepState::Failed { reason: reason.clone() }).await?;
                     return Ok(ApplyResult::Failed { reason });
                 }
@@ -83,10 +88,21 @@ async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progres
             })
         }
         Ok(Verified::Missing(missing)) => Ok(ApplyResult::NotSeen { missing }),
-        Err(error) if error.retryable() => Err(Halt::Retry(chain(&error))),
+        Err(error) if error.retryable() => Err(Halt::Retry(error)),
         // The change was made; that it cannot be read is for the second read to judge.
         Err(error) => Ok(ApplyResult::NotSeen { missing: chain(&error) }),
     }
+}
+
+/// Why a change was not made, or not known to be made.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    /// The remedy could not take its snapshot or make its change.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// The table cannot be written, so nothing more may be changed.
+    #[error(transparent)]
+    Progress(#[from] ProgressError),
 }
 
 /// Snapshot, then the change, each stored.
@@ -96,24 +112,18 @@ async fn write(
     step: &PlannedStep,
     progress: &dyn Progress,
     record: &mut StepRecord,
-) -> Result<Result<Applied, StepError>, Halt> {
+) -> Result<Applied, WriteError> {
     let remedy = remedy(step.remedy);
     let snapshot = match record.snapshot.clone() {
         Some(snapshot) => snapshot,
-        None => match remedy.snapshot(account, step).await {
-            Ok(snapshot) => {
-                record.snapshot = Some(snapshot.clone());
-                record.save(progress, n, StepState::SnapshotTaken).await?;
-                snapshot
-            }
-            Err(error) => return Ok(Err(error)),
-        },
-    };
-    match remedy.apply(account, step, &snapshot, Attempt::First).await {
-        Ok(applied) => {
-            record.save(progress, n, StepState::Applied).await?;
-            Ok(Ok(applied))
+        None => {
+            let snapshot = remedy.snapshot(account, step).await?;
+            record.snapshot = Some(snapshot.clone());
+            record.save(progress, n, StepState::SnapshotTaken).await?;
+            snapshot
         }
-        Err(error) => Ok(Err(error)),
-    }
+    };
+    let applied = remedy.apply(account, step, &snapshot, Attempt::First).await?;
+    record.save(progress, n, StepState::Applied).await?;
+    Ok(applied)
 }

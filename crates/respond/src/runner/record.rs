@@ -1,4 +1,4 @@
-//! Where a step stands, as it is stored.
+//! The stored progress of a step.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind};
@@ -10,6 +10,7 @@ use crate::remedy::Snapshot;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum StepState {
+    /// Nothing was read or changed.
     Planned,
     /// From here on the change may have been made.
     SnapshotTaken,
@@ -19,13 +20,17 @@ pub enum StepState {
     Verified,
     /// A read found it gone after it had been put back once.
     Stripped {
+        /// The part that is gone, in a sentence.
         missing: String,
     },
+    /// The change could not be made; a retry of the run tries again.
     Failed {
+        /// Why, in a sentence.
         reason: String,
     },
     /// Undoing has begun: the step is never applied again.
     Reverting,
+    /// Undone.
     Reverted,
 }
 
@@ -34,8 +39,11 @@ pub enum StepState {
 pub struct StepRecord {
     /// 0 where nothing is stored yet; each save is one higher.
     pub version: u64,
+    /// The step's remedy.
     pub remedy: RemedyKind,
+    /// How far it has come.
     pub state: StepState,
+    /// The state before the first write; never replaced.
     #[serde(default)]
     pub snapshot: Option<Snapshot>,
     /// A read found the change after the last write.
@@ -46,7 +54,7 @@ pub struct StepRecord {
     pub reapplied: bool,
 }
 
-/// Where the records of one incident are kept.
+/// The store of one incident's records.
 #[async_trait]
 pub trait Progress: Send + Sync {
     /// The record of step `n`, counted from 1.
@@ -60,15 +68,19 @@ pub trait Progress: Send + Sync {
 /// Why a record could not be read or written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProgressError {
+    /// The stored record is not the one that this run read.
     #[error("another run of the same plan was faster")]
     Superseded,
+    /// The table is busy or out of reach.
     #[error("the progress of a step could not be stored or read just now: {0}")]
     Unavailable(String),
+    /// The stored record is not one of this step, or cannot be read.
     #[error("the progress of a step cannot be stored or read: {0}")]
     Broken(String),
 }
 
 impl ProgressError {
+    /// True where the same run may pass a little later.
     #[must_use]
     pub fn retryable(&self) -> bool {
         match self {
@@ -79,7 +91,7 @@ impl ProgressError {
 }
 
 impl StepRecord {
-    /// The record of a step of which nothing is stored yet.
+    /// The record of a step before anything is stored.
     #[must_use]
     pub fn planned(step: &PlannedStep) -> Self {
         Self { version: 0, remedy: step.remedy, state: StepState::Planned, snapshot: None, seen: false, reapplied: false }

@@ -9,26 +9,35 @@ use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::Reverted;
 
-/// What undoing a step came to.
+/// The result of undoing a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum RevertResult {
+    /// The former state was restored.
     Reverted {
+        /// The calls that were made.
         calls: Vec<Call>,
     },
-    /// What a dry run would do.
+    /// A dry run found that there is something to undo.
     Would {
+        /// The calls that would be made.
         calls: Vec<Call>,
     },
+    /// There was nothing to undo.
     Nothing {
+        /// Why, in a sentence.
         reason: String,
     },
     /// Somebody else changed it since: nothing was touched.
     Drift {
+        /// The state that the step had left, in a few words.
         expected: String,
+        /// The state that is there now, in a few words.
         found: String,
     },
+    /// It could not be undone.
     Failed {
+        /// Why, in a sentence.
         reason: String,
     },
 }
@@ -75,7 +84,7 @@ async fn revert_step(
 ) -> Result<RevertResult, Halt> {
     let mut record = StepRecord::load(progress, n, step).await?;
     if record.state == StepState::Reverted {
-        // What somebody changed after the undo is theirs: a second undo must not undo that.
+        // Changes that somebody made after the undo are theirs: a second undo must not undo them.
         return Ok(RevertResult::Nothing { reason: "the step is already undone".to_owned() });
     }
     let Some(snapshot) = record.snapshot.clone() else {
@@ -84,7 +93,7 @@ async fn revert_step(
     let remedy = remedy(step.remedy);
     let ahead = match remedy.revert(account, step, &snapshot, true).await {
         Ok(ahead) => ahead,
-        Err(error) => return Ok(RevertResult::Failed { reason: sort_out(&error)? }),
+        Err(error) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),
     };
     let done = match ahead {
         Reverted::Drift { expected, found } => return Ok(RevertResult::Drift { expected, found }),
@@ -96,7 +105,7 @@ async fn revert_step(
             record.save(progress, n, StepState::Reverting).await?;
             match remedy.revert(account, step, &snapshot, false).await {
                 Ok(done) => done,
-                Err(error) => return Ok(RevertResult::Failed { reason: sort_out(&error)? }),
+                Err(error) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),
             }
         }
     };

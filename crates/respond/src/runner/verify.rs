@@ -9,7 +9,7 @@ use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Attempt, StepError, Verified};
 
-/// What verifying a step came to.
+/// The result of the later read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum VerifyResult {
@@ -19,18 +19,25 @@ pub enum VerifyResult {
     HoldsOnce,
     /// It had been stripped and was put back now: another, later read is needed.
     Reapplied {
+        /// The part that was gone, in a sentence.
         missing: String,
     },
     /// It is gone, and it was already put back once.
     Stripped {
+        /// The part that is gone, in a sentence.
         missing: String,
     },
+    /// There is no change to be read: the step was not carried out.
     NotApplied {
+        /// Why, in a sentence.
         reason: String,
     },
+    /// The change could not be read, or not be put back.
     Failed {
+        /// Why, in a sentence.
         reason: String,
     },
+    /// The step was undone.
     Undone,
 }
 
@@ -87,7 +94,7 @@ async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progre
     let missing = match remedy(step.remedy).verify(account, step).await {
         Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
         Ok(Verified::Missing(missing)) => missing,
-        Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(&error)? }),
+        Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(error)? }),
     };
     if record.reapplied {
         record.seen = false;
@@ -102,7 +109,7 @@ async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progre
             Ok(VerifyResult::Reapplied { missing })
         }
         Err(error) => {
-            let reason = sort_out(&error)?;
+            let reason = sort_out(error)?;
             record.seen = false;
             record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
             Ok(VerifyResult::Failed { reason: format!("{missing}, and it could not be put back: {reason}") })

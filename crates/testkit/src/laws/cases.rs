@@ -16,26 +16,35 @@ const OUTSIDE: &str = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn
 const SELECTORS: &str = r#"{"eventSelectors":[{"readWriteType":"All"}]}"#;
 const NARROW: &str = r#"{"eventSelectors":[{"readWriteType":"ReadOnly"}]}"#;
 
-/// What a remedy is tried on.
+/// The kind of thing that a remedy is tried on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Thing {
+    /// A user.
     User,
+    /// A role.
     Role,
+    /// A group.
     Group,
+    /// A managed policy.
     Policy,
+    /// A trail.
     Trail,
 }
 
 /// One remedy on one kind of thing.
 #[derive(Clone, Copy)]
 pub struct Case {
+    /// The remedy.
     pub remedy: RemedyKind,
+    /// The kind of thing it is tried on.
     pub on: Thing,
+    /// The purpose that it is planned for.
     pub purpose: Purpose,
-    /// What others did before the plan was made.
+    /// The changes of others before the plan was made.
     pub given: fn(&FakeIam, &Target),
-    /// What the event says.
+    /// The facts of the event.
     pub event: fn(&mut EventFacts),
+    /// The difference to the other cases of the remedy, in a few words.
     pub name: &'static str,
 }
 
@@ -46,21 +55,25 @@ impl fmt::Debug for Case {
 }
 
 impl Case {
+    /// The remedy on a thing that nobody changed.
     #[must_use]
     pub fn new(remedy: RemedyKind, on: Thing) -> Self {
         Self { remedy, on, purpose: Purpose::Revert, given: |_, _| {}, event: |_| {}, name: "as it is" }
     }
 
+    /// After others changed the thing.
     #[must_use]
     pub fn given(self, name: &'static str, given: fn(&FakeIam, &Target)) -> Self {
         Self { name, given, ..self }
     }
 
+    /// With an event that says more.
     #[must_use]
     pub fn event(self, event: fn(&mut EventFacts)) -> Self {
         Self { event, ..self }
     }
 
+    /// Planned to stop the actor.
     #[must_use]
     pub fn contain(self) -> Self {
         Self { purpose: Purpose::Contain, ..self }
@@ -88,7 +101,28 @@ impl Case {
 /// Every remedy on every kind of thing that it works on.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [policies(), denies(), boundaries(), identities(), versions_and_trails()].concat()
+    RemedyKind::ALL.iter().flat_map(|remedy| cases_of(*remedy)).collect()
+}
+
+fn cases_of(remedy: RemedyKind) -> Vec<Case> {
+    match remedy {
+        RemedyKind::DetachPolicy => attached(remedy),
+        RemedyKind::RemoveInlinePolicy => written(remedy),
+        RemedyKind::DenyIam => iam_denied(remedy),
+        RemedyKind::DenyAll => everything_denied(remedy),
+        RemedyKind::DisableCreatedPrincipal => created(remedy),
+        RemedyKind::RevokeSessions => each(remedy, &USER_AND_ROLE).into_iter().map(Case::contain).collect(),
+        RemedyKind::SetPermissionsBoundary => bounded(remedy),
+        RemedyKind::RestorePermissionsBoundary => boundary_changed(remedy),
+        RemedyKind::DeactivateAccessKey => keys_made(remedy),
+        RemedyKind::RemoveFromGroup => joined(remedy),
+        RemedyKind::DisableLoginProfile | RemedyKind::DeleteLoginProfile => with_password(remedy),
+        RemedyKind::RestoreTrustPolicy => opened(remedy),
+        RemedyKind::RestoreExceptionTag => tagged(remedy),
+        RemedyKind::RestorePolicyVersion => version_chosen(remedy),
+        RemedyKind::DeletePolicyVersion => version_made(remedy),
+        RemedyKind::RestartLogging => stopped(remedy),
+    }
 }
 
 fn each(remedy: RemedyKind, things: &[Thing]) -> Vec<Case> {
@@ -129,12 +163,14 @@ fn former(event: &mut EventFacts, value: Option<&str>) {
     });
 }
 
-fn policies() -> Vec<Case> {
+fn attached(remedy: RemedyKind) -> Vec<Case> {
+    let attached: fn(&FakeIam, &Target) = |iam, target| attach(iam, target, super::ADMIN);
+    each(remedy, &PRINCIPALS).into_iter().map(|case| case.given("attached", attached)).collect()
+}
+
+fn written(remedy: RemedyKind) -> Vec<Case> {
     let mut cases = Vec::new();
-    for case in each(RemedyKind::DetachPolicy, &PRINCIPALS) {
-        cases.push(case.given("attached", |iam, target| attach(iam, target, super::ADMIN)));
-    }
-    for case in each(RemedyKind::RemoveInlinePolicy, &PRINCIPALS) {
+    for case in each(remedy, &PRINCIPALS) {
         let written = case.given("written", |iam, target| put_inline(iam, target, "backdoor", BACKDOOR));
         cases.push(written.event(|event| {
             event.touched.policy_name = Some("backdoor".to_owned());
@@ -149,46 +185,57 @@ fn policies() -> Vec<Case> {
     cases
 }
 
-fn denies() -> Vec<Case> {
+fn iam_denied(remedy: RemedyKind) -> Vec<Case> {
     let mut cases = Vec::new();
-    for case in each(RemedyKind::DenyIam, &USER_AND_ROLE) {
+    for case in each(remedy, &USER_AND_ROLE) {
         cases.push(case);
         cases.push(case.given("a policy of our name", |iam, target| {
             put_inline(iam, target, &policy_name(), "{ \"Version\" :\n\"x\" }");
         }));
         cases.push(case.given("no room inline", fill_inline));
     }
-    for remedy in [RemedyKind::DenyAll, RemedyKind::DisableCreatedPrincipal] {
-        for case in each(remedy, &USER_AND_ROLE) {
-            let created: fn(&mut EventFacts) = |event| event.name = "CreateUser".to_owned();
-            cases.push(case.event(created));
-            cases.push(case.given("no room inline", fill_inline).event(created));
-            cases.push(case.given("no room inline and ten attached", fill_everything).event(created));
-            let bounded = case.given("no room, and a boundary", |iam, target| {
-                fill_everything(iam, target);
-                change(iam, target, |entity| entity.boundary = Some(LIMIT.to_owned()));
-            });
-            cases.push(bounded.event(created));
-        }
-    }
-    cases.push(Case::new(RemedyKind::DisableCreatedPrincipal, Thing::User).given("with keys", keys).event(|event| {
-        event.name = "CreateUser".to_owned();
-    }));
-    for case in each(RemedyKind::RevokeSessions, &USER_AND_ROLE) {
-        cases.push(case.contain());
+    cases
+}
+
+/// Every place in which a deny on everything finds room.
+fn everything_denied(remedy: RemedyKind) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for case in each(remedy, &USER_AND_ROLE) {
+        let created: fn(&mut EventFacts) = |event| event.name = "CreateUser".to_owned();
+        cases.push(case.event(created));
+        cases.push(case.given("no room inline", fill_inline).event(created));
+        cases.push(case.given("no room inline and ten attached", fill_everything).event(created));
+        let bounded = case.given("no room, and a boundary", |iam, target| {
+            fill_everything(iam, target);
+            change(iam, target, |entity| entity.boundary = Some(LIMIT.to_owned()));
+        });
+        cases.push(bounded.event(created));
     }
     cases
 }
 
-fn boundaries() -> Vec<Case> {
+fn created(remedy: RemedyKind) -> Vec<Case> {
+    let mut cases = everything_denied(remedy);
+    cases.push(Case::new(remedy, Thing::User).given("with keys", keys).event(|event| {
+        event.name = "CreateUser".to_owned();
+    }));
+    cases
+}
+
+fn bounded(remedy: RemedyKind) -> Vec<Case> {
     let mut cases = Vec::new();
-    for case in each(RemedyKind::SetPermissionsBoundary, &USER_AND_ROLE) {
+    for case in each(remedy, &USER_AND_ROLE) {
         cases.push(case.contain());
         cases.push(case.contain().given("a boundary", |iam, target| {
             change(iam, target, |entity| entity.boundary = Some(LIMIT.to_owned()));
         }));
     }
-    for case in each(RemedyKind::RestorePermissionsBoundary, &USER_AND_ROLE) {
+    cases
+}
+
+fn boundary_changed(remedy: RemedyKind) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for case in each(remedy, &USER_AND_ROLE) {
         cases.push(case.given("taken off", |_, _| {}).event(|event| former(event, Some(LIMIT))));
         let loose: fn(&FakeIam, &Target) = |iam, target| change(iam, target, |entity| entity.boundary = Some(LOOSE.to_owned()));
         cases.push(case.given("loosened", loose).event(|event| {
@@ -212,32 +259,45 @@ fn keys(iam: &FakeIam, target: &Target) {
     change(iam, target, |entity| entity.keys.values_mut().skip(2).for_each(|key| key.active = false));
 }
 
-fn identities() -> Vec<Case> {
-    let key = Case::new(RemedyKind::DeactivateAccessKey, Thing::User);
-    let mut cases = vec![
+fn keys_made(remedy: RemedyKind) -> Vec<Case> {
+    let key = Case::new(remedy, Thing::User);
+    vec![
         key.contain().given("all of the actor's", keys),
         key.given("the named one", keys).event(|event| event.touched.access_key_id = Some("AKIA1".to_owned())),
         key.given("the one of that moment", keys).event(|event| event.name = "CreateAccessKey".to_owned()),
-        Case::new(RemedyKind::RemoveFromGroup, Thing::User)
-            .given("in two groups", |iam, target| {
-                change(iam, target, |entity| entity.groups.extend(["admins".to_owned(), "team".to_owned()]));
-            })
-            .event(|event| event.touched.group = Some("admins".to_owned())),
-    ];
+    ]
+}
+
+fn joined(remedy: RemedyKind) -> Vec<Case> {
+    let member = Case::new(remedy, Thing::User).given("in two groups", |iam, target| {
+        change(iam, target, |entity| entity.groups.extend(["admins".to_owned(), "team".to_owned()]));
+    });
+    vec![member.event(|event| event.touched.group = Some("admins".to_owned()))]
+}
+
+fn with_password(remedy: RemedyKind) -> Vec<Case> {
     let password: fn(&FakeIam, &Target) = |iam, target| change(iam, target, |entity| entity.login_profile = true);
-    cases.push(Case::new(RemedyKind::DisableLoginProfile, Thing::User).given("a password", password));
-    cases.push(Case::new(RemedyKind::DeleteLoginProfile, Thing::User).given("a password", password));
+    vec![Case::new(remedy, Thing::User).given("a password", password)]
+}
+
+fn opened(remedy: RemedyKind) -> Vec<Case> {
     let trust: fn(&FakeIam, &Target) = |iam, target| change(iam, target, |entity| entity.trust = Some(OUTSIDE.to_owned()));
-    let opened = Case::new(RemedyKind::RestoreTrustPolicy, Thing::Role);
-    cases.push(opened.given("the former is known", trust).event(|event| {
-        event.touched.document = Some(OUTSIDE.to_owned());
-        former(event, Some(TRUST));
-    }));
-    cases.push(opened.given("the former is not known", trust).event(|event| {
-        event.touched.document = Some(OUTSIDE.to_owned());
-        event.touched.outside_statements = vec![0];
-    }));
-    for case in each(RemedyKind::RestoreExceptionTag, &USER_AND_ROLE) {
+    let opened = Case::new(remedy, Thing::Role);
+    vec![
+        opened.given("the former is known", trust).event(|event| {
+            event.touched.document = Some(OUTSIDE.to_owned());
+            former(event, Some(TRUST));
+        }),
+        opened.given("the former is not known", trust).event(|event| {
+            event.touched.document = Some(OUTSIDE.to_owned());
+            event.touched.outside_statements = vec![0];
+        }),
+    ]
+}
+
+fn tagged(remedy: RemedyKind) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for case in each(remedy, &USER_AND_ROLE) {
         let tagged: fn(&FakeIam, &Target) = |iam, target| {
             change(iam, target, |entity| drop(entity.tags.insert("SecurityApproved".to_owned(), "true".to_owned())))
         };
@@ -258,9 +318,8 @@ fn set_tag(event: &mut EventFacts) {
     event.touched.tags_set.insert("SecurityApproved".to_owned(), "true".to_owned());
 }
 
-fn versions_and_trails() -> Vec<Case> {
-    let restore = Case::new(RemedyKind::RestorePolicyVersion, Thing::Policy);
-    let stopped = Case::new(RemedyKind::RestartLogging, Thing::Trail);
+fn version_chosen(remedy: RemedyKind) -> Vec<Case> {
+    let restore = Case::new(remedy, Thing::Policy);
     vec![
         restore.given("made by the event", |_, _| {}).event(|event| {
             event.name = "CreatePolicyVersion".to_owned();
@@ -284,26 +343,32 @@ fn versions_and_trails() -> Vec<Case> {
                 event.touched.version_id = Some("v2".to_owned());
                 former(event, Some("v3"));
             }),
-        Case::new(RemedyKind::DeletePolicyVersion, Thing::Policy)
-            .given("no longer the default", |iam, target| {
-                if let Target::Policy { policy } = target {
-                    iam.change_policy(policy, |policy| policy.default_version = "v1".to_owned());
-                }
-            })
-            .event(|event| {
-                event.name = "CreatePolicyVersion".to_owned();
-                event.touched.version_id = Some("v2".to_owned());
-            }),
+    ]
+}
+
+fn version_made(remedy: RemedyKind) -> Vec<Case> {
+    let made = Case::new(remedy, Thing::Policy).given("no longer the default", |iam, target| {
+        if let Target::Policy { policy } = target {
+            iam.change_policy(policy, |policy| policy.default_version = "v1".to_owned());
+        }
+    });
+    vec![made.event(|event| {
+        event.name = "CreatePolicyVersion".to_owned();
+        event.touched.version_id = Some("v2".to_owned());
+    })]
+}
+
+fn stopped(remedy: RemedyKind) -> Vec<Case> {
+    let stopped = Case::new(remedy, Thing::Trail);
+    let narrowed: fn(&mut EventFacts) = |event| {
+        event.touched.selectors = Some(NARROW.to_owned());
+        former(event, Some(SELECTORS));
+    };
+    vec![
         stopped.given("stopped", |iam, _| drop(iam.add_trail("iam-test-target", false, Some(SELECTORS)))),
-        stopped.given("narrowed", |iam, _| drop(iam.add_trail("iam-test-target", true, Some(NARROW)))).event(|event| {
-            event.touched.selectors = Some(NARROW.to_owned());
-            former(event, Some(SELECTORS));
-        }),
-        stopped.given("stopped and narrowed", |iam, _| drop(iam.add_trail("iam-test-target", false, Some(NARROW)))).event(
-            |event| {
-                event.touched.selectors = Some(NARROW.to_owned());
-                former(event, Some(SELECTORS));
-            },
-        ),
+        stopped.given("narrowed", |iam, _| drop(iam.add_trail("iam-test-target", true, Some(NARROW)))).event(narrowed),
+        stopped
+            .given("stopped and narrowed", |iam, _| drop(iam.add_trail("iam-test-target", false, Some(NARROW))))
+            .event(narrowed),
     ]
 }

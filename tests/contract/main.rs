@@ -13,7 +13,8 @@ use std::collections::BTreeSet;
 
 use cordon_contract::ErrorName;
 use cordon_tests::machine::{self, Machine, Run};
-use cordon_tests::repository;
+use cordon_tests::{repository, terraform};
+use hcl::Expression;
 use serde_json::json;
 use ways::Asked;
 
@@ -29,12 +30,15 @@ fn assert_none(faults: impl IntoIterator<Item = String>) {
 
 #[test]
 fn terraform_fills_in_every_placeholder_and_knows_no_other() {
-    let terraform = repository::read("infra/modules/cordon/state_machine.tf").unwrap();
-    let call = terraform.split_once("templatefile(").and_then(|(_, rest)| rest.split_once("})")).map(|(call, _)| call);
-    let given = call.expect("state_machine.tf must fill in the definition with `templatefile`");
-    let given: Vec<(&str, &str)> =
-        given.lines().filter_map(|line| line.split_once(" = ")).map(|(name, value)| (name.trim(), value.trim())).collect();
-    let names: BTreeSet<String> = given.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let module = terraform::parse("infra/modules/cordon/state_machine.tf").unwrap();
+    let machine = terraform::block(&module, "resource", &["aws_sfn_state_machine", "incident_response"]).unwrap();
+    let Some(Expression::FuncCall(call)) = terraform::attribute(machine.body(), "definition") else {
+        panic!("state_machine.tf must fill in the definition with `templatefile`");
+    };
+    assert_eq!(call.name.name.as_str(), "templatefile");
+    let Some(Expression::Object(given)) = call.args.get(1) else { panic!("`templatefile` gets an object of values") };
+    let given: Vec<(String, String)> = given.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let names: BTreeSet<String> = given.iter().map(|(name, _)| name.clone()).collect();
     assert_eq!(
         names,
         machine::placeholders(&repository::read(machine::DEFINITION).unwrap()),

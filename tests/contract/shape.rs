@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_contract::ErrorName;
 use cordon_tests::machine::{APPROVAL_TIMEOUT_SECONDS, ESCALATION_TIMEOUT_SECONDS, Machine, Way};
+use cordon_tests::terraform::{self, TerraformError};
 use cordon_tests::{jsonata, repository};
+use hcl::eval::{Context, Evaluate as _};
 use serde_json::Value;
 
 /// Step Functions' names for a call of a function that did not come about. Every task tries these again.
@@ -102,7 +104,7 @@ pub fn timeouts(machine: &Machine) -> Vec<String> {
     let mut faults = Vec::new();
     let functions = match function_timeouts() {
         Ok(functions) => functions,
-        Err(fault) => return vec![fault],
+        Err(error) => return vec![error.to_string()],
     };
     for (name, task) in machine.of_type("Task") {
         let Some(seconds) = task["TimeoutSeconds"].as_u64() else {
@@ -133,15 +135,13 @@ pub fn timeouts(machine: &Machine) -> Vec<String> {
     faults
 }
 
-fn function_timeouts() -> Result<BTreeMap<String, u64>, String> {
-    let text = repository::read(FUNCTIONS)?;
-    let of_line = |line: &str| {
-        let (name, rest) = line.trim().split_once('=')?;
-        let (_, rest) = rest.split_once("timeout = ")?;
-        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        Some((name.trim().to_owned(), digits.parse().ok()?))
-    };
-    Ok(text.lines().filter_map(of_line).collect())
+/// The seconds that Terraform gives each function.
+fn function_timeouts() -> Result<BTreeMap<String, u64>, TerraformError> {
+    let module = terraform::parse(FUNCTIONS)?;
+    let functions = terraform::local(&module, "functions").and_then(|functions| functions.evaluate(&Context::new()).ok());
+    let seconds =
+        |(name, function): (&String, &hcl::Value)| Some((name.clone(), function.as_object()?.get("timeout")?.as_u64()?));
+    Ok(functions.as_ref().and_then(hcl::Value::as_object).into_iter().flatten().filter_map(seconds).collect())
 }
 
 pub fn retries(machine: &Machine) -> Vec<String> {

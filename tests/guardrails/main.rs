@@ -4,10 +4,14 @@
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod evaluate;
+mod module;
+
+use std::sync::LazyLock;
 
 use cordon_tests::repository;
 use evaluate::{Call, denied_by};
-use serde_json::{Value, json};
+use module::{Module, variables};
+use serde_json::json;
 
 const HUB: &str = "111122223333";
 const ATTACKER: &str = "arn:aws:iam::111122223333:role/admin";
@@ -17,58 +21,10 @@ const DEPLOY: &str = "arn:aws:iam::111122223333:role/deploy";
 /// "Maximum size of an SCP document", AWS Organizations user guide.
 const SCP_MAX_CHARS: usize = 5_120;
 
-/// What Terraform fills in for the example's variables.
-fn values() -> Value {
-    let (security, on_call) = (
-        "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_Security_*",
-        "arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_OnCall_*",
-    );
-    let own = format!("arn:aws:iam::{HUB}:role/cordon-*");
-    let quarantine = "arn:aws:iam::*:policy/CordonDeny*";
-    json!({
-        "name": "cordon", "account_id": HUB,
-        "tag_key": "SecurityApproved", "tag_value": "true", "until_key": "SecurityApprovedUntil",
-        "exempt_groups": ["arn:aws:iam::*:group/admins", "arn:aws:iam::*:group/*/admins"],
-        "exception_principals": [security],
-        "quarantine_principals": ["arn:aws:iam::*:role/cordon-*", on_call],
-        "cordon_principals": [own, DEPLOY, on_call],
-        "own_quarantine_policies": [quarantine],
-        "quarantine_policies": [quarantine, "arn:aws:iam::aws:policy/AWSCompromisedKeyQuarantine*", "arn:aws:iam::aws:policy/AWSDenyAll"],
-    })
-}
-
-/// The template with its expressions filled in, as `templatefile` does it for those that our templates have.
-fn rendered(name: &str, values: &Value) -> Value {
-    let template = repository::read(&format!("infra/guardrails/policies/{name}.json.tftpl")).unwrap();
-    let value = |name: &str| {
-        let value = &values[name.trim()];
-        assert!(!value.is_null(), "`{name}` is given to no template");
-        value.clone()
-    };
-    let mut pieces = template.split("${");
-    let mut text = pieces.next().unwrap().to_owned();
-    for piece in pieces {
-        let (expression, rest) = piece.split_once('}').unwrap();
-        let filled = match expression.strip_suffix(')') {
-            None => value(expression).as_str().unwrap().to_owned(),
-            Some(call) => match call.split_once('(').unwrap() {
-                ("lower", argument) => value(argument).as_str().unwrap().to_lowercase(),
-                ("jsonencode", argument) => match argument.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
-                    Some(list) => json!(list.split(',').map(value).collect::<Vec<_>>()).to_string(),
-                    None => value(argument).to_string(),
-                },
-                (other, _) => panic!("`{other}` is no function of this template language"),
-            },
-        };
-        text.push_str(&filled);
-        text.push_str(rest);
-    }
-    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}: {text}"))
-}
-
 #[track_caller]
 fn check(policy: &str, principal: &str, action: &str, resource: &str, context: &[(&str, &[&str])], expected: Option<&str>) {
-    let policy = rendered(policy, &values());
+    static EXAMPLE: LazyLock<Module> = LazyLock::new(|| Module::new(&variables()));
+    let policy = EXAMPLE.policy(policy);
     let call = Call { action, resource, principal, context };
     assert_eq!(denied_by(&policy, &call), expected, "{action} on {resource} by {principal} with {context:?}");
 }
@@ -199,13 +155,14 @@ fn cordons_own_parts_are_its_own_its_deployers_and_its_responders() {
 
 #[test]
 fn every_policy_fits_and_names_its_statements() {
-    let mut values = values();
-    for list in ["exception_principals", "quarantine_principals", "cordon_principals"] {
+    let mut variables = variables();
+    for list in ["exception_role_arns", "responder_role_arns"] {
         let role = format!("arn:aws:iam::444455556666:role/aws-reserved/sso.amazonaws.com/eu-central-1/{}", "x".repeat(64));
-        values[list].as_array_mut().unwrap().extend(vec![json!(role); 5]);
+        variables[list].as_array_mut().unwrap().extend(vec![hcl::Value::from(role); 5]);
     }
+    let module = Module::new(&variables);
     for name in ["exceptions", "quarantine", "cordon"] {
-        let policy = rendered(name, &values);
+        let policy = module.policy(name);
         let size = policy.to_string().len();
         assert!(size <= SCP_MAX_CHARS, "{name} has {size} characters with five long roles more");
         assert_eq!(policy["Version"], "2012-10-17");
@@ -216,7 +173,7 @@ fn every_policy_fits_and_names_its_statements() {
             assert!(statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"].is_array(), "{sid} denies its own roles too");
         }
     }
-    let tags = rendered("tags", &values);
+    let tags = module.policy("tags");
     assert_eq!(tags["tags"]["securityapproved"]["tag_key"]["@@assign"], "SecurityApproved");
     assert_eq!(tags["tags"]["securityapproveduntil"]["tag_value"]["@@assign"], json!(["20*"]));
 }

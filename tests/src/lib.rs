@@ -10,3 +10,4 @@ pub mod cargo;
 pub mod jsonata;
 pub mod machine;
 pub mod repository;
+pub mod terraform;

@@ -1,42 +1,147 @@
-//! What Terraform may never say, and that functions, state machine, Terraform and rules speak of the same things.
+//! Checks Terraform for statements that it must never make, and that functions, state machine, Terraform and rules agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_tests::repository::SourceFile;
+use hcl::edit::expr::{Expression, Object, ObjectKey, ObjectValue};
+use hcl::edit::parser::{parse_body, parse_expr};
+use hcl::edit::structure::{Attribute, Block, Body};
+use hcl::edit::visit::{Visit, visit_attr, visit_block, visit_object, visit_object_item};
+use hcl::edit::{Decorated, Span};
 
 /// The one function that is no state: it answers HTTP.
 const NO_STATE: &str = "slack-callback";
 
-fn terraform(files: &[SourceFile]) -> impl Iterator<Item = &SourceFile> {
-    files.iter().filter(|file| file.has_extension("tf") || (file.path.starts_with("infra/") && file.has_extension("json")))
+/// A file of `infra/` by its structure, with the place of each part.
+enum Structure {
+    /// A Terraform file.
+    Body(Body),
+    /// A JSON file, which is an expression in Terraform's language too.
+    Expression(Expression),
 }
 
-/// Statements that let anybody in, or allow everything a service has.
-pub fn open_to_anybody(files: &[SourceFile]) -> Vec<String> {
+impl Structure {
+    /// `None` for a file that is no Terraform.
+    fn of(file: &SourceFile) -> Option<Result<Self, hcl::edit::parser::Error>> {
+        let is_json = file.path.starts_with("infra/") && file.has_extension("json");
+        if file.has_extension("tf") {
+            Some(parse_body(&file.text).map(Self::Body))
+        } else {
+            is_json.then(|| parse_expr(file.text.trim()).map(Self::Expression))
+        }
+    }
+
+    fn visit(&self, visitor: &mut impl Visit) {
+        match self {
+            Self::Body(body) => visitor.visit_body(body),
+            Self::Expression(expression) => visitor.visit_expr(expression),
+        }
+    }
+}
+
+/// The faults that a visitor finds in each file of Terraform. A file that cannot be parsed is a fault too.
+fn in_each<V: Visit>(files: &[SourceFile], visitor: fn(&SourceFile) -> V, faults_of: fn(V) -> Vec<String>) -> Vec<String> {
     let mut faults = Vec::new();
-    for file in terraform(files) {
-        let mut start = 0;
-        for (number, line) in file.lines() {
-            let names_anybody = ["identifiers", "rincipal", "AWS"]
-                .iter()
-                .any(|key| after_word(line, key).is_some_and(|rest| rest.contains("\"*\"")));
-            let is_comment = line.trim_start().starts_with('#') || line.trim_start().starts_with("description");
-            let wide = line.split('"').skip(1).step_by(2).find(|text| is_whole_service(text));
-            let denied = || says_deny(statement(&file.text, start + line.find('"').unwrap_or_default()));
-            if names_anybody && !is_comment && !denied() {
-                faults.push(format!("{}:{number} lets anybody in (`*` as the principal): name who may, or deny", file.path));
+    for file in files {
+        match Structure::of(file) {
+            None => {}
+            Some(Ok(structure)) => {
+                let mut visitor = visitor(file);
+                structure.visit(&mut visitor);
+                faults.extend(faults_of(visitor));
             }
-            if let Some(actions) = wide.filter(|_| !is_comment && !denied()) {
-                faults.push(format!("{}:{number} allows `{actions}`: name the actions that are needed", file.path));
-            }
-            start += line.len() + 1;
+            Some(Err(error)) => faults.push(format!("{} is no Terraform: {error}", file.path)),
         }
     }
     faults
 }
 
-fn after_word<'a>(line: &'a str, word: &str) -> Option<&'a str> {
-    line.find(word).and_then(|at| line.get(at + word.len()..))
+/// The line of a part of a file, from 1.
+fn line(file: &SourceFile, part: &impl Span) -> usize {
+    let start = part.span().map_or(0, |span| span.start);
+    file.text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
+}
+
+/// Statements that let anybody in, or allow everything a service has.
+pub fn open_to_anybody(files: &[SourceFile]) -> Vec<String> {
+    let statements = |file: &SourceFile| Statements { file: file.clone(), denied: false, faults: Vec::new() };
+    in_each(files, statements, |statements| statements.faults)
+}
+
+/// Walks policies, and knows whether it is inside a statement that denies.
+struct Statements {
+    file: SourceFile,
+    denied: bool,
+    faults: Vec<String>,
+}
+
+impl Statements {
+    /// `principal`: the value of a key that says who.
+    fn principal(&mut self, principal: &Expression) {
+        if self.denied {
+            return;
+        }
+        match principal {
+            Expression::String(text) if text.as_str() == "*" => {
+                let place = format!("{}:{}", self.file.path, line(&self.file, text));
+                self.faults.push(format!("{place} lets anybody in (`*` as the principal): name who may, or deny"));
+            }
+            Expression::Array(list) => list.iter().for_each(|one| self.principal(one)),
+            _ => {}
+        }
+    }
+
+    /// Visits a statement, or a part of one.
+    fn inside(&mut self, effect: Option<&Expression>, visit: impl FnOnce(&mut Self)) {
+        let outer = self.denied;
+        if let Some(effect) = effect {
+            self.denied = effect.as_str() == Some("Deny");
+        }
+        visit(self);
+        self.denied = outer;
+    }
+}
+
+impl Visit for Statements {
+    fn visit_block(&mut self, block: &Block) {
+        // Without an effect, a statement of Terraform's allows.
+        let allow = Expression::from("Allow");
+        let effect = block.body.get_attribute("effect").map(|effect| &effect.value);
+        let effect = if block.has_ident("statement") { Some(effect.unwrap_or(&allow)) } else { None };
+        self.inside(effect, |inside| visit_block(inside, block));
+    }
+
+    fn visit_object(&mut self, object: &Object) {
+        let effect = object.iter().find(|(key, _)| is_key(key, "Effect")).map(|(_, value)| value.expr());
+        self.inside(effect, |inside| visit_object(inside, object));
+    }
+
+    fn visit_object_item(&mut self, key: &ObjectKey, value: &ObjectValue) {
+        if is_key(key, "Principal") || is_key(key, "AWS") {
+            self.principal(value.expr());
+        }
+        visit_object_item(self, key, value);
+    }
+
+    fn visit_attr(&mut self, attribute: &Attribute) {
+        if attribute.has_key("identifiers") || attribute.has_key("principal") {
+            self.principal(&attribute.value);
+        }
+        if !attribute.has_key("description") {
+            visit_attr(self, attribute);
+        }
+    }
+
+    fn visit_string(&mut self, text: &Decorated<String>) {
+        if !self.denied && is_whole_service(text) {
+            let place = format!("{}:{}", self.file.path, line(&self.file, text));
+            self.faults.push(format!("{place} allows `{}`: name the actions that are needed", text.as_str()));
+        }
+    }
+}
+
+fn is_key(key: &ObjectKey, name: &str) -> bool {
+    key.as_ident().map(|ident| ident.as_str()) == Some(name) || key.as_expr().and_then(Expression::as_str) == Some(name)
 }
 
 /// `iam:*`, and not `arn:…:*`.
@@ -45,75 +150,46 @@ fn is_whole_service(text: &str) -> bool {
         .is_some_and(|service| !service.is_empty() && service.chars().all(|letter| letter.is_ascii_lowercase() || letter == '-'))
 }
 
-/// The text of the statement around a place: the nearest block that is not only the statement's principal.
-fn statement(text: &str, at: usize) -> &str {
-    let mut open: Vec<usize> = Vec::new();
-    for (index, letter) in text.char_indices().take_while(|(index, _)| *index < at) {
-        match letter {
-            '{' => open.push(index),
-            '}' => {
-                open.pop();
-            }
-            _ => {}
-        }
-    }
-    while let Some(start) = open.pop() {
-        let header = text.get(..start).and_then(|before| before.rsplit(['\n', '{', ',']).next()).unwrap_or_default();
-        if !header.contains("rincipal") {
-            return block(text.get(start..).unwrap_or_default());
-        }
-    }
-    ""
-}
-
-/// From an opening brace to the closing one.
-fn block(text: &str) -> &str {
-    let mut depth = 0_usize;
-    for (index, letter) in text.char_indices() {
-        match letter {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            _ => {}
-        }
-        if depth == 0 {
-            return text.get(..=index).unwrap_or(text);
-        }
-    }
-    text
-}
-
-fn says_deny(statement: &str) -> bool {
-    statement.match_indices("ffect").any(|(at, word)| {
-        let rest = statement.get(at + word.len()..).unwrap_or_default();
-        rest.trim_start_matches(['"', ' ', ':', '=']).starts_with("Deny")
-    })
-}
-
 /// Terraform keeps what it is told in its state, so it is never told a secret.
 pub fn secret_values(files: &[SourceFile]) -> Vec<String> {
-    let mut faults = Vec::new();
-    for file in terraform(files) {
-        for (number, line) in file.lines() {
-            if ["aws_secretsmanager_secret_version", "secret_string", "secret_binary"].iter().any(|word| line.contains(word)) {
-                faults.push(format!(
-                    "{}:{number} gives a secret its value, which then stands in Terraform's state: set it by hand",
-                    file.path
-                ));
-            }
-        }
+    in_each(files, |file| Secrets { file: file.clone(), faults: Vec::new() }, |secrets| secrets.faults)
+}
+
+/// Walks whatever gives or reads a secret's value.
+struct Secrets {
+    file: SourceFile,
+    faults: Vec<String>,
+}
+
+impl Secrets {
+    fn found(&mut self, part: &impl Span) {
+        let place = format!("{}:{}", self.file.path, line(&self.file, part));
+        self.faults.push(format!("{place} gives a secret its value, which then stands in Terraform's state: set it by hand"));
     }
-    faults
+}
+
+impl Visit for Secrets {
+    fn visit_block(&mut self, block: &Block) {
+        if block.labels.first().is_some_and(|kind| kind.as_str() == "aws_secretsmanager_secret_version") {
+            return self.found(&block.ident);
+        }
+        visit_block(self, block);
+    }
+
+    fn visit_attr(&mut self, attribute: &Attribute) {
+        if attribute.has_key("secret_string") || attribute.has_key("secret_binary") {
+            return self.found(&attribute.key);
+        }
+        visit_attr(self, attribute);
+    }
 }
 
 /// `called`: the functions of the state machine.
 pub fn functions(files: &[SourceFile], called: &BTreeSet<String>) -> Vec<String> {
     let folder = |file: &SourceFile| Some(file.path.strip_prefix("functions/")?.strip_suffix("/Cargo.toml")?.to_owned());
     let built: BTreeSet<String> = files.iter().filter_map(folder).collect();
-    let deployed: BTreeSet<String> = files
-        .iter()
-        .find(|file| file.path == "infra/modules/cordon/functions.tf")
-        .map(|file| locals(&file.text))
-        .unwrap_or_default();
+    let deployed: BTreeSet<String> =
+        files.iter().find(|file| file.path == "infra/modules/cordon/functions.tf").map(deployed).unwrap_or_default();
     let mut faults = Vec::new();
     for name in built.union(&deployed) {
         if !deployed.contains(name) {
@@ -137,10 +213,14 @@ pub fn functions(files: &[SourceFile], called: &BTreeSet<String>) -> Vec<String>
     faults
 }
 
-/// The keys of `functions = { … }`.
-fn locals(text: &str) -> BTreeSet<String> {
-    let body = text.split_once("  functions = {").map_or("", |(_, rest)| rest.split("\n  }").next().unwrap_or_default());
-    body.lines().filter_map(|line| line.split_once(" = {")).map(|(name, _)| name.trim().trim_matches('"').to_owned()).collect()
+/// The keys of `functions = { … }` in the file's locals.
+fn deployed(file: &SourceFile) -> BTreeSet<String> {
+    let Ok(body) = parse_body(&file.text) else { return BTreeSet::new() };
+    let functions = body.get_blocks("locals").find_map(|locals| locals.body.get_attribute("functions"));
+    let functions = functions.and_then(|functions| functions.value.as_object());
+    let name =
+        |key: &ObjectKey| key.as_ident().map(|ident| ident.as_str()).or_else(|| key.as_expr()?.as_str()).map(str::to_owned);
+    functions.into_iter().flat_map(Object::iter).filter_map(|(key, _)| name(key)).collect()
 }
 
 /// Rules are known by their file, their `name` and Sigma's `id`; none of them twice.
@@ -198,7 +278,8 @@ mod tests {
         check(open_to_anybody, "infra/a.tf", &of("sid = \"DefaultsToAllow\""), "lets anybody in");
         let beside = of("sid = \"x\"").replace("  }\n}\n", "  }\n  statement {\n    effect = \"Deny\"\n  }\n}\n");
         check(open_to_anybody, "infra/a.tf", &beside, "lets anybody in");
-        check(open_to_anybody, "infra/a.tf", "{ Effect = \"Allow\", Principal = \"*\" }", "lets anybody in");
+        check(open_to_anybody, "infra/a.tf", "x = jsonencode({ Effect = \"Allow\", Principal = \"*\" })", "lets anybody in");
+        check(open_to_anybody, "infra/a.tf", "x = jsonencode({ Effect = \"Deny\", Principal = { AWS = [\"*\"] } })", "");
         check(open_to_anybody, "infra/a.json", "{\"Effect\": \"Allow\", \"Principal\": {\"AWS\": \"*\"}}", "lets anybody in");
         check(open_to_anybody, "infra/a.json", "{\"Effect\": \"Deny\", \"Principal\": {\"AWS\": \"*\"}}", "");
         check(
@@ -207,7 +288,16 @@ mod tests {
             "resource \"aws_lambda_permission\" \"x\" {\n  principal = \"*\"\n}",
             "lets anybody in",
         );
-        check(open_to_anybody, "infra/a.tf", "statement {\n  actions = [\"iam:*\"]\n}", "allows `iam:*`");
+        check(open_to_anybody, "infra/a.tf", "statement {\n  actions = [\"iam:*\"]\n}", "infra/a.tf:2 allows `iam:*`");
+        check(
+            open_to_anybody,
+            "infra/a.tf",
+            "statement {\n  actions = [\n    \"iam:GetUser\", \"iam:*\",\n  ]\n}",
+            "infra/a.tf:3 allows",
+        );
+        check(open_to_anybody, "infra/a.tf", "locals {\n  all = concat([\"iam:*\"], [])\n}", "allows `iam:*`");
+        check(open_to_anybody, "infra/a.tf", "# iam:* and \"*\" are for nobody\nx { description = \"iam:*\" }", "");
+        check(open_to_anybody, "infra/a.tf", "statement {", "is no Terraform");
         check(
             open_to_anybody,
             "infra/a.tf",
@@ -219,6 +309,8 @@ mod tests {
     #[test]
     fn a_secret_with_a_value_is_noticed() {
         check(secret_values, "infra/a.tf", "resource \"aws_secretsmanager_secret\" \"x\" {}", "");
+        check(secret_values, "infra/a.tf", "# never secret_string\nx = \"secret_string\"", "");
+        check(secret_values, "infra/a.tf", "resource \"x\" \"y\" {\n  secret_string = var.x\n}", "infra/a.tf:2");
         check(secret_values, "infra/a.tf", "\nresource \"aws_secretsmanager_secret_version\" \"x\" {}", "infra/a.tf:2");
     }
 

@@ -7,6 +7,7 @@
 mod builds;
 mod infra;
 mod layers;
+mod links;
 mod sources;
 mod workspace;
 
@@ -24,7 +25,7 @@ fn files() -> &'static [SourceFile] {
 
 fn members() -> &'static BTreeMap<String, Member> {
     static MEMBERS: OnceLock<BTreeMap<String, Member>> = OnceLock::new();
-    MEMBERS.get_or_init(|| cargo::members().unwrap_or_else(|fault| panic!("{fault}")))
+    MEMBERS.get_or_init(|| cargo::members().unwrap_or_else(|error| panic!("{error:?}")))
 }
 
 fn assert_none(faults: &[String]) {
@@ -82,8 +83,8 @@ fn the_pages_that_people_look_for_are_there() {
 }
 
 #[test]
-fn every_page_names_files_that_are_there() {
-    assert_none(&sources::dead_links(files(), |path| repository::root().join(path).exists()));
+fn every_page_names_files_and_headings_that_are_there() {
+    assert_none(&links::dead(files(), |path| repository::root().join(path).exists()));
 }
 
 #[test]

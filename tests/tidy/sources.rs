@@ -1,4 +1,4 @@
-//! What every source file keeps to: its size, its first line, its names, and nothing that is only true on one machine.
+//! Checks every source file: its size, its first line, its names, and that nothing in it is true on one machine only.
 
 use std::path::Path;
 
@@ -13,10 +13,10 @@ const LONGER: [(&str, &str); 0] = [];
 /// Names that say nothing of what is inside.
 const EMPTY_NAMES: [&str; 9] = ["common", "data", "helper", "helpers", "manager", "misc", "shared", "util", "utils"];
 
-/// Where somebody's files lie, and nobody else's. Written in two parts, so that this file passes its own check.
+/// Folders of one person's machine. Written in two parts, so that this file passes its own check.
 const MACHINE_FOLDERS: [&str; 4] = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/"), concat!("/Us", "ers/")];
 
-/// What is left behind in a hurry, and what to do about it.
+/// Marks of unfinished work, with advice.
 const LEFT_OVERS: [(&str, &str); 4] = [
     (concat!("#[ig", "nore"), "a test that does not run proves nothing: make it run, or take it out"),
     (concat!("to", "do!("), "finish it, or return an error that says what is missing"),
@@ -126,57 +126,6 @@ pub fn missing_pages(files: &[SourceFile]) -> Vec<String> {
         .collect()
 }
 
-/// What a page links or names, in backticks, and is not there. `exists` answers for a path from the root.
-pub fn dead_links(files: &[SourceFile], exists: impl Fn(&str) -> bool) -> Vec<String> {
-    let mut faults = Vec::new();
-    for page in files.iter().filter(|file| file.has_extension("md")) {
-        let folder = page.path.rsplit_once('/').map_or("", |(folder, _)| folder);
-        let mut in_code = false;
-        for (number, line) in page.lines() {
-            in_code ^= line.trim_start().starts_with("```");
-            if in_code {
-                continue;
-            }
-            let links = line.split("](").skip(1).filter_map(|rest| rest.split(')').next()).filter(|link| is_relative(link));
-            let dead = links.filter(|link| !exists(&joined(folder, link.split('#').next().unwrap_or_default())));
-            faults
-                .extend(dead.map(|link| format!("{}:{number} links `{link}`, which is not there: correct the link", page.path)));
-            let named = line.split('`').skip(1).step_by(2).filter(|text| is_ours(text));
-            // A file that the reader makes from an example of ours is not there, but its example is.
-            let gone =
-                named.filter(|path| !exists(path) && !exists(&joined(folder, path)) && !exists(&format!("{path}.example")));
-            faults
-                .extend(gone.map(|path| format!("{}:{number} names `{path}`, which is not there: correct the name", page.path)));
-        }
-    }
-    faults
-}
-
-fn is_relative(link: &str) -> bool {
-    !link.is_empty() && !link.starts_with('#') && !link.contains("://") && !link.starts_with("mailto:")
-}
-
-/// Whether it is the path of a file or folder of ours, without wildcards or something to fill in.
-fn is_ours(text: &str) -> bool {
-    const FOLDERS: [&str; 7] = ["crates/", "docs/", "functions/", "infra/", "rules/", "statemachine/", "tests/"];
-    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/".contains(letter);
-    FOLDERS.iter().any(|folder| text.starts_with(folder)) && text.chars().all(plain)
-}
-
-fn joined(folder: &str, link: &str) -> String {
-    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
-    for part in link.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    parts.join("/")
-}
-
 mod tests {
     use super::*;
 
@@ -217,21 +166,5 @@ mod tests {
         assert_eq!(missing_pages(&files[1..]).len(), 1);
         files[3].text = "\n".to_owned();
         assert!(missing_pages(&files)[0].contains("CHANGELOG.md"));
-    }
-
-    #[test]
-    fn each_dead_link_is_noticed_and_nothing_else_is() {
-        let exists = |path: &str| ["docs/a.md", "README.md", "crates/core", "infra/x.hcl.example"].contains(&path);
-        let links = |files: &[SourceFile]| dead_links(files, exists);
-        check(
-            links,
-            "docs/b.md",
-            "[a](a.md) [a](./a.md#part) [r](../README.md) `crates/core` [w](https://example.org) [p](#part)",
-            "",
-        );
-        check(links, "docs/b.md", "[a](../a.md)", "links `../a.md`");
-        check(links, "docs/b.md", "see `crates/gone`", "names `crates/gone`");
-        check(links, "docs/b.md", "write `infra/x.hcl`", "");
-        check(links, "docs/b.md", "see `rules/<group>/<id>.yml` and `crates/*`\n```\n[a](gone.md)\n```", "");
     }
 }

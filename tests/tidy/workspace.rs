@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use cordon_tests::cargo::{Kind, Member};
+use cargo_metadata::DependencyKind;
+use cordon_tests::cargo::Member;
 
 /// Crates that wait, call out, or talk to AWS.
 const OUTSIDE: [&str; 9] =
@@ -77,10 +78,10 @@ pub fn directions(members: &BTreeMap<String, Member>) -> Vec<String> {
                     member.name
                 ));
             }
-            if dependency == "cordon-testkit" && *kind != Kind::Dev && member.name != "cordon-tests" {
+            if dependency == "cordon-testkit" && *kind != DependencyKind::Development && member.name != "cordon-tests" {
                 faults.push(format!("`{}` links cordon-testkit into what is deployed: make it a dev-dependency", member.name));
             }
-            if dependency.starts_with("cordon-") && member.name == "cordon-slack" && *kind == Kind::Dev {
+            if dependency.starts_with("cordon-") && member.name == "cordon-slack" && *kind == DependencyKind::Development {
                 faults.push(format!("`cordon-slack` tests itself with `{dependency}`: it must stand alone"));
             }
         }
@@ -125,11 +126,9 @@ fn own_versions_and_lints(place: &str, manifest: &toml::Table) -> Vec<String> {
 }
 
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
-    fn member(name: &str, linked: &[&str], direct: &[(&str, Kind)]) -> Member {
+    fn member(name: &str, linked: &[&str], direct: &[(&str, DependencyKind)]) -> Member {
         let folder = if name.starts_with("cordon-") { format!("crates/{name}") } else { format!("functions/{name}") };
         Member {
             name: name.to_owned(),
@@ -175,17 +174,17 @@ mod tests {
             (member("cordon-contract", &["reqwest"], &[]), "`cordon-contract` links `reqwest`"),
             (member("cordon-flow", &["aws-types"], &[]), "`cordon-flow` links `aws-types`"),
             (member("cordon-slack", &["cordon-core"], &[]), "`cordon-slack` links `cordon-core`"),
-            (member("cordon-slack", &[], &[("cordon-testkit", Kind::Dev)]), "must stand alone"),
-            (member("cordon-aws", &[], &[("cordon-testkit", Kind::Normal)]), "make it a dev-dependency"),
-            (member("classify", &[], &[("notify", Kind::Dev)]), "`classify` depends on the function `notify`"),
+            (member("cordon-slack", &[], &[("cordon-testkit", DependencyKind::Development)]), "must stand alone"),
+            (member("cordon-aws", &[], &[("cordon-testkit", DependencyKind::Normal)]), "make it a dev-dependency"),
+            (member("classify", &[], &[("notify", DependencyKind::Development)]), "`classify` depends on the function `notify`"),
         ];
         for (changed, says) in rows {
             let faults = directions(&workspace(changed));
             assert!(faults.len() == 1 && faults[0].contains(says), "{says}: {faults:?}");
         }
         for allowed in [
-            member("cordon-aws", &[], &[("cordon-testkit", Kind::Dev)]),
-            member("cordon-slack", &["cordon-text"], &[("cordon-text", Kind::Normal)]),
+            member("cordon-aws", &[], &[("cordon-testkit", DependencyKind::Development)]),
+            member("cordon-slack", &["cordon-text"], &[("cordon-text", DependencyKind::Normal)]),
         ] {
             assert_eq!(directions(&workspace(allowed)), Vec::<String>::new());
         }
@@ -209,6 +208,6 @@ mod tests {
         check(Member { description: None, ..sample() }, GOOD, "description");
         check(sample(), "[dependencies]\nserde.workspace = true\n", "[lints]");
         check(sample(), "[lints]\nworkspace = true\n[dev-dependencies]\nserde = \"1\"\n", "`serde` a version of its own");
-        check(Member { direct: BTreeSet::new(), ..sample() }, "[lints\n", "TOML parse error");
+        check(Member { direct: Vec::new(), ..sample() }, "[lints\n", "TOML parse error");
     }
 }

@@ -12,8 +12,9 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::Finding;
 
-/// What an EventBridge rule for findings selects by.
+/// The `source` by which an EventBridge rule selects findings.
 pub const SOURCE: &str = "cordon";
+/// The `detail-type` of a finding.
 pub const DETAIL_TYPE: &str = "Cordon Detection Finding";
 /// People have been told already: a bus that is slow is not waited for until the state's own time-out.
 const TIMEOUT: Duration = Duration::from_secs(4);
@@ -25,6 +26,7 @@ pub struct EventBus {
 }
 
 impl EventBus {
+    /// A bus by its name or ARN, with a time-out of its own.
     #[must_use]
     pub fn new(sdk: &SdkConfig, name: String) -> Self {
         let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();

@@ -3,6 +3,7 @@
 use cordon_flow::ports::Clock;
 use jiff::Timestamp;
 
+/// The clock of this machine.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 

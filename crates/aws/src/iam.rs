@@ -23,6 +23,7 @@ pub struct SdkIam {
 }
 
 impl SdkIam {
+    /// With the credentials of the configuration.
     #[must_use]
     pub fn new(sdk: &SdkConfig) -> Self {
         Self { client: Client::new(sdk), trails: aws_sdk_cloudtrail::Client::new(sdk) }

@@ -13,6 +13,7 @@ pub struct Topic {
 }
 
 impl Topic {
+    /// With the ARN of the topic for what no route sends elsewhere.
     #[must_use]
     pub fn new(client: aws_sdk_sns::Client, arn: String) -> Self {
         Self { client, arn }

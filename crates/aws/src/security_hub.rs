@@ -34,7 +34,7 @@ pub struct SecurityHub {
 
 impl SecurityHub {
     /// # Errors
-    /// Where there are no credentials to sign with, or no TLS.
+    /// There are no credentials to sign with, or no TLS.
     pub fn new(sdk: &SdkConfig, hub: Hub) -> Result<Self, DeliveryError> {
         let url = match sdk.endpoint_url() {
             Some(base) => format!("{}{PATH}", base.trim_end_matches('/')),

@@ -22,7 +22,7 @@ use crate::SdkIam;
 const ACTION: &str = "sts:AssumeRole";
 /// The shortest that STS gives: what was stopped in our account ends in another one after this.
 const SESSION_SECONDS: i32 = 900;
-/// What a session may at most that only reads: the role may still allow less.
+/// The upper limit of a session that only reads; the role may allow less.
 const READ_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","cloudtrail:GetEventSelectors","cloudtrail:GetTrailStatus"],"Resource":"*"}]}"#;
 /// A session that ends sooner is not begun with: the longest state takes less.
 const SPARE: Duration = Duration::from_secs(120);
@@ -34,7 +34,7 @@ const CACHED_MAX: usize = 64;
 pub struct SpokeRole {
     /// Its name, with its path if it has one, the same in every account.
     pub name: String,
-    /// What the role's trust policy wants, so that nobody can have Cordon assume a role of theirs.
+    /// The external id that the role's trust policy requires, so that nobody can have Cordon assume a role of theirs.
     pub external_id: Option<String>,
 }
 
@@ -80,7 +80,7 @@ impl Sessions {
     /// The SDK's configuration with credentials for an account.
     ///
     /// # Errors
-    /// Where the account's role is not known or cannot be assumed.
+    /// The account's role is not known or cannot be assumed.
     pub async fn config(&self, account: &AccountId, incident: &IncidentId) -> Result<SdkConfig, IamError> {
         if *account == self.own {
             return Ok(self.sdk.clone());

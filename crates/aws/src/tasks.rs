@@ -6,11 +6,13 @@ use aws_sdk_sfn::operation::start_execution::StartExecutionError;
 use cordon_flow::ports::{Completion, DeliveryError, Executions, Tasks};
 use serde_json::Value;
 
+/// Answers the tasks of waiting executions.
 pub struct StepFunctions {
     client: aws_sdk_sfn::Client,
 }
 
 impl StepFunctions {
+    /// With the credentials of the client.
     #[must_use]
     pub fn new(client: aws_sdk_sfn::Client) -> Self {
         Self { client }
@@ -38,6 +40,7 @@ pub struct StateMachine {
 }
 
 impl StateMachine {
+    /// A state machine by its ARN.
     #[must_use]
     pub fn new(client: aws_sdk_sfn::Client, arn: String) -> Self {
         Self { client, arn }

@@ -26,7 +26,7 @@ pub async fn connect(secrets: &aws_sdk_secretsmanager::Client, settings: &Settin
     let text = match cordon_aws::secret::read(secrets, arn).await {
         Ok(text) => text,
         Err(error) => {
-            tracing::warn!(%error, "Slack is left out");
+            tracing::warn!(error = &error as &dyn std::error::Error, "Slack is left out");
             return None;
         }
     };

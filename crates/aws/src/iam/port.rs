@@ -248,7 +248,7 @@ impl Iam for SdkIam {
     async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError> {
         let answer = self.client.get_access_key_last_used().access_key_id(id).send().await;
         let answer = answer.map_err(|e| failed("iam:GetAccessKeyLastUsed", e))?;
-        // Where it does not know the service or the region, IAM says `N/A`.
+        // IAM says `N/A` for a service or region that it does not know.
         let named = |text: &str| (text != "N/A").then(|| text.to_owned());
         Ok(answer.access_key_last_used.and_then(|used| {
             let at = used.last_used_date.as_ref().and_then(time)?;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 const SKIPPED_FOLDERS: [&str; 4] = ["target", "dist", "__pycache__", "node_modules"];
 /// Of the hidden folders, those that are ours.
 const HIDDEN_FOLDERS: [&str; 2] = [".ci", ".github"];
-/// What a deployment chose and what Terraform wrote.
-const SKIPPED_FILES: [&str; 4] = ["backend.hcl", "terraform.tfvars", ".terraform.lock.hcl", ".DS_Store"];
+/// The choices of a deployment, the files that Terraform writes, and git's own file in a linked worktree.
+const SKIPPED_FILES: [&str; 5] = ["backend.hcl", "terraform.tfvars", ".terraform.lock.hcl", ".DS_Store", ".git"];
 
 /// A text file of the repository.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -13,7 +13,6 @@ use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
 use cordon_flow::ports::Policies;
 use cordon_respond::{IamError, IamErrorKind, PrincipalFacts};
-use percent_encoding::percent_decode_str;
 
 /// IAM and CloudTrail in the account of the credentials.
 #[derive(Debug, Clone)]
@@ -62,13 +61,9 @@ impl Policies for SdkIam {
     }
 }
 
-/// IAM gives documents percent-encoded after RFC 3986 ("`GetUserPolicy`", IAM API reference), in which a quotation mark never
-/// stands for itself; a text with one is taken as already plain, so that a `%` inside it is kept.
+/// A document as the port hands it out.
 fn decoded(action: &str, document: &str) -> Result<String, IamError> {
-    if document.contains('"') {
-        return Ok(document.to_owned());
-    }
-    let text = percent_decode_str(document).decode_utf8();
+    let text = cordon_core::document::decode(document);
     text.map(std::borrow::Cow::into_owned)
         .map_err(|error| IamError::new(IamErrorKind::Other, action, "the policy document is not UTF-8").caused_by(error))
 }

@@ -8,6 +8,7 @@ pub mod blast_radius;
 pub mod config;
 pub mod decision;
 pub mod detection;
+pub mod document;
 pub mod event;
 pub mod ids;
 pub mod incident;

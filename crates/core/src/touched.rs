@@ -106,27 +106,12 @@ fn tags(tags: &Value) -> BTreeMap<String, String> {
 /// CloudTrail gives a document as JSON in a string, sometimes percent-encoded as IAM returns it, rarely as an object.
 fn document(value: &Value) -> Option<String> {
     let plain = match value {
-        Value::String(text) if text.trim_start().starts_with('{') => text.clone(),
-        Value::String(text) => percent_decoded(text)?,
+        Value::String(text) => crate::document::decode(text).ok()?.into_owned(),
         Value::Object(_) => value.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
     };
     let is_object = serde_json::from_str::<Value>(&plain).is_ok_and(|value| value.is_object());
     (is_object && plain.len() <= Touched::DOCUMENT_MAX_BYTES).then_some(plain)
-}
-
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let digits = [rest.next()?, rest.next()?];
-            bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// CloudTrail's calls take a trail's name or its ARN.

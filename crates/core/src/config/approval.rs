@@ -1,37 +1,42 @@
-//! `[approval]`: who may approve or deny, how many of them it takes, and what happens where nobody answers.
+//! `[approval]`: who may approve or deny, how many of them it takes, and what happens if nobody answers.
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
+use super::error::Problem;
+use super::notifications::{channel, topic};
+use super::reader::Section;
 use crate::detection::Level;
 use crate::pattern::Pattern;
 use crate::principal::Actor;
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Who decides, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Approval {
-    #[serde(default)]
+    /// The people who may decide.
     pub approvers: Vec<Approver>,
-    #[serde(default)]
+    /// The Slack user groups whose members may decide.
     pub groups: Vec<ApproverGroup>,
-    #[serde(default)]
+    /// How many have to approve.
     pub quorum: Quorum,
-    #[serde(default)]
+    /// What happens if nobody decides.
     pub on_timeout: OnTimeout,
-    #[serde(default)]
+    /// Who is called if nobody decides by the first deadline.
     pub escalation: Option<Escalation>,
-    /// Whether one approver may approve alone, with a stated reason, where the quorum wants more.
-    #[serde(default)]
+    /// Whether one approver may approve alone, with a stated reason, although the quorum is higher.
     pub break_glass: bool,
     /// In a dry run: ask for real, and change nothing.
-    #[serde(default)]
     pub rehearse: bool,
 }
 
 /// A person who may approve or deny.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approver {
+    /// As people know them.
     pub name: String,
+    /// `U…` or `W…`.
     pub slack_user_id: String,
     /// ARN patterns of the AWS principals that are the same person: they cannot decide their own incident.
     pub principals: Vec<Pattern>,
@@ -39,12 +44,12 @@ pub struct Approver {
 
 /// A Slack user group whose members may approve or deny.
 ///
-/// INVARIANT: Cordon cannot know which AWS principal a member is, so the group's patterns stand for every member at once: where
+/// INVARIANT: Cordon cannot know which AWS principal a member is, so the group's patterns stand for every member at once: if
 /// the actor matches one of them, no member decides by the group. A member who is listed as an [`Approver`] too is judged by
 /// that entry alone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApproverGroup {
+    /// As people know it.
     pub name: String,
     /// `S…`
     pub slack_user_group: String,
@@ -53,13 +58,17 @@ pub struct ApproverGroup {
 }
 
 /// How many people have to approve, by the incident's severity. One person's denial is enough at every severity.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quorum {
+    /// For [`Level::Informational`].
     pub informational: u32,
+    /// For [`Level::Low`].
     pub low: u32,
+    /// For [`Level::Medium`].
     pub medium: u32,
+    /// For [`Level::High`].
     pub high: u32,
+    /// For [`Level::Critical`].
     pub critical: u32,
 }
 
@@ -70,6 +79,29 @@ impl Default for Quorum {
 }
 
 impl Quorum {
+    /// `approvers` is how many there are, if that is known.
+    fn read(section: &mut Section<'_, '_>, approvers: Option<usize>) -> Self {
+        let default = Self::default();
+        let mut level = |level: &'static str, default: u32| {
+            let Some(wanted) = section.get::<u32>(level) else { return default };
+            let (span, wanted) = (wanted.span(), wanted.into_inner());
+            if wanted == 0 {
+                section.fault(span, Problem::NoQuorum { level });
+            } else if let Some(approvers) = approvers.filter(|&approvers| wanted > 1 && is_more(wanted, approvers)) {
+                section.fault(span, Problem::QuorumTooHigh { level, wanted, approvers });
+            }
+            wanted
+        };
+        Self {
+            informational: level("informational", default.informational),
+            low: level("low", default.low),
+            medium: level("medium", default.medium),
+            high: level("high", default.high),
+            critical: level("critical", default.critical),
+        }
+    }
+
+    /// The quorum for a severity.
     #[must_use]
     pub fn of(&self, severity: Level) -> u32 {
         match severity {
@@ -80,19 +112,9 @@ impl Quorum {
             Level::Critical => self.critical,
         }
     }
-
-    pub(super) fn by_name(&self) -> [(&'static str, u32); 5] {
-        [
-            ("informational", self.informational),
-            ("low", self.low),
-            ("medium", self.medium),
-            ("high", self.high),
-            ("critical", self.critical),
-        ]
-    }
 }
 
-/// What happens where nobody has decided by the last deadline.
+/// What happens if nobody has decided by the last deadline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnTimeout {
@@ -105,20 +127,27 @@ pub enum OnTimeout {
     Contain,
 }
 
-/// Who is called where nobody answered the first time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Who is called if nobody decides by the first deadline.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Escalation {
     /// `C…` or `G…`; needs a bot token.
-    #[serde(default)]
     pub slack_channel: Option<String>,
     /// The ARN of an SNS topic.
-    #[serde(default)]
     pub topic: Option<String>,
 }
 
+impl Escalation {
+    fn read(section: &mut Section<'_, '_>) -> Self {
+        if !section.has("slack_channel") && !section.has("topic") {
+            section.fault(section.span(), Problem::EscalationToNobody);
+        }
+        let (channel, topic) = (channel(section, "slack_channel"), topic(section, "topic"));
+        Self { slack_channel: channel.map(Spanned::into_inner), topic: topic.map(Spanned::into_inner) }
+    }
+}
+
 impl Approver {
-    /// True where the incident's actor is this person, by the actor's own ARN or by the role or user behind a session.
+    /// Whether the incident's actor is this person, by the actor's own ARN or by the role or user behind a session.
     #[must_use]
     pub fn is_actor(&self, actor: &Actor) -> bool {
         is_any_of(&self.principals, actor)
@@ -126,7 +155,7 @@ impl Approver {
 }
 
 impl ApproverGroup {
-    /// True where the incident's actor may be a member.
+    /// Whether the incident's actor may be a member.
     #[must_use]
     pub fn may_be_actor(&self, actor: &Actor) -> bool {
         is_any_of(&self.principals, actor)
@@ -142,93 +171,83 @@ fn is_any_of(patterns: &[Pattern], actor: &Actor) -> bool {
 }
 
 impl Approval {
-    /// Everybody who may approve, as people are named.
+    /// The names of the approvers and groups, for people.
     #[must_use]
     pub fn everybody(&self) -> Vec<String> {
         let groups = self.groups.iter().map(|group| format!("the group {}", group.name));
         self.approvers.iter().map(|approver| approver.name.clone()).chain(groups).collect()
     }
 
-    /// What can be wrong: the text to look for in the file, and the sentence.
-    pub(super) fn fault(&self) -> Option<(String, String)> {
-        self.approver_fault().or_else(|| self.group_fault()).or_else(|| self.quorum_fault()).or_else(|| self.escalation_fault())
+    /// With whether anybody is listed who may approve.
+    pub(super) fn read(section: &mut Section<'_, '_>) -> (Self, bool) {
+        let (approvers, groups) = (section.sections("approvers"), section.sections("groups"));
+        let anybody = !approvers.is_empty() || !groups.is_empty();
+        // The number of members of a group is not known here.
+        let people = groups.is_empty().then_some(approvers.len());
+        let approval = Self {
+            approvers: people_of(approvers, "slack_user_id", is_member_id, Problem::NotAMemberId)
+                .map(|(name, slack_user_id, principals)| Approver { name, slack_user_id, principals })
+                .collect(),
+            groups: people_of(groups, "slack_user_group", |id| is_slack_id(id, 'S'), Problem::NotAUserGroupId)
+                .map(|(name, slack_user_group, principals)| ApproverGroup { name, slack_user_group, principals })
+                .collect(),
+            quorum: section
+                .section("quorum")
+                .map_or_else(Quorum::default, |section| section.read(|section| Quorum::read(section, people))),
+            on_timeout: section.or("on_timeout", OnTimeout::default()),
+            escalation: section.section("escalation").map(|section| section.read(Escalation::read)),
+            break_glass: section.or("break_glass", false),
+            rehearse: Self::rehearse(section, anybody),
+        };
+        (approval, anybody)
     }
 
-    fn approver_fault(&self) -> Option<(String, String)> {
-        let mut seen = std::collections::BTreeSet::new();
-        for Approver { name, slack_user_id: id, principals } in &self.approvers {
-            let fault = if !(is_slack_id(id, 'U') || is_slack_id(id, 'W')) {
-                format!("approval.approvers: `{id}` is not a Slack member id; copy it from the member's profile (`U…` or `W…`)")
-            } else if principals.is_empty() {
-                format!(
-                    "approval.approvers: `{name}` has no `principals`; name the AWS principals of this person, so that they cannot approve their own incident"
-                )
-            } else if !seen.insert(id) {
-                format!("approval.approvers: `{id}` is listed twice; one person is one entry, with all of their `principals`")
-            } else {
-                continue;
-            };
-            return Some((id.clone(), fault));
+    fn rehearse(section: &mut Section<'_, '_>, anybody: bool) -> bool {
+        let Some(rehearse) = section.get::<bool>("rehearse") else { return false };
+        if *rehearse.get_ref() && !anybody {
+            section.fault(rehearse.span(), Problem::NobodyRehearses);
         }
-        None
+        rehearse.into_inner()
     }
+}
 
-    fn group_fault(&self) -> Option<(String, String)> {
-        let mut seen = std::collections::BTreeSet::new();
-        for ApproverGroup { name, slack_user_group: id, principals } in &self.groups {
-            let fault = if !is_slack_id(id, 'S') {
-                format!("approval.groups: `{id}` is not the id of a Slack user group; copy it from the group's menu (`S…`)")
-            } else if principals.is_empty() {
-                format!(
-                    "approval.groups: `{name}` has no `principals`; name the AWS principals that any member may be, so that none of them approves their own incident"
-                )
-            } else if !seen.insert(id) {
-                format!("approval.groups: `{id}` is listed twice; take one out")
-            } else {
-                continue;
-            };
-            return Some((id.clone(), fault));
-        }
-        None
-    }
-
-    fn quorum_fault(&self) -> Option<(String, String)> {
-        let people = self.approvers.len();
-        self.quorum.by_name().into_iter().find_map(|(level, wanted)| {
-            if wanted == 0 {
-                return Some((level.to_owned(), format!("approval.quorum: `{level}` is 0; it takes at least 1 person to approve")));
+/// The name, the Slack id and the principals of each section that has all three.
+fn people_of<'s>(
+    sections: Vec<Section<'s, 's>>,
+    id_key: &'static str,
+    is_id: fn(&str) -> bool,
+    not_an_id: fn(String) -> Problem,
+) -> impl Iterator<Item = (String, String, Vec<Pattern>)> {
+    let mut seen = BTreeSet::new();
+    sections.into_iter().filter_map(move |section| {
+        section.read(|section| {
+            let (name, id) = (section.required::<String>("name"), section.required::<String>(id_key));
+            section.require("principals");
+            let principals = section.arn_patterns("principals");
+            if let Some(id) = &id {
+                let text = id.get_ref();
+                if !is_id(text) {
+                    section.fault(id.span(), not_an_id(text.clone()));
+                } else if !seen.insert(text.clone()) {
+                    section.fault(id.span(), Problem::ListedTwice { section: section.name().to_owned(), id: text.clone() });
+                }
             }
-            // How many members a group has is not known here.
-            let too_many = self.groups.is_empty() && wanted > 1 && usize::try_from(wanted).is_ok_and(|wanted| wanted > people);
-            too_many.then(|| {
-                (level.to_owned(), format!("approval.quorum: `{level}` wants {wanted} people and there are {people} approvers; add [[approval.approvers]], or lower it"))
-            })
+            let (name, principals) = (name?.into_inner(), principals?);
+            if principals.is_empty {
+                let problem = Problem::NoPrincipals { section: section.name().to_owned(), name: name.clone() };
+                section.fault(principals.span.clone(), problem);
+            }
+            Some((name, id?.into_inner(), principals.plain()))
         })
-    }
+    })
+}
 
-    fn escalation_fault(&self) -> Option<(String, String)> {
-        let Escalation { slack_channel, topic } = self.escalation.as_ref()?;
-        let at = |text: &Option<String>| text.clone().unwrap_or_else(|| "[approval.escalation]".to_owned());
-        if slack_channel.is_none() && topic.is_none() {
-            return Some((
-                at(&None),
-                "approval.escalation names nobody to call; give it a `slack_channel`, a `topic`, or both, or leave it out"
-                    .to_owned(),
-            ));
-        }
-        if slack_channel.as_ref().is_some_and(|id| !(is_slack_id(id, 'C') || is_slack_id(id, 'G'))) {
-            let reason =
-                "approval.escalation: `slack_channel` is not the id of a channel; copy it from the channel's details (`C…`)";
-            return Some((at(slack_channel), reason.to_owned()));
-        }
-        let is_topic =
-            |arn: &String| arn.starts_with("arn:") && arn.split(':').nth(2) == Some("sns") && arn.split(':').count() == 6;
-        if topic.as_ref().is_some_and(|arn| !is_topic(arn)) {
-            let reason = "approval.escalation: `topic` is not the ARN of an SNS topic; write it like `arn:aws:sns:us-east-1:111122223333:on-call`";
-            return Some((at(topic), reason.to_owned()));
-        }
-        None
-    }
+fn is_more(wanted: u32, people: usize) -> bool {
+    usize::try_from(wanted).is_ok_and(|wanted| wanted > people)
+}
+
+fn is_member_id(id: &str) -> bool {
+    is_slack_id(id, 'U') || is_slack_id(id, 'W')
 }
 
 fn is_slack_id(id: &str, first: char) -> bool {
@@ -253,13 +272,16 @@ mod tests {
     #[test]
     fn what_cannot_work_is_an_error_that_names_the_line_and_the_fix() {
         check("[approval.quorum]\ncritical = 2", "");
-        check("[approval.quorum]\ncritical = 3", "cordon.toml:2: approval.quorum: `critical` wants 3 people and there are 2");
+        check("[approval.quorum]\ncritical = 3", "cordon.toml:2:12: approval.quorum: `critical` wants 3 people and there are 2");
         check("[approval.quorum]\nhigh = 0", "at least 1 person");
-        check("[approval.quorum]\nhuge = 1", "unknown field `huge`");
+        check("[approval.quorum]\nhuge = 1", "unknown key `huge`");
         check("[approval]\non_timeout = \"hold-containment\"", "");
         check("[approval]\non_timeout = \"panic\"", "hold-containment");
-        check("[approval.escalation]", "cordon.toml:1: approval.escalation names nobody");
-        check("[approval.escalation]\nslack_channel = \"#alerts\"", "cordon.toml:2: approval.escalation: `slack_channel`");
+        check("[approval.escalation]", "cordon.toml:1:1: approval.escalation names neither");
+        check(
+            "[approval.escalation]\nslack_channel = \"#alerts\"",
+            "cordon.toml:2:17: approval.escalation.slack_channel: `#alerts`",
+        );
         check("[approval.escalation]\ntopic = \"on-call\"", "is not the ARN of an SNS topic");
         check("[approval.escalation]\nslack_channel = \"C0LOUD\"\ntopic = \"arn:aws:sns:us-east-1:111122223333:on-call\"", "");
         let group = |id: &str, principals: &str| {

@@ -1,85 +1,152 @@
-//! `[exceptions]`: what lets an incident pass, and for how long.
+//! `[exceptions]`: who is exempt from which rules, and for how long.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
+use super::error::Problem;
+use super::reader::{List, Section};
 use crate::ids::RuleId;
 use crate::pattern::Pattern;
 use crate::principal::{Actor, ActorKind};
 
-/// What lets an incident pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The exceptions that let an incident pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exceptions {
-    #[serde(default = "tag_key")]
+    /// The key of the tag that exempts a principal.
     pub tag_key: String,
-    #[serde(default = "tag_value")]
+    /// The value that the tag must have.
     pub tag_value: String,
-    /// The tag that says until when the exception tag counts.
-    #[serde(default = "until_key")]
+    /// The key of the tag that says until when the exception tag counts.
     pub until_key: String,
     /// True: an exception tag without an end does not count.
-    #[serde(default)]
     pub require_until: bool,
-    #[serde(default = "admins")]
+    /// Groups whose members are exempt.
     pub exempt_groups: Vec<String>,
-    /// A tag or membership that Cordon saw being given counts only after so many hours.
-    #[serde(default = "a_day")]
+    /// The age in hours from which a tag or membership counts, if Cordon saw it being given.
     pub min_age_hours: u32,
-    /// True: a tag or membership counts only where Cordon saw who gave it.
-    #[serde(default)]
+    /// True: a tag or membership counts only if Cordon saw who gave it.
     pub require_provenance: bool,
-    /// How long a recorded exception may last.
-    #[serde(default = "three_months")]
+    /// The longest that a recorded exception may last, in days.
     pub max_days: u32,
-    #[serde(default)]
+    /// Roles that are exempt as automation.
     pub automation: Vec<Automation>,
 }
 
-/// Roles whose sessions do what the rules catch, as their work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Roles whose sessions do, as their work, what the rules catch.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Automation {
-    /// Whose it is, for the card.
+    /// Whose automation it is, for the card.
     pub name: String,
     /// ARN patterns of roles, matched on the role behind a session: never on a session's name or a user agent, which the
     /// caller chooses.
     pub roles: Vec<Pattern>,
-    /// The rules that it is exempt from; without this key, all that honour automation.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The rules that it is exempt from; `None` means all that honour automation.
     pub rules: Option<Vec<RuleId>>,
 }
 
 impl Default for Exceptions {
     fn default() -> Self {
         Self {
-            tag_key: tag_key(),
-            tag_value: tag_value(),
-            until_key: until_key(),
+            tag_key: "SecurityApproved".to_owned(),
+            tag_value: "true".to_owned(),
+            until_key: "SecurityApprovedUntil".to_owned(),
             require_until: false,
-            exempt_groups: admins(),
-            min_age_hours: a_day(),
+            exempt_groups: vec!["admins".to_owned()],
+            min_age_hours: 24,
             require_provenance: false,
-            max_days: three_months(),
+            max_days: 90,
             automation: Vec::new(),
         }
     }
 }
 
 impl Exceptions {
-    /// The longest that `max_days` may say.
+    /// The largest `max_days`.
     pub const DAYS_MAX: u32 = 366;
 
-    /// The trusted automation that the actor is, for a rule.
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        let key = tag_text(section, "tag_key");
+        let value = tag_text(section, "tag_value");
+        let until = tag_text(section, "until_key");
+        // IAM does not tell keys apart by their case.
+        let same = |a: &Option<Spanned<String>>, b: &Option<Spanned<String>>| {
+            let text = |found: &Option<Spanned<String>>, default: &str| {
+                found.as_ref().map_or_else(|| default.to_owned(), |text| text.get_ref().clone())
+            };
+            text(a, &default.tag_key).eq_ignore_ascii_case(&text(b, &default.until_key))
+        };
+        if let Some(place) = until.as_ref().or(key.as_ref()).filter(|_| same(&key, &until)) {
+            section.fault(place.span(), Problem::UntilKey);
+        }
+        let groups = section.list::<String>("exempt_groups");
+        for group in groups.iter().flat_map(|groups| &groups.entries).filter(|group| group.get_ref().is_empty()) {
+            section.fault(group.span(), Problem::EmptyGroup);
+        }
+        Self {
+            tag_key: key.map_or(default.tag_key, Spanned::into_inner),
+            tag_value: value.map_or(default.tag_value, Spanned::into_inner),
+            until_key: until.map_or(default.until_key, Spanned::into_inner),
+            require_until: section.or("require_until", default.require_until),
+            exempt_groups: groups.map_or(default.exempt_groups, List::plain),
+            min_age_hours: section.or("min_age_hours", default.min_age_hours),
+            require_provenance: section.or("require_provenance", default.require_provenance),
+            max_days: section.within("max_days", default.max_days, 1..=Self::DAYS_MAX),
+            automation: section.sections("automation").into_iter().filter_map(|section| section.read(Automation::read)).collect(),
+        }
+    }
+
+    /// The automation that exempts an actor from a rule; `None` if there is none.
     #[must_use]
     pub fn automation(&self, actor: &Actor, rule: &RuleId) -> Option<&Automation> {
         self.automation.iter().find(|automation| automation.is(actor) && automation.covers(rule))
     }
 }
 
+/// A key or value of a tag: some of [what AWS allows](https://docs.aws.amazon.com/IAM/latest/UserGuide/id_tags.html), because it
+/// is filled into rules.
+fn tag_text(section: &mut Section<'_, '_>, key: &'static str) -> Option<Spanned<String>> {
+    let found = section.get::<String>(key)?;
+    let text = found.get_ref();
+    if text.trim().is_empty() {
+        section.fault(found.span(), Problem::EmptyTag { key: section.path(key) });
+    } else if !text.chars().all(|c| c.is_alphanumeric() || " _.:/=+-@".contains(c)) {
+        section.fault(found.span(), Problem::TagText { key: section.path(key), value: text.clone() });
+    }
+    Some(found)
+}
+
 impl Automation {
+    fn read(section: &mut Section<'_, '_>) -> Option<Self> {
+        let name = section.required::<String>("name");
+        section.require("roles");
+        let roles = section.arn_patterns("roles");
+        let rules = section.rules("rules");
+        let shown = name.as_ref().map_or_else(|| "automation".to_owned(), |name| name.get_ref().clone());
+        if let Some(name) = name.as_ref().filter(|name| name.get_ref().trim().is_empty()) {
+            section.fault(name.span(), Problem::AutomationWithoutName);
+        }
+        if let Some(roles) = roles.as_ref().filter(|roles| roles.is_empty) {
+            section.fault(roles.span.clone(), Problem::AutomationWithoutRoles(shown.clone()));
+        }
+        for role in roles.iter().flat_map(|roles| &roles.entries).filter(|role| role.get_ref().is_arn()) {
+            let pattern = role.get_ref();
+            match pattern.resource().strip_prefix("role/") {
+                None => section.fault(role.span(), Problem::NotARole(pattern.to_string())),
+                Some(rest) if rest.chars().all(|c| matches!(c, '*' | '/')) => {
+                    section.fault(role.span(), Problem::EveryRole(pattern.to_string()));
+                }
+                Some(_) => {}
+            }
+        }
+        if let Some(rules) = rules.as_ref().filter(|rules| rules.is_empty) {
+            section.fault(rules.span.clone(), Problem::AutomationWithoutRules(shown));
+        }
+        Some(Self { name: name?.into_inner(), roles: roles?.plain(), rules: rules.map(List::plain) })
+    }
+
     fn is(&self, actor: &Actor) -> bool {
         let role = actor.issuer_arn.as_deref().filter(|_| actor.kind == ActorKind::AssumedRole);
         role.is_some_and(|role| self.roles.iter().any(|pattern| pattern.matches(role)))
@@ -90,7 +157,7 @@ impl Automation {
     }
 }
 
-/// When an exception ends: a date, which lasts to its end in UTC, or an RFC 3339 time. `None` where the text is neither.
+/// When an exception ends: a date, which lasts to its end in UTC, or an RFC 3339 time. `None` for any other text.
 #[must_use]
 pub fn end(text: &str) -> Option<Timestamp> {
     let text = text.trim();
@@ -101,30 +168,6 @@ pub fn end(text: &str) -> Option<Timestamp> {
     let date = text.parse::<Date>().ok().filter(|date| date.to_string() == text)?;
     let midnight = date.to_zoned(TimeZone::UTC).ok()?.timestamp();
     midnight.checked_add(SignedDuration::from_hours(24)).ok()
-}
-
-fn tag_key() -> String {
-    "SecurityApproved".to_owned()
-}
-
-fn tag_value() -> String {
-    "true".to_owned()
-}
-
-fn until_key() -> String {
-    "SecurityApprovedUntil".to_owned()
-}
-
-fn a_day() -> u32 {
-    24
-}
-
-fn three_months() -> u32 {
-    90
-}
-
-fn admins() -> Vec<String> {
-    vec!["admins".to_owned()]
 }
 
 #[cfg(test)]

@@ -1,42 +1,48 @@
-//! `[limits]`: how much Cordon does by itself, and for how long after an event.
+//! `[limits]`: how much Cordon does without asking, and for how long after an event.
 
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
 
-/// How much Cordon does by itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+use super::reader::Section;
+
+/// How much Cordon does without asking.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
-    /// Incidents an hour, by the clock, in which something may be changed before anybody was asked. Above it everything asks;
-    /// 0 always asks. What a person approves is not counted.
-    #[serde(default = "ten")]
+    /// The number of incidents in a clock hour in which Cordon may change something before it asks. Above it every incident asks;
+    /// 0 always asks. Approved changes are not counted.
     pub enforcements_per_hour: u32,
     /// An older event only alerts.
-    #[serde(default = "a_day")]
     pub max_event_age_minutes: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { enforcements_per_hour: ten(), max_event_age_minutes: a_day() }
+        Self { enforcements_per_hour: 10, max_event_age_minutes: 24 * 60 }
     }
 }
 
-fn ten() -> u32 {
-    10
-}
-
-fn a_day() -> u32 {
-    24 * 60
-}
-
 impl Limits {
-    /// Each enforcement of an hour stands in one item of the table.
+    /// The largest `enforcements_per_hour`: the enforcements of an hour are kept in one item of the table.
     pub const ENFORCEMENTS_MAX: u32 = 1_000;
-    /// The dead-letter queue keeps an event for fourteen days.
+    /// The largest `max_event_age_minutes`, fourteen days: the dead-letter queue keeps an event that long.
     pub const AGE_MAX_MINUTES: u32 = 14 * 24 * 60;
 
-    /// Why an event of that time is too old to be answered by a change, in a sentence.
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        Self {
+            enforcements_per_hour: section.within(
+                "enforcements_per_hour",
+                default.enforcements_per_hour,
+                0..=Self::ENFORCEMENTS_MAX,
+            ),
+            max_event_age_minutes: section.within(
+                "max_event_age_minutes",
+                default.max_event_age_minutes,
+                1..=Self::AGE_MAX_MINUTES,
+            ),
+        }
+    }
+
+    /// Why an event is too old to be answered by a change, in a sentence; `None` if it is not.
     #[must_use]
     pub fn too_old(&self, event_time: Timestamp, now: Timestamp) -> Option<String> {
         let allowed = SignedDuration::from_mins(i64::from(self.max_event_age_minutes));

@@ -1,65 +1,70 @@
 //! The `[notifications]` part of `cordon.toml`: which incident is told where, and how many messages a channel bears.
 //!
-//! It never keeps an incident from being told: what matches no route goes to the default topic and channel.
+//! It never silences an incident: one that matches no route goes to the default topic and channel.
 
-use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
+use super::error::Problem;
+use super::reader::Section;
 use crate::detection::Level;
 use crate::ids::{AccountId, RuleId};
 use crate::pattern::Pattern;
 
-/// Who is told of what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// Which incidents are told where, and how often.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notifications {
     /// Alerts below this level go to SNS only. A question to a person, a change and a failure are always told in Slack.
-    #[serde(default = "low")]
     pub slack_min_level: Level,
     /// The first one that matches decides.
-    #[serde(default)]
     pub routes: Vec<NotificationRoute>,
     /// So many cards a minute go into one channel; the rest of that minute is one message with a count.
-    #[serde(default = "ten")]
     pub cards_per_minute: u32,
-    /// The same for questions, and for what a person has to look at now.
-    #[serde(default = "thirty")]
+    /// The same for questions, and for incidents that need a person now.
     pub questions_per_minute: u32,
 }
 
 impl Default for Notifications {
     fn default() -> Self {
-        Self { slack_min_level: low(), routes: Vec::new(), cards_per_minute: ten(), questions_per_minute: thirty() }
+        Self { slack_min_level: Level::Low, routes: Vec::new(), cards_per_minute: 10, questions_per_minute: 30 }
     }
 }
 
-/// Which incidents go to another place than the default.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The incidents that go to another place than the default, and that place.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotificationRoute {
     /// Patterns of account ids.
-    #[serde(default = "any")]
     pub accounts: Vec<Pattern>,
-    #[serde(default = "informational")]
+    /// The lowest severity that matches.
     pub min_level: Level,
     /// Patterns of rule ids; one of the incident's rules is enough.
-    #[serde(default = "any")]
     pub rules: Vec<Pattern>,
     /// A Slack channel's id instead of the secret's channel.
-    #[serde(default)]
     pub channel: Option<String>,
     /// An SNS topic's ARN instead of the deployment's topic.
-    #[serde(default)]
     pub topic: Option<String>,
 }
 
 /// Where an incident is told; `None` is the default.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Destination<'a> {
+    /// The id of a Slack channel.
     pub channel: Option<&'a str>,
+    /// The ARN of an SNS topic.
     pub topic: Option<&'a str>,
 }
 
 impl Notifications {
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        Self {
+            slack_min_level: section.or("slack_min_level", default.slack_min_level),
+            routes: section.sections("routes").into_iter().map(|section| section.read(NotificationRoute::read)).collect(),
+            cards_per_minute: section.within("cards_per_minute", default.cards_per_minute, 1..=u32::MAX),
+            questions_per_minute: section.within("questions_per_minute", default.questions_per_minute, 1..=u32::MAX),
+        }
+    }
+
+    /// Where an incident with these rules is told.
     #[must_use]
     pub fn destination<'r>(
         &self,
@@ -74,18 +79,9 @@ impl Notifications {
         })
     }
 
-    /// Every channel that a route names. Together with the secret's: where a click may come from.
+    /// Every channel that a route names. Clicks are accepted from these and from the secret's channel.
     pub fn channels(&self) -> impl Iterator<Item = &str> {
         self.routes.iter().filter_map(|route| route.channel.as_deref())
-    }
-
-    /// What cannot be used: a piece of the file that shows the place, and the reason.
-    pub(crate) fn fault(&self) -> Option<(String, String)> {
-        if self.cards_per_minute == 0 || self.questions_per_minute == 0 {
-            let reason = "notifications: `cards_per_minute` and `questions_per_minute` must be at least 1";
-            return Some(("_per_minute".to_owned(), reason.to_owned()));
-        }
-        self.routes.iter().find_map(NotificationRoute::fault)
     }
 }
 
@@ -98,36 +94,45 @@ impl NotificationRoute {
         level >= self.min_level && (account || everything(&self.accounts)) && (rule || everything(&self.rules))
     }
 
-    fn fault(&self) -> Option<(String, String)> {
-        let fault = |needle: &str, reason: String| Some((needle.to_owned(), format!("notifications.routes: {reason}")));
-        if let Some(channel) = self.channel.as_deref().filter(|channel| !is_channel(channel)) {
-            return fault(
-                channel,
-                format!(
-                    "`{channel}` is not a Slack channel's id; copy it from the channel's details (`C…` or `G…`), not its name"
-                ),
-            );
+    fn read(section: &mut Section<'_, '_>) -> Self {
+        if !section.has("channel") && !section.has("topic") {
+            section.fault(section.span(), Problem::RouteToNowhere);
         }
-        if let Some(topic) = self.topic.as_deref().filter(|topic| !is_topic(topic)) {
-            return fault(
-                topic,
-                format!("`{topic}` is not an SNS topic's ARN; write it like `arn:aws:sns:us-east-1:111122223333:name`"),
-            );
+        let (channel, topic) = (channel(section, "channel"), topic(section, "topic"));
+        let mut patterns = |key: &'static str| {
+            let Some(list) = section.list::<Pattern>(key) else { return vec![Pattern::new("*")] };
+            if list.is_empty {
+                section.fault(list.span.clone(), Problem::EmptyRouteList { key: section.path(key) });
+            }
+            list.plain()
+        };
+        let (accounts, rules) = (patterns("accounts"), patterns("rules"));
+        Self {
+            accounts,
+            min_level: section.or("min_level", Level::Informational),
+            rules,
+            channel: channel.map(Spanned::into_inner),
+            topic: topic.map(Spanned::into_inner),
         }
-        if self.channel.is_none() && self.topic.is_none() {
-            return fault(
-                "notifications.routes",
-                "a route names neither `channel` nor `topic`; name one, or remove it".to_owned(),
-            );
-        }
-        if self.accounts.is_empty() || self.rules.is_empty() {
-            return fault(
-                "notifications.routes",
-                "`accounts` and `rules` must not be empty lists; leave one out to match everything".to_owned(),
-            );
-        }
-        None
     }
+}
+
+/// The id of a Slack channel, if one is written. Also one that is not valid, which is reported.
+pub(super) fn channel(section: &mut Section<'_, '_>, key: &'static str) -> Option<Spanned<String>> {
+    let found = section.get::<String>(key)?;
+    if !is_channel(found.get_ref()) {
+        section.fault(found.span(), Problem::NotAChannel { key: section.path(key), value: found.get_ref().clone() });
+    }
+    Some(found)
+}
+
+/// The ARN of an SNS topic, if one is written. Also one that is not valid, which is reported.
+pub(super) fn topic(section: &mut Section<'_, '_>, key: &'static str) -> Option<Spanned<String>> {
+    let found = section.get::<String>(key)?;
+    if !is_topic(found.get_ref()) {
+        section.fault(found.span(), Problem::NotATopic { key: section.path(key), value: found.get_ref().clone() });
+    }
+    Some(found)
 }
 
 fn is_channel(id: &str) -> bool {
@@ -138,26 +143,6 @@ fn is_topic(arn: &str) -> bool {
     let parts: Vec<&str> = arn.split(':').collect();
     matches!(parts.as_slice(), ["arn", partition, "sns", region, account, name]
         if !partition.is_empty() && !region.is_empty() && account.parse::<AccountId>().is_ok() && !name.is_empty())
-}
-
-fn any() -> Vec<Pattern> {
-    vec![Pattern::new("*")]
-}
-
-fn low() -> Level {
-    Level::Low
-}
-
-fn informational() -> Level {
-    Level::Informational
-}
-
-fn ten() -> u32 {
-    10
-}
-
-fn thirty() -> u32 {
-    30
 }
 
 #[cfg(test)]
@@ -202,11 +187,17 @@ mod tests {
     #[test]
     fn a_route_that_cannot_be_used_names_the_line_and_the_fix() {
         let route = |rest: &str| routes(&format!("[[notifications.routes]]\n{rest}\n")).unwrap_err();
-        assert!(route("channel = \"#alerts\"").starts_with("cordon.toml:2: notifications.routes: `#alerts` is not a Slack"));
-        assert!(route("topic = \"pager\"").starts_with("cordon.toml:2: notifications.routes: `pager` is not an SNS"));
-        assert!(route("min_level = \"high\"").starts_with("cordon.toml:1: notifications.routes: a route names neither"));
-        assert!(route("accounts = []\nchannel = \"C0A\"").contains("must not be empty lists"));
-        assert!(route("chanel = \"C0A\"").contains("unknown field `chanel`"));
+        assert!(
+            route("channel = \"#alerts\"")
+                .starts_with("cordon.toml:2:11: notifications.routes.channel: `#alerts` is not the id of a Slack")
+        );
+        assert!(
+            route("topic = \"pager\"")
+                .starts_with("cordon.toml:2:9: notifications.routes.topic: `pager` is not the ARN of an SNS")
+        );
+        assert!(route("min_level = \"high\"").starts_with("cordon.toml:1:1: notifications.routes: a route names neither"));
+        assert!(route("accounts = []\nchannel = \"C0A\"").contains("must not be an empty list"));
+        assert!(route("chanel = \"C0A\"").contains("unknown key `chanel` in `notifications.routes`; did you mean `channel`?"));
         assert!(routes("[notifications]\ncards_per_minute = 0").unwrap_err().contains("at least 1"));
     }
 }

@@ -1,79 +1,80 @@
-//! `[scope]`: who may be changed.
-
-use serde::{Deserialize, Serialize};
+//! `[scope]`: the principals, policies and trails that may be changed.
 
 use super::Config;
+use super::error::Problem;
+use super::reader::{List, Section};
 use crate::ids::AccountId;
 use crate::pattern::Pattern;
 use crate::principal::Principal;
 
-/// Who may be changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// The principals, policies and trails that Cordon may change.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scope {
     /// Account ids, or the one entry `*`.
-    #[serde(default = "any")]
     pub accounts: Vec<Pattern>,
     /// ARN patterns of users, roles and groups.
-    #[serde(default = "test_principals")]
     pub principals: Vec<Pattern>,
     /// ARN patterns of the account's own managed policies.
-    #[serde(default = "test_policies")]
     pub policies: Vec<Pattern>,
     /// ARN patterns of trails.
-    #[serde(default = "test_trails")]
     pub trails: Vec<Pattern>,
-    /// ARN patterns that are never changed, whatever else is said.
-    #[serde(default)]
+    /// ARN patterns that Cordon never changes. They win over every other list.
     pub never_touch: Vec<Pattern>,
-    /// The organization's management account, in which nothing is changed: no control policy could take a mistake back there.
-    #[serde(default)]
+    /// The organization's management account, in which Cordon changes nothing: no control policy could undo a mistake there.
     pub management_account: Option<AccountId>,
+}
+
+impl Scope {
+    pub(super) fn read(section: &mut Section<'_, '_>) -> Self {
+        let default = Self::default();
+        let accounts = section.list::<Pattern>("accounts");
+        for account in accounts.iter().flat_map(|accounts| &accounts.entries) {
+            let text = account.get_ref().as_str();
+            if text != "*" && !AccountId::is_valid(text) {
+                section.fault(account.span(), Problem::NotAnAccount(text.to_owned()));
+            }
+        }
+        Self {
+            accounts: accounts.map_or(default.accounts, List::plain),
+            principals: section.arn_patterns("principals").map_or(default.principals, List::plain),
+            policies: section.arn_patterns("policies").map_or(default.policies, List::plain),
+            trails: section.arn_patterns("trails").map_or(default.trails, List::plain),
+            never_touch: section.arn_patterns("never_touch").map_or(default.never_touch, List::plain),
+            management_account: section.or("management_account", None),
+        }
+    }
 }
 
 impl Default for Scope {
     fn default() -> Self {
         Self {
-            accounts: any(),
-            principals: test_principals(),
-            policies: test_policies(),
-            trails: test_trails(),
+            accounts: vec![Pattern::new("*")],
+            principals: ["user", "role", "group"]
+                .iter()
+                .map(|kind| Pattern::new(&format!("arn:aws:iam::*:{kind}/iam-test-*")))
+                .collect(),
+            policies: vec![Pattern::new("arn:aws:iam::*:policy/iam-test-*")],
+            trails: vec![Pattern::new("arn:aws:cloudtrail:*:*:trail/iam-test-*")],
             never_touch: Vec::new(),
             management_account: None,
         }
     }
 }
 
-fn any() -> Vec<Pattern> {
-    vec![Pattern::new("*")]
-}
-
-fn test_principals() -> Vec<Pattern> {
-    ["user", "role", "group"].iter().map(|kind| Pattern::new(&format!("arn:aws:iam::*:{kind}/iam-test-*"))).collect()
-}
-
-fn test_policies() -> Vec<Pattern> {
-    vec![Pattern::new("arn:aws:iam::*:policy/iam-test-*")]
-}
-
-fn test_trails() -> Vec<Pattern> {
-    vec![Pattern::new("arn:aws:cloudtrail:*:*:trail/iam-test-*")]
-}
-
 impl Config {
-    /// Why a principal must not be changed, in a sentence; `None` where it may.
+    /// Why a principal must not be changed, in a sentence; `None` if it may.
     #[must_use]
     pub fn out_of_scope(&self, principal: &Principal) -> Option<String> {
         self.out_of("principals", &self.scope.principals, &principal.arn(), &principal.account)
     }
 
-    /// The same of a managed policy.
+    /// Why a managed policy must not be changed, in a sentence; `None` if it may.
     #[must_use]
     pub fn policy_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
         self.out_of("policies", &self.scope.policies, arn, account)
     }
 
-    /// The same of a trail.
+    /// Why a trail must not be changed, in a sentence; `None` if it may.
     #[must_use]
     pub fn trail_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
         self.out_of("trails", &self.scope.trails, arn, account)

@@ -10,6 +10,7 @@ mod correlation;
 mod packed;
 mod parse;
 mod placeholders;
+mod places;
 mod sigma;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,6 +11,7 @@ use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::places::{line_of_key, line_of_word};
 use super::sigma::bare;
 use super::{About, Case, Correlation, Expected, Rule, RuleError, RuleSource, Series};
 
@@ -435,12 +436,12 @@ fn top_level_key(line: &str) -> Option<&str> {
 }
 
 /// An error of Sigma's part. Its parser knows no lines: the line is that of the word that the reason quotes, else of the
-/// section.
+/// section. A reason that names the condition is about the condition.
 pub(super) fn detection_error(path: &str, text: &str, reason: &str) -> RuleError {
-    let line = quoted(reason).find_map(|word| line_of_word(text, word)).or_else(|| {
-        let section = if reason.to_lowercase().contains("condition") { "condition" } else { "detection" };
-        line_of_key(text, section).filter(|_| !reason.starts_with("Missing"))
-    });
+    let condition = reason.to_lowercase().contains("condition").then(|| line_of_key(text, "condition")).flatten();
+    let line = condition
+        .or_else(|| quoted(reason).find_map(|word| line_of_word(text, word)))
+        .or_else(|| line_of_key(text, "detection").filter(|_| !reason.starts_with("Missing")));
     RuleError { path: path.to_owned(), line, reason: reason.to_owned() }
 }
 
@@ -448,23 +449,6 @@ pub(super) fn detection_error(path: &str, text: &str, reason: &str) -> RuleError
 fn quoted(reason: &str) -> impl Iterator<Item = &str> {
     let between = |mark: char| reason.split(mark).skip(1).step_by(2);
     between('`').chain(between('\'')).chain(reason.rsplit(": ").next()).filter(|word| !word.is_empty())
-}
-
-/// The line of a word: in Sigma's `detection` first, because a description may use the same word.
-fn line_of_word(text: &str, word: &str) -> Option<usize> {
-    let from = line_of_key(text, "detection").unwrap_or(1);
-    let found = |skip: usize| text.lines().enumerate().skip(skip).find(|(_, line)| line.contains(word)).map(|(at, _)| at + 1);
-    found(from.saturating_sub(1)).or_else(|| found(0))
-}
-
-/// The line where a mapping key stands, at whatever depth.
-fn line_of_key(text: &str, key: &str) -> Option<usize> {
-    text.lines()
-        .position(|line| {
-            let rest = line.trim_start().strip_prefix(key);
-            rest.is_some_and(|rest| rest.trim_start().starts_with(':'))
-        })
-        .map(|at| at + 1)
 }
 
 fn line_of_yaml(error: &yaml_serde::Error) -> Option<usize> {

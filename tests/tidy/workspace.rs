@@ -46,6 +46,16 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
             "it knows Slack and nothing of incidents: let cordon-flow translate",
         ),
         (
+            "cordon-cli",
+            vec!["lambda_runtime", "aws_lambda_events", "cordon-lambda"],
+            "a command is no function: let it read cordon.toml and rules through cordon-bundle",
+        ),
+        (
+            "cordon-bundle",
+            with(&["cordon-contract", "cordon-replay", "cordon-respond"]),
+            "functions, command and sandbox read the policy through it: keep runtime, AWS and states out of it",
+        ),
+        (
             "cordon-aws",
             vec!["lambda_runtime", "cordon-lambda", "cordon-sandbox"],
             "the command line uses it, too, outside of Lambda",
@@ -154,6 +164,8 @@ mod tests {
             "cordon-flow",
             "cordon-slack",
             "cordon-aws",
+            "cordon-bundle",
+            "cordon-cli",
             "cordon-testkit",
             "notify",
         ];
@@ -173,6 +185,8 @@ mod tests {
             (member("cordon-replay", &["tokio"], &[]), "`cordon-replay` links `tokio`"),
             (member("cordon-contract", &["reqwest"], &[]), "`cordon-contract` links `reqwest`"),
             (member("cordon-flow", &["aws-types"], &[]), "`cordon-flow` links `aws-types`"),
+            (member("cordon-cli", &["lambda_runtime"], &[]), "`cordon-cli` links `lambda_runtime`"),
+            (member("cordon-bundle", &["cordon-flow"], &[]), "`cordon-bundle` links `cordon-flow`"),
             (member("cordon-slack", &["cordon-core"], &[]), "`cordon-slack` links `cordon-core`"),
             (member("cordon-slack", &[], &[("cordon-testkit", DependencyKind::Development)]), "must stand alone"),
             (member("cordon-aws", &[], &[("cordon-testkit", DependencyKind::Normal)]), "make it a dev-dependency"),

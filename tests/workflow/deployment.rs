@@ -63,8 +63,8 @@ fn options() -> Options {
     let root = root();
     let fixture = |name: &str| root.join("tests").join("fixtures").join(name);
     // Some remedies no shipped rule asks for: rules of the tests do, for users of their own names.
-    let mut sources = cordon_lambda::bundle::read_rules(&root.join("rules")).unwrap();
-    sources.extend(cordon_lambda::bundle::read_rules(&fixture("rules")).unwrap());
+    let mut sources = cordon_bundle::read_rules(&root.join("rules")).unwrap();
+    sources.extend(cordon_bundle::read_rules(&fixture("rules")).unwrap());
     let rules = cordon_detect::pack(&sources).unwrap();
     let book = RuleBook::load(sources).unwrap();
     let mut options = Options::play(&root, rules, cordon_detect::event_patterns(&book));

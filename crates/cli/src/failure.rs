@@ -1,80 +1,112 @@
-//! What a command can fail with: one sentence, and the exit code it deserves.
+//! The failures of the commands, and the exit code of each. Nothing below this crate knows an exit code.
 
-use std::fmt;
-
-use cordon_contract::{ErrorName, StateError};
+use cordon_bundle::{BundleError, PackageError, ReadError};
 use cordon_flow::decide::DecideError;
+use cordon_flow::switch::SwitchError;
 use cordon_flow::undo::UndoError;
 use cordon_respond::runner::RunError;
+use cordon_sandbox::SandboxError;
 use cordon_store::{AddExceptionError, StoreError};
 
-#[derive(Debug)]
+use crate::caller::CallerError;
+use crate::commands::exception::ExceptionError;
+use crate::commands::incident::IncidentError;
+use crate::commands::record::RecordError;
+use crate::commands::replay::ReplayError;
+use crate::commands::rule::RulesError;
+
+/// Wrong use or bad input.
+const INPUT: u8 = 2;
+/// It was tried and did not work, or something was found.
+const WORK: u8 = 1;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
-    /// Wrong use or bad input: 2.
-    Input(String),
-    /// It was tried and did not work: 1.
-    Work(String),
+    /// A file of the policy or a folder of rules.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The policy with the rules.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The rules alone.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// `cordon package`
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// `cordon sandbox`, before it starts.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The caller's AWS identity.
+    #[error(transparent)]
+    Caller(#[from] CallerError),
+    /// `cordon incident`
+    #[error(transparent)]
+    Incident(#[from] IncidentError),
+    /// `cordon incident export` and `verify`
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// `cordon exception`
+    #[error(transparent)]
+    Exception(#[from] ExceptionError),
+    /// `cordon stop` and `resume`
+    #[error(transparent)]
+    Switch(#[from] SwitchError),
+    /// `cordon replay`
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
 }
 
 impl Failure {
+    /// 2 for wrong use and bad input, 1 for work that failed.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Input(_) => 2,
-            Self::Work(_) => 1,
+            Self::Read(_) | Self::Bundle(_) | Self::Rules(_) | Self::Package(_) | Self::Sandbox(_) | Self::Caller(_) => INPUT,
+            Self::Incident(error) => incident(error),
+            Self::Record(error) => match error {
+                RecordError::Incident(error) => incident(error),
+                RecordError::Broken(_) | RecordError::NotProven(_) => WORK,
+                RecordError::NotAnExport { .. }
+                | RecordError::Exists { .. }
+                | RecordError::Write { .. }
+                | RecordError::Read { .. }
+                | RecordError::NotAHash => INPUT,
+            },
+            Self::Exception(error) => match error {
+                ExceptionError::Store(error) | ExceptionError::Add(AddExceptionError::Store(error)) => store(error),
+                ExceptionError::Add(AddExceptionError::TooMany(_))
+                | ExceptionError::Refused(_)
+                | ExceptionError::Id(_)
+                | ExceptionError::Rule(_)
+                | ExceptionError::NoRule(_)
+                | ExceptionError::OnlyAlerts(_)
+                | ExceptionError::NotHonoured(_)
+                | ExceptionError::NoException(_) => INPUT,
+            },
+            Self::Switch(SwitchError::NoSuchRole(_) | SwitchError::Reason) => INPUT,
+            Self::Switch(SwitchError::Iam { .. } | SwitchError::Store(_) | SwitchError::NotSeen(_)) => WORK,
+            Self::Replay(ReplayError::Disabled { .. } | ReplayError::Nothing(_)) => INPUT,
+            Self::Replay(ReplayError::Write(_)) => WORK,
         }
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Input(message) | Self::Work(message) => f.write_str(message),
-        }
+fn incident(error: &IncidentError) -> u8 {
+    match error {
+        IncidentError::Id(_) | IncidentError::NoReason => INPUT,
+        IncidentError::Store(error)
+        | IncidentError::Decide(DecideError::Store(error))
+        | IncidentError::Undo(UndoError::Store(error)) => store(error),
+        IncidentError::Undo(UndoError::Run(RunError::NoSuchStep { .. })) => INPUT,
+        IncidentError::Decide(DecideError::Delivery(_) | DecideError::Crowded)
+        | IncidentError::Undo(UndoError::Busy(_) | UndoError::NoSession(_) | UndoError::Run(_)) => WORK,
     }
 }
 
-impl From<StateError> for Failure {
-    fn from(error: StateError) -> Self {
-        match error.name {
-            ErrorName::BadInput | ErrorName::BadConfig | ErrorName::NotFound => Self::Input(error.message),
-            ErrorName::Transient | ErrorName::Refused | ErrorName::Internal => Self::Work(error.message),
-        }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        match error {
-            StoreError::NotFound(_) => Self::Input(error.to_string()),
-            StoreError::Table(_) | StoreError::Unreadable(_) | StoreError::Unwritable(_) => Self::Work(error.to_string()),
-        }
-    }
-}
-
-impl From<AddExceptionError> for Failure {
-    fn from(error: AddExceptionError) -> Self {
-        match error {
-            AddExceptionError::TooMany(_) => Self::Input(error.to_string()),
-            AddExceptionError::Store(error) => error.into(),
-        }
-    }
-}
-
-impl From<DecideError> for Failure {
-    fn from(error: DecideError) -> Self {
-        match error {
-            DecideError::Store(error) => error.into(),
-            DecideError::Delivery(_) | DecideError::Crowded => Self::Work(error.to_string()),
-        }
-    }
-}
-
-impl From<UndoError> for Failure {
-    fn from(error: UndoError) -> Self {
-        match error {
-            UndoError::Store(error) => error.into(),
-            UndoError::Run(RunError::NoSuchStep { .. }) => Self::Input(error.to_string()),
-            UndoError::Busy(_) | UndoError::NoSession(_) | UndoError::Run(_) => Self::Work(error.to_string()),
-        }
+fn store(error: &StoreError) -> u8 {
+    match error {
+        StoreError::NotFound(_) => INPUT,
+        StoreError::Table(_) | StoreError::Unreadable(_) | StoreError::Unwritable(_) => WORK,
     }
 }

@@ -1,18 +1,18 @@
 //! `cordon`: the same rules and decisions as the deployed functions, from a terminal.
 //!
-//! Exit codes: 0 done; 1 found something, or did not contain; 2 wrong use or bad input. An error is one sentence that says
-//! what to do.
+//! Exit codes: 0 done; 1 found something, or did not contain; 2 wrong use or bad input. An error says what to do next.
 
 mod caller;
 mod commands;
 mod failure;
+mod report;
 mod show;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Catches dangerous IAM changes, asks a person, undoes them, and proves that they are undone.
+/// Detects dangerous IAM changes, asks a person, reverts them, and verifies that they are reverted.
 #[derive(Parser)]
 #[command(name = "cordon", version, about, propagate_version = true)]
 struct Cli {
@@ -22,26 +22,26 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the whole system on this machine, against an emulator of AWS.
+    /// Run the whole system on this machine, against an emulator of AWS.
     Sandbox(commands::sandbox::Arguments),
-    /// Prove the policy file and the rules.
+    /// Check cordon.toml and the rules, and run the rules' test cases.
     Check(commands::check::Arguments),
-    /// List, test and compile the detection rules.
+    /// List and test the detection rules, and print their event patterns.
     #[command(subcommand)]
     Rule(commands::rule::Command),
-    /// Look at incidents, decide them, and undo what was done in one.
+    /// List, show, decide, undo and export incidents.
     #[command(subcommand)]
     Incident(commands::incident::Command),
     /// Record, list and end exceptions.
     #[command(subcommand)]
     Exception(commands::exception::Command),
-    /// Stop every change at once, without a deployment.
+    /// Stop all changes at once, without a deployment.
     Stop(commands::switch::Arguments),
-    /// Let changes be made again after `cordon stop`.
+    /// Allow changes again after `cordon stop`.
     Resume(commands::switch::Arguments),
-    /// Run the detection over logs that are already there.
+    /// Run the detection over existing CloudTrail logs.
     Replay(commands::replay::Arguments),
-    /// Make the function zips and their manifest for Terraform.
+    /// Pack the functions into zips with a manifest for Terraform.
     Package(commands::package::Arguments),
 }
 
@@ -61,7 +61,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(failure) => {
-            eprintln!("cordon: {failure}");
+            report::print(&failure);
             ExitCode::from(failure.exit_code())
         }
     }

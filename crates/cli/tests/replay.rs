@@ -122,11 +122,11 @@ fn wrong_use_ends_in_2_and_says_what_to_do() {
         (vec![], "required arguments were not provided"),
         (vec!["--threads", "0", "-"], "--threads"),
         (vec![&*path("none")], "none: there is no such file or folder"),
-        (vec![&*path("logs")], "no logs are there"),
-        (vec!["--rules", &*path("none"), &*path("a.jsonl")], "cannot be read"),
-        (vec!["--rules", &*path("logs"), &*path("a.jsonl")], "holds no rule files"),
+        (vec![&*path("logs")], "there are no logs"),
+        (vec!["--rules", &*path("none"), &*path("a.jsonl")], "cannot read `"),
+        (vec!["--rules", &*path("logs"), &*path("a.jsonl")], "has no rule files"),
         (vec!["--config", &*path("bad.toml"), &*path("a.jsonl")], "bad.toml"),
-        (vec!["--config", &*path("none.toml"), &*path("a.jsonl")], "none.toml` cannot be read"),
+        (vec!["--config", &*path("none.toml"), &*path("a.jsonl")], "none.toml`: No such file"),
     ] {
         let (code, out, err) = run(&arguments);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {err}");

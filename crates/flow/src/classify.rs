@@ -19,9 +19,9 @@ use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject};
-use cordon_detect::enrich::{self, Facts};
+use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
-use cordon_detect::{Count, Judgement, Tally};
+use cordon_detect::{Count, Judgement, RuleBook, Tally};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -37,6 +37,16 @@ pub trait Rules: Send + Sync {
     /// As [`Rules::evaluate`], for an event of any log, and with what correlations count of it.
     fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
         Judgement { detections: self.evaluate(&event.record, facts), tallies: Vec::new() }
+    }
+}
+
+impl Rules for RuleBook {
+    fn evaluate(&self, record: &serde_json::Value, facts: &Facts) -> Vec<Detection> {
+        self.evaluate_with(record, facts)
+    }
+
+    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+        RuleBook::judge(self, &Enriched::of(event.log, &event.record, Some(facts)))
     }
 }
 

@@ -1,12 +1,14 @@
-//! What every function shares: settings from the environment, the packed policy and rules, logs as JSON, decoding of inputs,
-//! and errors under the names that the state machine knows. No domain: what a state does is in the `flow` crate.
+//! The runtime of the functions: settings from the environment, logs as JSON, decoding of inputs, and errors under the names that
+//! the state machine knows. It has no domain: the `flow` crate does what a state does.
 
-pub mod bundle;
+#![warn(missing_docs)]
+
 pub mod http;
 pub mod serve;
 pub mod settings;
 pub mod slack;
+mod start;
 
-pub use bundle::Bundle;
 pub use serve::{logs, serve};
-pub use settings::Settings;
+pub use settings::{Settings, SettingsError};
+pub use start::StartError;

@@ -1,4 +1,4 @@
-//! The loop of a function: decode, handle under a span, answer with a named error.
+//! The loop of a function: decode the input, handle it under a span, answer with an output or a named error.
 //!
 //! INVARIANT: a failure is a failed invocation, never a success payload, so that the state machine's `Catch` sees it. It is
 //! logged once, here.
@@ -17,8 +17,10 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Sets up logs: JSON lines, our own at the level of `CORDON_LOG` (`info` without it). The SDK's and the HTTP client's never
-/// below warnings, because in detail they print requests, which carry task tokens and secrets.
+use crate::start::StartError;
+
+/// Sets up logs as JSON lines: our own at the level of `CORDON_LOG`, by default `info`. The SDK and the HTTP client log warnings
+/// and errors at most, because in detail they print requests, which carry task tokens and secrets.
 pub fn logs() {
     let level = std::env::var("CORDON_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let ours = ["cordon", "slack_callback", "state"].into_iter().map(|target| (target, level));
@@ -42,16 +44,17 @@ impl From<Named> for Diagnostic {
     }
 }
 
-/// Serves a state. A start that fails is tried again at each invocation and answered with its reason, so that a broken policy
-/// ends in `failed` rather than in a crash loop, and a secret that is put later is found.
+/// Serves a state: `start` makes what outlives an invocation, `handle` answers one. A start that fails is tried again at each
+/// invocation and answered with its reason, so that a broken policy ends in `failed` rather than in a crash loop, and a secret
+/// that is put later is found.
 ///
 /// # Errors
-/// Only where Lambda's runtime API itself fails.
+/// Only if Lambda's runtime API itself fails.
 pub async fn serve<A, I, O, S, H>(start: S, handle: H) -> Result<(), Error>
 where
     I: DeserializeOwned,
     O: Serialize,
-    S: AsyncFn() -> Result<A, StateError>,
+    S: AsyncFn() -> Result<A, StartError>,
     H: AsyncFn(&A, I) -> Result<O, StateError>,
 {
     let app = OnceCell::new();
@@ -72,11 +75,11 @@ async fn one<A, I, O, S, H>(app: &OnceCell<A>, start: &S, handle: &H, payload: V
 where
     I: DeserializeOwned,
     O: Serialize,
-    S: AsyncFn() -> Result<A, StateError>,
+    S: AsyncFn() -> Result<A, StartError>,
     H: AsyncFn(&A, I) -> Result<O, StateError>,
 {
     let result = match (app.get_or_try_init(|| start()).await, serde_json::from_value::<I>(payload)) {
-        (Err(error), _) => Err(error),
+        (Err(error), _) => Err(error.into()),
         (_, Err(error)) => Err(StateError::new(ErrorName::BadInput, format!("the input of this state cannot be read: {error}"))),
         (Ok(app), Ok(input)) => handle(app, input).await,
     };

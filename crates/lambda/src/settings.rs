@@ -3,63 +3,67 @@
 use std::path::PathBuf;
 
 use cordon_aws::SpokeRole;
-use cordon_contract::{ErrorName, StateError};
 use cordon_core::pattern::Pattern;
 use cordon_core::{AccountId, Arn};
 
-/// What Terraform tells a function.
+/// The settings that Terraform gives a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
+    /// `CORDON_NAME`: the names of the deployment's parts begin with it; `cordon` by default.
+    pub name: String,
+    /// `CORDON_TABLE`: the name of the DynamoDB table.
     pub table: String,
+    /// `CORDON_TOPIC_ARN`: the SNS topic for alerts.
     pub topic_arn: String,
-    /// `None`: Slack is not set up.
+    /// `CORDON_SLACK_SECRET_ARN`; `None` if Slack is not set up.
     pub slack_secret_arn: Option<String>,
+    /// `CORDON_SLACK_API_URL`: Slack's own by default; the sandbox names its stand-in.
     pub slack_api_url: String,
+    /// `CORDON_STATE_MACHINE_ARN`; empty in the functions that start no execution.
     pub state_machine_arn: String,
-    /// The bus that findings are put on; `None`: none are.
+    /// `CORDON_FINDINGS_BUS`: the event bus for findings; `None` publishes none.
     pub findings_bus: Option<String>,
-    /// Whether Security Hub gets findings.
+    /// `CORDON_SECURITY_HUB`: whether Security Hub gets findings.
     pub security_hub: bool,
-    /// A further source of events that may enforce; only the sandbox sets it.
+    /// `CORDON_RELAY_SOURCE`: one more event source that may enforce; only the sandbox sets it.
     pub relay_source: Option<String>,
-    /// ARN patterns of Cordon's own roles, separated by commas: no plan touches them.
+    /// `CORDON_OWN_PRINCIPALS`: ARN patterns of Cordon's own roles, separated by commas. No plan touches them.
     pub own_principals: Vec<Pattern>,
-    /// The role that Cordon assumes in other accounts; `None`: it works in its own account only.
+    /// `CORDON_SPOKE_ROLE` and `CORDON_EXTERNAL_ID`: the role to assume in other accounts; `None` limits Cordon to its own.
     pub spoke: Option<SpokeRole>,
-    /// Where `cordon.toml` and `rules/` lie.
+    /// `LAMBDA_TASK_ROOT`: the folder with `cordon.toml` and the rules.
     pub root: PathBuf,
 }
 
-/// What the names of Cordon's parts begin with, in this deployment; `cordon` where nothing says otherwise.
-#[must_use]
-pub fn deployment_name() -> String {
-    std::env::var("CORDON_NAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "cordon".to_owned())
+/// An environment that a function cannot work with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// A variable that every deployment sets.
+    #[error("the environment variable `{0}` is not set; deploy with the Terraform module, which sets it")]
+    Missing(&'static str),
+    /// The topic's ARN tells a function its account and partition.
+    #[error("`CORDON_TOPIC_ARN` is `{0}`, which is not the ARN of a topic; deploy with the Terraform module, which sets it")]
+    TopicArn(String),
 }
 
 impl Settings {
     /// Reads the process's environment.
     ///
     /// # Errors
-    /// `BadConfig`, naming the variable that is missing.
-    pub fn from_env() -> Result<Self, StateError> {
+    /// [`SettingsError::Missing`].
+    pub fn from_env() -> Result<Self, SettingsError> {
         Self::from(|name| std::env::var(name).ok())
     }
 
     /// Reads settings from anything that answers for a variable.
     ///
     /// # Errors
-    /// `BadConfig`, naming the variable that is missing.
-    pub fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, StateError> {
+    /// [`SettingsError::Missing`].
+    pub fn from(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
         let given = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let required = |name: &str| {
-            given(name).ok_or_else(|| {
-                StateError::new(
-                    ErrorName::BadConfig,
-                    format!("the environment variable `{name}` is not set; deploy with the Terraform module, which sets it"),
-                )
-            })
-        };
+        let required = |name: &'static str| given(name).ok_or(SettingsError::Missing(name));
         Ok(Self {
+            name: given("CORDON_NAME").unwrap_or_else(|| "cordon".to_owned()),
             table: required("CORDON_TABLE")?,
             topic_arn: required("CORDON_TOPIC_ARN")?,
             slack_secret_arn: given("CORDON_SLACK_SECRET_ARN"),
@@ -76,15 +80,20 @@ impl Settings {
 }
 
 impl Settings {
+    /// The policy file that was packed with the function.
+    #[must_use]
+    pub fn config_file(&self) -> PathBuf {
+        self.root.join("cordon.toml")
+    }
+
     /// The account and the partition that the function runs in: those of its topic.
     ///
     /// # Errors
-    /// `BadConfig` where `CORDON_TOPIC_ARN` is no ARN.
-    pub fn account(&self) -> Result<(AccountId, String), StateError> {
+    /// [`SettingsError::TopicArn`].
+    pub fn account(&self) -> Result<(AccountId, String), SettingsError> {
         let arn = self.topic_arn.parse::<Arn>().ok();
-        arn.and_then(|arn| Some((arn.account()?, arn.partition().to_owned()))).ok_or_else(|| {
-            StateError::new(ErrorName::BadConfig, format!("`CORDON_TOPIC_ARN` is `{}`, which is no topic's ARN", self.topic_arn))
-        })
+        arn.and_then(|arn| Some((arn.account()?, arn.partition().to_owned())))
+            .ok_or_else(|| SettingsError::TopicArn(self.topic_arn.clone()))
     }
 }
 
@@ -95,7 +104,7 @@ mod tests {
     #[test]
     fn a_missing_variable_is_named_and_an_empty_one_counts_as_missing() {
         let error = Settings::from(|name| (name != "CORDON_TOPIC_ARN").then(|| "x".to_owned())).unwrap_err();
-        assert!(error.message.contains("`CORDON_TOPIC_ARN`"), "{error}");
+        assert_eq!(error, SettingsError::Missing("CORDON_TOPIC_ARN"));
         let settings =
             Settings::from(|name| Some(if name == "CORDON_RELAY_SOURCE" { String::new() } else { "x".to_owned() })).unwrap();
         assert_eq!(settings.relay_source, None);

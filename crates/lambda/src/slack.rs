@@ -42,8 +42,10 @@ pub async fn connect(secrets: &aws_sdk_secretsmanager::Client, settings: &Settin
 }
 
 impl SlackChannel {
+    /// Connects to Slack's API with the token of a secret.
+    ///
     /// # Errors
-    /// Where the address of Slack's API is not one that a token may be sent to.
+    /// If the address of Slack's API is not one that a token may be sent to.
     pub fn new(api_url: &str, secret: SlackSecret) -> Result<Self, SlackError> {
         let token = match &secret.delivery {
             Delivery::Bot { token, .. } => Some(token.clone()),
@@ -59,6 +61,7 @@ impl SlackChannel {
     }
 
     #[must_use]
+    /// The secret that it was made from, to verify clicks with.
     pub fn secret(&self) -> &SlackSecret {
         &self.secret
     }

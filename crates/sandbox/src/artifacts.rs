@@ -5,10 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use cordon_bundle::{Architecture, FUNCTIONS, PackageOptions, package};
+
 use crate::error::SandboxError;
 use crate::layout::Layout;
 use crate::options::{Options, StackSpec};
-use crate::package::{Architecture, FUNCTIONS, PackageOptions, package};
 use crate::process::Guard;
 use crate::progress::Progress;
 use crate::tools::Tools;

@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::PathBuf;
 
+use cordon_bundle::PackageError;
+
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
@@ -27,6 +29,9 @@ pub enum SandboxError {
         #[source]
         source: std::io::Error,
     },
+
+    #[error(transparent)]
+    Package(#[from] PackageError),
 
     #[error("{what} failed{}; all of it is in `{}`", tail_text(.tail), .log.display())]
     Command { what: String, tail: Vec<String>, log: PathBuf },

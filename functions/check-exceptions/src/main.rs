@@ -1,11 +1,11 @@
 //! CheckExceptions, wired: the table, IAM of the event's account for reading, the policy.
 
 use cordon_aws::{DynamoTable, Sessions, SystemClock};
-use cordon_contract::{CheckInput, StateError};
+use cordon_contract::CheckInput;
 use cordon_core::Config;
 use cordon_core::pattern::Pattern;
 use cordon_flow::check::Check;
-use cordon_lambda::{Settings, bundle};
+use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
 
 struct App {
@@ -15,9 +15,9 @@ struct App {
     own: Vec<Pattern>,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let config = bundle::config(&settings.root)?;
+    let config = cordon_bundle::read_config(&settings.config_file())?;
     let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {

@@ -1,10 +1,11 @@
 //! Classify, wired: the table, the packed rules, IAM for a policy's document, the clock.
 
 use cordon_aws::{DynamoTable, SdkIam, SystemClock};
-use cordon_contract::{ClassifyInput, StateError};
+use cordon_bundle::Bundle;
+use cordon_contract::ClassifyInput;
 use cordon_core::pattern::Pattern;
 use cordon_flow::classify::Classify;
-use cordon_lambda::{Bundle, Settings};
+use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
 
 struct App {
@@ -15,9 +16,9 @@ struct App {
     relay_source: Option<String>,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let bundle = Bundle::load_packed(&settings.root)?;
+    let bundle = Bundle::load_packed(&settings.root, &settings.name)?;
     let sdk = cordon_aws::config::load().await;
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
     let iam = SdkIam::new(&sdk);
@@ -30,7 +31,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::serve(start, async |app: &App, input: ClassifyInput| {
         let classify = Classify {
             store: Store::new(&app.table),
-            rules: &app.bundle,
+            rules: app.bundle.book(),
             policies: &app.iam,
             config: app.bundle.config(),
             own: &app.own,

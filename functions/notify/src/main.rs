@@ -2,12 +2,12 @@
 
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{DynamoTable, EventBus, SecurityHub, SystemClock, Topic};
-use cordon_contract::{NotifyInput, StateError};
+use cordon_contract::NotifyInput;
 use cordon_core::Config;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::{Channel, Findings};
 use cordon_lambda::slack::{self, SlackChannel};
-use cordon_lambda::{Settings, bundle};
+use cordon_lambda::{Settings, StartError};
 use cordon_record::Hub;
 use cordon_store::Store;
 
@@ -19,9 +19,9 @@ struct App {
     config: Config,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let config = bundle::config(&settings.root)?;
+    let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     let findings = places(&sdk, &settings);

@@ -1,10 +1,10 @@
 //! Remediate and Verify, wired: the table, and IAM of the event's account.
 
 use cordon_aws::{DynamoTable, Sessions, SystemClock};
-use cordon_contract::{RemediateInput, StateError};
+use cordon_contract::RemediateInput;
 use cordon_core::Config;
 use cordon_flow::remediate::Remediate;
-use cordon_lambda::{Settings, bundle};
+use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
 
 struct App {
@@ -13,9 +13,9 @@ struct App {
     config: Config,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let config = bundle::config(&settings.root)?;
+    let config = cordon_bundle::read_config(&settings.config_file())?;
     let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     Ok(App {

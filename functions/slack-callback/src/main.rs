@@ -3,13 +3,12 @@
 //! A failure answers 500 without a reason: whoever clicks again finishes the same decision.
 
 use cordon_aws::{DynamoTable, StateMachine, StepFunctions, SystemClock};
-use cordon_contract::{ErrorName, StateError};
 use cordon_core::Config;
 use cordon_flow::callback::{Callback, Reply, Request};
 use cordon_flow::decide::Decide;
 use cordon_lambda::http::{ApiGatewayV2httpRequest, header, raw_body, response};
 use cordon_lambda::slack::{self, SlackChannel};
-use cordon_lambda::{Settings, bundle};
+use cordon_lambda::{Settings, StartError};
 use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
 use cordon_store::Store;
 
@@ -21,14 +20,12 @@ struct App {
     slack: SlackChannel,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let config = bundle::config(&settings.root)?;
+    let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
     let slack =
-        slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await.map(SlackChannel::in_haste).ok_or_else(
-            || StateError::new(ErrorName::BadConfig, "the Slack secret has no usable value, so no click can be verified"),
-        )?;
+        slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await.ok_or(StartError::NoSlackSecret)?.in_haste();
     Ok(App {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),

@@ -1,12 +1,12 @@
 //! WaitForApproval, wired: the table, Slack where it is set up, Step Functions for a decision that was never delivered.
 
 use cordon_aws::{DynamoTable, StepFunctions, SystemClock};
-use cordon_contract::{StateError, WaitInput};
+use cordon_contract::WaitInput;
 use cordon_core::Config;
 use cordon_flow::ports::Channel;
 use cordon_flow::wait::Wait;
 use cordon_lambda::slack::{self, SlackChannel};
-use cordon_lambda::{Settings, bundle};
+use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
 
 struct App {
@@ -16,9 +16,9 @@ struct App {
     tasks: StepFunctions,
 }
 
-async fn start() -> Result<App, StateError> {
+async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
-    let config = bundle::config(&settings.root)?;
+    let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
     let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
     Ok(App {

@@ -143,7 +143,7 @@ async fn inline(iam: &Client, user: &str) -> BTreeMap<String, String> {
 
 /// The plan that the shipped rules and the planner make of a record.
 async fn planned(iam: &SdkIam, record: &Value) -> Plan {
-    let rules = cordon_lambda::bundle::read_rules(&root().join("rules")).unwrap();
+    let rules = cordon_bundle::read_rules(&root().join("rules")).unwrap();
     let detections = RuleBook::load(rules).unwrap().evaluate(record);
     let text = std::fs::read_to_string(root().join("tests/fixtures/enforce.toml")).unwrap();
     let config = Config::parse("enforce.toml", &text).unwrap();

@@ -1,14 +1,17 @@
-//! `cordon check`: would a deployment with this policy and these rules start, and do the rules do what their cases say?
+//! `cordon check`: whether a deployment with this policy and these rules would start, and whether every rule passes its cases.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use cordon_bundle::Bundle;
 use cordon_core::config::Mode;
-use cordon_lambda::Bundle;
 
+use crate::commands::deployment_name;
+use crate::commands::rule::{RulesError, count};
 use crate::failure::Failure;
 
+/// Reports every error in cordon.toml and in the rule files, each with its line.
 #[derive(Args)]
 pub struct Arguments {
     /// The folder that holds cordon.toml and rules/.
@@ -16,21 +19,19 @@ pub struct Arguments {
     root: PathBuf,
 }
 
+/// Prints what a deployment would do.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let bundle = Bundle::load(&arguments.root)?;
+    let bundle = Bundle::load(&arguments.root, &deployment_name())?;
     let failures = cordon_detect::check_cases(bundle.book());
-    for failure in &failures {
-        eprintln!("{failure}");
-    }
     if !failures.is_empty() {
-        return Err(Failure::Input(format!("{} case(s) of the rules fail; mend the rule or the case", failures.len())));
+        return Err(RulesError::Cases(failures).into());
     }
     let config = bundle.config();
     let mode = match config.mode {
-        Mode::DryRun => "dry run: nothing will be changed",
+        Mode::DryRun => "dry run, nothing is changed",
         Mode::Enforce => "enforce",
     };
-    println!("{} rules load and their cases hold.", bundle.book().all().count());
+    println!("{} loaded; all their cases pass.", count(bundle.book().all().count(), "rule"));
     println!(
         "Mode: {mode}. Approvers: {}. Patterns in scope: {}.",
         config.approval.approvers.len(),

@@ -1,40 +1,78 @@
-//! `cordon exception`: lets somebody do what a rule catches, until a day, with the caller's own AWS identity behind it.
+//! `cordon exception`: exempts a principal from a rule until a day, recorded with the caller's own AWS identity.
 //!
-//! The same library judges here and in `check-exceptions`, which does not believe the table about who is an approver.
+//! The same code decides here and in `check-exceptions`, which does not trust the table about who is an approver.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::{DynamoTable, SystemClock};
-use cordon_core::{Config, ExceptionId, ExceptionKind};
+use cordon_bundle::{Bundle, read_config};
+use cordon_core::ids::InvalidId;
+use cordon_core::{Config, ExceptionId, ExceptionKind, RuleId};
 use cordon_flow::exceptions::{self, ExceptionRefused, Wanted};
 use cordon_flow::ports::Clock;
-use cordon_lambda::Bundle;
-use cordon_store::{RuleScope, Store};
+use cordon_store::{AddExceptionError, RuleScope, Store, StoreError};
 use serde_json::json;
 
 use crate::caller::Caller;
+use crate::commands::deployment_name;
 use crate::commands::incident::Deployment;
 use crate::failure::Failure;
 use crate::show;
 
+/// Why an exception was not recorded, listed or ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ExceptionError {
+    /// Not by this caller, or not in this way.
+    #[error(transparent)]
+    Refused(#[from] ExceptionRefused),
+    /// The argument is not an id.
+    #[error("{0}; `cordon exception list` prints the ids")]
+    Id(InvalidId),
+    /// `--rule` is not the id of a rule.
+    #[error("{0}, or `*`; `cordon rule list` prints the ids")]
+    Rule(InvalidId),
+    /// `--rule` is the id of no rule.
+    #[error("there is no enabled rule `{0}`; `cordon rule list` prints the rules")]
+    NoRule(RuleId),
+    /// The rule only alerts.
+    #[error(
+        "`{0}` only alerts, so there is nothing to be exempt from; to silence it, use [rules] or [notifications] in cordon.toml"
+    )]
+    OnlyAlerts(RuleId),
+    /// The rule would never look at the exception.
+    #[error("`{0}` does not honour recorded exceptions; choose another rule")]
+    NotHonoured(RuleId),
+    /// No exception has this id.
+    #[error("there is no exception `{0}`; `cordon exception list` prints the exceptions")]
+    NoException(ExceptionId),
+    /// The table has too many already, or failed.
+    #[error(transparent)]
+    Add(#[from] AddExceptionError),
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// `cordon exception`
 #[derive(Subcommand)]
 pub enum Command {
-    /// Record an exception. Only an approver of cordon.toml can, and not for themself.
+    /// Record an exception. Only approvers can, and not for themselves.
     Add {
-        /// ARN pattern of the user or role that acts.
+        /// ARN pattern of the user or role to exempt.
         #[arg(long, value_name = "ARN-PATTERN")]
         principal: String,
-        /// Id of the rule, as `cordon rule list` prints it, or `*` for every rule that honours recorded exceptions.
+        /// The id of the rule, or `*` for every rule that honours recorded exceptions.
         #[arg(long, value_name = "RULE")]
         rule: String,
-        /// A date, which lasts to its end in UTC, or an RFC 3339 time.
+        /// A date, up to its end in UTC, or an RFC 3339 time.
         #[arg(long, value_name = "DATE")]
         until: String,
+        /// Why it is needed.
         #[arg(long, value_name = "TEXT")]
         reason: String,
-        /// Whoever answers for it; you, without this.
+        /// Who answers for it [default: you].
         #[arg(long, value_name = "WHO")]
         owner: Option<String>,
         #[command(flatten)]
@@ -42,11 +80,12 @@ pub enum Command {
         #[command(flatten)]
         deployment: Deployment,
     },
-    /// Print the exceptions that stand.
+    /// Print the exceptions in force.
     List {
-        /// Those that have ended, too.
+        /// Include exceptions that have ended.
         #[arg(long)]
         all: bool,
+        /// Print a line of JSON for each.
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -54,7 +93,9 @@ pub enum Command {
     },
     /// End an exception before its time.
     End {
+        /// The id of the exception.
         id: String,
+        /// Why it is ended.
         #[arg(long, value_name = "TEXT")]
         reason: String,
         #[command(flatten)]
@@ -64,6 +105,7 @@ pub enum Command {
     },
 }
 
+/// The policy that says who may record exceptions.
 #[derive(Args)]
 pub struct Policy {
     /// The folder that holds the deployment's cordon.toml and rules/.
@@ -71,35 +113,29 @@ pub struct Policy {
     policy: PathBuf,
 }
 
+/// Runs one of the commands.
 pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Add { principal, rule, until, reason, owner, policy, deployment } => {
-            let bundle = Bundle::load_packed(&policy.policy)?;
+            let bundle = Bundle::load_packed(&policy.policy, &deployment_name())?;
             let wanted = Wanted { principal, rule: scope(&rule, &bundle)?, until, reason, owner };
             add(&wanted, bundle.config(), &deployment).await
         }
-        Command::List { all, json, deployment } => list(all, json, &deployment).await,
+        Command::List { all, json, deployment } => Ok(list(all, json, &deployment).await?),
         Command::End { id, reason, policy, deployment } => {
-            end(&id, &reason, &cordon_lambda::bundle::config(&policy.policy)?, &deployment).await
+            end(&id, &reason, &read_config(&policy.policy.join("cordon.toml"))?, &deployment).await
         }
     }
 }
 
-/// A rule that would never look at the exception is refused, so that nobody believes in it.
-fn scope(rule: &str, bundle: &Bundle) -> Result<RuleScope, Failure> {
-    let scope = RuleScope::try_from(rule.to_owned())
-        .map_err(|error| Failure::Input(format!("{error}, or `*`; `cordon rule list` prints them")))?;
+/// A rule that would never look at the exception is refused, so that nobody relies on it.
+fn scope(rule: &str, bundle: &Bundle) -> Result<RuleScope, ExceptionError> {
+    let scope = RuleScope::try_from(rule.to_owned()).map_err(ExceptionError::Rule)?;
     let RuleScope::Rule(id) = &scope else { return Ok(scope) };
-    let Some(found) = bundle.book().rule(id) else {
-        return Err(Failure::Input(format!("there is no rule `{id}` that is on; `cordon rule list` prints them")));
-    };
+    let found = bundle.book().rule(id).ok_or_else(|| ExceptionError::NoRule(id.clone()))?;
     match &found.response {
-        None => Err(Failure::Input(format!(
-            "`{id}` only alerts, and an exception is from being answered; to silence it, see [rules] and [notifications] of cordon.toml"
-        ))),
-        Some(response) if !response.exceptions.contains(&ExceptionKind::Recorded) => {
-            Err(Failure::Input(format!("`{id}` honours no recorded exceptions")))
-        }
+        None => Err(ExceptionError::OnlyAlerts(id.clone())),
+        Some(response) if !response.exceptions.contains(&ExceptionKind::Recorded) => Err(ExceptionError::NotHonoured(id.clone())),
         Some(_) => Ok(scope),
     }
 }
@@ -114,20 +150,20 @@ async fn add(wanted: &Wanted, config: &Config, deployment: &Deployment) -> Resul
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let now = SystemClock.now();
-    let recorded = exceptions::record(wanted, &caller.principals, config, now).map_err(|error| refused(&error))?;
-    Store::new(&table).add_exception(&recorded, now).await?;
+    let recorded = exceptions::record(wanted, &caller.principals, config, now).map_err(ExceptionError::Refused)?;
+    Store::new(&table).add_exception(&recorded, now).await.map_err(ExceptionError::Add)?;
     println!("{}", show::exception(&recorded, now));
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitCode, Failure> {
+async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitCode, ExceptionError> {
     let (_, table) = table(deployment).await;
     let now = SystemClock.now();
     let mut recorded = Store::new(&table).exceptions().await?;
     recorded.retain(|exception| all || exception.stands(now));
     recorded.sort_by_key(|exception| exception.until);
     if recorded.is_empty() && !as_json {
-        println!("No exceptions stand. `--all` prints those that have ended, too.");
+        println!("No exceptions are in force. `--all` includes those that have ended.");
     }
     for exception in &recorded {
         if as_json {
@@ -140,20 +176,16 @@ async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitC
 }
 
 async fn end(id: &str, reason: &str, config: &Config, deployment: &Deployment) -> Result<ExitCode, Failure> {
-    let id: ExceptionId = id.parse().map_err(|error| Failure::Input(format!("{error}; `cordon exception list` prints them")))?;
+    let id: ExceptionId = id.parse().map_err(ExceptionError::Id)?;
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let now = SystemClock.now();
     let store = Store::new(&table);
-    let Some(found) = store.exception(&id).await? else {
-        return Err(Failure::Input(format!("there is no exception `{id}`; `cordon exception list` prints them")));
+    let Some(found) = store.exception(&id).await.map_err(ExceptionError::Store)? else {
+        return Err(ExceptionError::NoException(id).into());
     };
-    let ended = exceptions::end(found, &caller.principals, reason, config, now).map_err(|error| refused(&error))?;
-    store.end_exception(&ended).await?;
+    let ended = exceptions::end(found, &caller.principals, reason, config, now).map_err(ExceptionError::Refused)?;
+    store.end_exception(&ended).await.map_err(ExceptionError::Store)?;
     println!("{}", show::exception(&ended, now));
     Ok(ExitCode::SUCCESS)
-}
-
-fn refused(error: &ExceptionRefused) -> Failure {
-    Failure::Input(error.to_string())
 }

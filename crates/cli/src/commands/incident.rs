@@ -1,87 +1,116 @@
 //! `cordon incident`: the incidents of a deployment, read, decided and undone with the caller's own AWS identity.
 
-use std::fs;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{DynamoTable, Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock};
+use cordon_bundle::read_config;
+use cordon_core::IncidentId;
+use cordon_core::ids::InvalidId;
 use cordon_core::incident::State;
-use cordon_core::{Config, IncidentId};
 use cordon_flow::approver::Voter;
-use cordon_flow::decide::{Choice, Decide};
-use cordon_flow::undo::Undo;
+use cordon_flow::decide::{Choice, Decide, DecideError};
+use cordon_flow::undo::{Undo, UndoError};
 use cordon_flow::voted::{self, VotedError};
-use cordon_store::Store;
+use cordon_store::{Store, StoreError};
 use serde_json::json;
 
 use crate::caller::Caller;
 use crate::commands::record;
 use crate::failure::Failure;
+use crate::report::chain;
 use crate::show;
 
+/// Why an incident was not read, decided or undone.
+#[derive(Debug, thiserror::Error)]
+pub enum IncidentError {
+    /// The argument is not an id.
+    #[error("{0}; `cordon incident list` prints the ids")]
+    Id(InvalidId),
+    /// A decision without the reason that it needs.
+    #[error("the reason is empty; state one, it is kept with the incident")]
+    NoReason,
+    /// The table.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The decision was not taken.
+    #[error(transparent)]
+    Decide(#[from] DecideError),
+    /// Nothing was undone, or not all.
+    #[error(transparent)]
+    Undo(#[from] UndoError),
+}
+
+/// `cordon incident`
 #[derive(Subcommand)]
 pub enum Command {
-    /// Print a line for each incident, the newest first.
+    /// Print a line for each incident, newest first.
     List {
         #[command(flatten)]
         deployment: Deployment,
         /// Only incidents that are not closed.
         #[arg(long)]
         open: bool,
-        /// At most so many of each state.
+        /// The most incidents to print of each state.
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
+        /// Print a line of JSON for each.
         #[arg(long)]
         json: bool,
     },
-    /// Print an incident with its timeline, and verify the chain of hashes.
+    /// Print an incident with its timeline, and verify its chain of hashes.
     Show {
+        /// The id of the incident.
         id: String,
         #[command(flatten)]
         deployment: Deployment,
+        /// Print the record as JSON.
         #[arg(long)]
         json: bool,
     },
-    /// Approve the plan of an incident, as the approver whose AWS identity this is. Exit code 1: refused, or too late.
+    /// Approve the plan of an incident with your AWS identity. Exit code 1: refused, or too late.
     Approve {
+        /// The id of the incident.
         id: String,
         #[command(flatten)]
         deployment: Deployment,
         #[command(flatten)]
         policy: Policy,
-        /// Stands on the incident's record.
+        /// The reason, which is kept with the incident.
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
-        /// Approve alone where more people are wanted. Each of them is told, with the reason.
+        /// Approve alone although the quorum is higher. The other approvers are told, with the reason.
         #[arg(long, requires = "reason")]
         break_glass: bool,
     },
-    /// Deny an incident: nothing stays changed. Exit code 1: refused, or too late.
+    /// Deny an incident: all its changes are reverted. Exit code 1: refused, or too late.
     Deny {
+        /// The id of the incident.
         id: String,
         #[command(flatten)]
         deployment: Deployment,
         #[command(flatten)]
         policy: Policy,
-        /// Stands on the incident's record.
+        /// The reason, which is kept with the incident.
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },
-    /// Write an incident's whole record to a file or the screen, with the verdict on its chain of hashes.
+    /// Export the whole record of an incident, and verify its chain of hashes.
     Export(record::Export),
-    /// Check an exported record (JSON) without AWS: whether its chain of hashes holds.
+    /// Verify the chain of hashes of an exported record (JSON), without AWS.
     Verify(record::Verify),
-    /// Restore what was changed, the last step first. Refuses where somebody changed it since.
+    /// Undo the changes of an incident, last step first. A step is refused if its target was changed since.
     Undo {
+        /// The id of the incident.
         id: String,
         #[command(flatten)]
         deployment: Deployment,
         /// Only this step, counted from 1 as `show` prints them.
         #[arg(long, value_name = "N")]
         step: Option<usize>,
-        /// Say what would be done.
+        /// Print the calls, and make none.
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
@@ -89,27 +118,28 @@ pub enum Command {
     },
 }
 
-/// Which deployment to talk to. Region and credentials are AWS's usual ones.
+/// The deployment. Region and credentials are those of the AWS CLI.
 #[derive(Args)]
 pub struct Deployment {
-    /// The deployment's table.
+    /// The deployment's DynamoDB table.
     #[arg(long, env = "CORDON_TABLE", default_value = "cordon", value_name = "NAME")]
     table: String,
 }
 
 impl Deployment {
+    /// The deployment's table, with the caller's credentials.
     pub fn table(&self, sdk: &SdkConfig) -> DynamoTable {
         DynamoTable::new(aws_sdk_dynamodb::Client::new(sdk), self.table.clone())
     }
 }
 
-/// How to reach an incident's account, where it is not the caller's.
+/// The way into an incident's account, if it is not the caller's.
 #[derive(Args)]
 pub struct Spoke {
-    /// The role to assume in an incident's account, where that is another one than yours.
+    /// The role to assume in the incident's account, if that is not yours.
     #[arg(long, env = "CORDON_SPOKE_ROLE", value_name = "NAME")]
     spoke_role: Option<String>,
-    /// The external id that the role's trust policy wants.
+    /// The external id that the role's trust policy requires.
     #[arg(long, env = "CORDON_EXTERNAL_ID", value_name = "ID")]
     external_id: Option<String>,
 }
@@ -121,20 +151,21 @@ impl Spoke {
     }
 }
 
-/// By which policy a decision is judged.
+/// The policy that says who may decide.
 #[derive(Args)]
 pub struct Policy {
-    /// The cordon.toml that is deployed: it says who may approve.
+    /// The deployed cordon.toml, which says who may approve.
     #[arg(long, env = "CORDON_CONFIG", default_value = "cordon.toml", value_name = "FILE")]
     config: PathBuf,
 }
 
+/// Runs one of the commands.
 pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     match command {
-        Command::List { deployment, open, limit, json } => list(&deployment, open, limit, json).await,
-        Command::Show { id, deployment, json } => show_one(&id, &deployment, json).await,
+        Command::List { deployment, open, limit, json } => Ok(list(&deployment, open, limit, json).await?),
+        Command::Show { id, deployment, json } => Ok(show_one(&id, &deployment, json).await?),
         Command::Export(export) => record::export(export).await,
-        Command::Verify(verify) => record::verify(&verify),
+        Command::Verify(verify) => Ok(record::verify(&verify)?),
         Command::Approve { id, deployment, policy, reason, break_glass } => {
             let choice = if break_glass { Choice::BreakGlass } else { Choice::Approve };
             decide(&id, &deployment, &policy, choice, reason.as_deref()).await
@@ -144,8 +175,8 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
     }
 }
 
-pub(super) fn parse(id: &str) -> Result<IncidentId, Failure> {
-    id.parse().map_err(|error| Failure::Input(format!("{error}; `cordon incident list` prints them")))
+pub(super) fn parse(id: &str) -> Result<IncidentId, IncidentError> {
+    id.parse().map_err(IncidentError::Id)
 }
 
 pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, DynamoTable) {
@@ -154,7 +185,7 @@ pub(super) async fn table(deployment: &Deployment) -> (SdkConfig, DynamoTable) {
     (sdk, table)
 }
 
-async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) -> Result<ExitCode, Failure> {
+async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) -> Result<ExitCode, IncidentError> {
     let (_, table) = table(deployment).await;
     let store = Store::new(&table);
     let mut states = vec![State::Asking, State::Remediating, State::Opened, State::Decided];
@@ -180,7 +211,7 @@ async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) ->
     Ok(ExitCode::SUCCESS)
 }
 
-async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<ExitCode, Failure> {
+async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<ExitCode, IncidentError> {
     let record = record::read(id, deployment).await?;
     if as_json {
         println!("{}", cordon_record::export::json(&record));
@@ -196,12 +227,12 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
     let caller = Caller::find(&sdk).await?;
     let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role());
     let undo = Undo { store: Store::new(&table), accounts: &sessions, clock: &SystemClock };
-    let result = undo.run(&id, &caller.arn, step, dry_run).await?;
+    let result = undo.run(&id, &caller.arn, step, dry_run).await.map_err(IncidentError::Undo)?;
     for step in &result.steps {
         println!("{}", show::undone(step));
     }
     if result.steps.is_empty() {
-        println!("Nothing was changed in this incident, so there is nothing to undo.");
+        println!("This incident has no changes to undo.");
     }
     Ok(if result.complete || result.steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -215,28 +246,25 @@ async fn decide(
 ) -> Result<ExitCode, Failure> {
     let id = parse(id)?;
     if choice != Choice::Approve && reason.is_none_or(|reason| reason.trim().is_empty()) {
-        return Err(Failure::Input("the reason is empty; say why, it stands on the incident's record".to_owned()));
+        return Err(IncidentError::NoReason.into());
     }
-    let file = policy.config.display().to_string();
-    let text = fs::read_to_string(&policy.config)
-        .map_err(|error| Failure::Input(format!("`{file}` cannot be read: {error}; name the deployed one with --config")))?;
-    let config = Config::parse(&file, &text).map_err(|error| Failure::Input(error.to_string()))?;
+    let config = read_config(&policy.config)?;
     let (sdk, table) = table(deployment).await;
     let arn = Caller::find(&sdk).await?.arn;
     let tasks = StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
     let decide = Decide { store: Store::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
-    let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await?;
+    let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await.map_err(IncidentError::Decide)?;
     println!("{}", answer.sentence());
     if !answer.counts() {
         return Ok(ExitCode::from(1));
     }
     if let Err(error) = show_on_card(&sdk, &table, &id).await {
-        eprintln!("It counts; the card in Slack shows it at its next update ({error}).");
+        eprintln!("The decision is recorded, but the card in Slack is not updated yet: {}", chain(&error));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The vote stands; what may fail here is only that people see it at once.
+/// Updates the card. The vote is recorded already, whatever happens here.
 async fn show_on_card(sdk: &SdkConfig, table: &DynamoTable, id: &IncidentId) -> Result<(), VotedError> {
     let store = Store::new(table);
     let Some(machine) = voted::state_machine(&store.head(id).await?.execution) else { return Ok(()) };

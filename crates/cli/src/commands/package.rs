@@ -4,30 +4,29 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use cordon_lambda::Bundle;
-use cordon_lambda::bundle::read_rules;
-use cordon_sandbox::{Architecture, PackageOptions, package};
+use cordon_bundle::{Architecture, Bundle, PackageOptions, package, read_config_file, read_rules};
 
-use crate::commands::rule;
+use crate::commands::rule::RulesError;
+use crate::commands::{deployment_name, rule};
 use crate::failure::Failure;
 
-/// Takes the executables that `cargo lambda build --release` (or `cargo build --release`) left, and packs each with
-/// cordon.toml and what rules/ holds, which are checked first.
+/// Checks cordon.toml and the rules, and packs them with each executable that `cargo lambda build --release` (or
+/// `cargo build --release`) has built.
 #[derive(Args)]
 pub struct Arguments {
     /// The folder that holds cordon.toml and rules/.
     #[arg(default_value = ".")]
     root: PathBuf,
-    /// Where the executables are: target/lambda, or target/release with --plain.
+    /// The folder of the executables: target/lambda, or target/release with --plain.
     #[arg(long, default_value = "target/lambda", value_name = "DIR")]
     bootstraps: PathBuf,
-    /// The executables are named after the functions, as `cargo build` leaves them.
+    /// Expect executables that are named after the functions, as `cargo build` writes them.
     #[arg(long)]
     plain: bool,
-    /// Which processor they were built for.
+    /// The processor that they were built for.
     #[arg(long, value_enum, default_value_t = Processor::Arm64)]
     architecture: Processor,
-    /// The folder that gets the zips and manifest.json.
+    /// The folder to write the zips and manifest.json to.
     #[arg(long, default_value = "dist", value_name = "DIR")]
     out: PathBuf,
 }
@@ -39,15 +38,14 @@ enum Processor {
     X86_64,
 }
 
+/// Packs the functions.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let sources = read_rules(&arguments.root.join("rules")).map_err(Failure::Input)?;
-    let bundle = Bundle::of(cordon_lambda::bundle::config(&arguments.root)?, sources.clone())?;
+    let config = arguments.root.join("cordon.toml");
+    let sources = read_rules(&arguments.root.join("rules"))?;
+    let bundle = Bundle::of(read_config_file(&config)?, sources.clone(), &deployment_name())?;
     let failures = cordon_detect::check_cases(bundle.book());
-    if let Some(first) = failures.first() {
-        return Err(Failure::Input(format!(
-            "{} case(s) of the rules fail, the first: {first}; run `cordon rule test`",
-            failures.len()
-        )));
+    if !failures.is_empty() {
+        return Err(RulesError::Cases(failures).into());
     }
     let bootstraps = if arguments.plain {
         PackageOptions::cargo(&arguments.bootstraps)
@@ -56,7 +54,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     };
     let options = PackageOptions {
         bootstraps,
-        config: arguments.root.join("cordon.toml"),
+        config,
         rules: rule::pack(&sources)?,
         out: arguments.out.clone(),
         architecture: match arguments.architecture {
@@ -65,9 +63,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         },
         event_patterns: cordon_detect::event_patterns(bundle.book()),
     };
-    let manifest = package(&options).map_err(|error| Failure::Input(error.to_string()))?;
+    let manifest = package(&options)?;
     println!(
-        "{} functions packed into `{}`; give that folder to Terraform as `artifacts`.",
+        "Packed {} functions into `{}`. Pass that folder to Terraform as `artifacts`.",
         manifest.functions.len(),
         arguments.out.display()
     );

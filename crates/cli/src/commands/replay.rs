@@ -1,15 +1,16 @@
-//! `cordon replay`: what the rules would have found in logs that are already there, and what would have followed.
+//! `cordon replay`: what the rules would have found in existing logs, and how Cordon would have answered.
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use cordon_core::Config;
+use cordon_bundle::{ReadError, read_config};
 use cordon_core::config::Mode;
+use cordon_core::{Config, RuleId};
 use cordon_record::text::visible;
 use cordon_replay::{Inputs, MAX_NOTED_BYTES, Options, Output, Replay, Source, Tally, Unreadable};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -17,46 +18,66 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::commands::rule;
 use crate::failure::Failure;
 
-/// The configuration that is used where it is there and none is named.
+/// The policy that is used if it exists and none is named.
 const CONFIG: &str = "cordon.toml";
 
+/// Why nothing was replayed, or nothing printed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReplayError {
+    /// `rules.disabled` names rules that `--rules` has not.
+    #[error("`rules.disabled` names rules that `{}` does not have: `{}`; name another policy with --config", folder.display(), ids(.rules))]
+    Disabled {
+        /// The folder of rule files.
+        folder: PathBuf,
+        /// The names.
+        rules: Vec<RuleId>,
+    },
+    /// A replay of nothing must not look like one that found nothing.
+    #[error("{0}")]
+    Nothing(String),
+    /// Standard output or error.
+    #[error("cannot write the results")]
+    Write(#[source] io::Error),
+}
+
+fn ids(rules: &[RuleId]) -> String {
+    rules.iter().map(RuleId::as_str).collect::<Vec<_>>().join("`, `")
+}
+
+/// Changes nothing, and needs no access to AWS.
 #[derive(Args)]
 pub struct Arguments {
-    /// Print a line of JSON for every event that rules match and every burst, and the summary to standard error.
+    /// Print a line of JSON for each matching event and each burst, and the summary to standard error.
     #[arg(long)]
     json: bool,
+    /// The folder of rule files.
     #[arg(long, default_value = "rules", value_name = "DIR")]
     rules: PathBuf,
-    /// The policy by which the route is decided; `cordon.toml` here, or else the default, where none is named.
+    /// The policy [default: cordon.toml in this folder, else the built-in policy].
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Stop at the first thing that cannot be read.
+    /// Stop at the first unreadable record.
     #[arg(long)]
     strict: bool,
-    /// How many files are read at once; as many as there are processors where it is not given.
+    /// How many files to read at once [default: the number of processors].
     #[arg(long, value_name = "N")]
     threads: Option<NonZero<usize>>,
-    /// Files, folders with logs in them, or `-` for standard input.
+    /// Log files, folders of logs, or `-` for standard input.
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 }
 
-/// # Errors
-/// Where the rules or the configuration cannot be used, or nothing can be written.
+/// Replays the logs, and prints what was found.
 pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
-    let config = config(arguments.config.as_deref())?;
-    let book = rule::load(&arguments.rules)?.without(&config.rules.disabled).map_err(|unknown| {
-        let ids: Vec<&str> = unknown.iter().map(cordon_core::RuleId::as_str).collect();
-        let ids = ids.join("`, `");
-        Failure::Input(format!(
-            "rules.disabled names no rule of `{}`: `{ids}`; name another file with --config",
-            arguments.rules.display()
-        ))
-    })?;
+    let config = config(arguments)?;
+    let disabled = &config.rules.disabled;
+    let book = rule::load(&arguments.rules)?
+        .without(disabled)
+        .map_err(|rules| ReplayError::Disabled { folder: arguments.rules.clone(), rules })?;
     let replay = Replay::new(&book, &config);
     let inputs = Inputs::find(&arguments.paths);
     if inputs.sources.is_empty() {
-        return Err(Failure::Input(nothing_to_read(&inputs)));
+        return Err(ReplayError::Nothing(nothing_to_read(&inputs)).into());
     }
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN);
     let options = Options { threads, lines: arguments.json, strict: arguments.strict };
@@ -71,9 +92,9 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     bar.finish_and_clear();
     let tally = match tally.and_then(|tally| terminal.out.flush().map(|()| tally)) {
         Ok(tally) => tally,
-        // Whoever reads this has seen enough.
+        // The reader, such as `head`, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
-        Err(error) => return Err(Failure::Work(format!("the results cannot be written: {error}"))),
+        Err(error) => return Err(ReplayError::Write(error).into()),
     };
     let summary = Summary {
         replay: &replay,
@@ -88,31 +109,31 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     match written {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(error) => return Err(Failure::Work(format!("the summary cannot be written: {error}"))),
+        Err(error) => return Err(ReplayError::Write(error).into()),
     }
     Ok(if tally.faults() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// Why there is nothing to read: a replay of nothing must not look like one that found nothing.
+/// Why there is nothing to read, and what to name instead.
 fn nothing_to_read(inputs: &Inputs) -> String {
     match inputs.missing.first() {
         Some(missing) => visible(&missing.to_string()),
-        None if inputs.digests > 0 => "only digests are there, which hold no events; name the folder beside them, `CloudTrail`".to_owned(),
-        None => "no logs are there: in folders, files are read whose names end in `.json`, `.jsonl` or `.ndjson`, also with `.gz`; others have to be named".to_owned(),
+        None if inputs.digests > 0 => "there are only digest files, which hold no events; name the folder `CloudTrail` beside them".to_owned(),
+        None => "there are no logs; in folders, only files ending in `.json`, `.jsonl` or `.ndjson`, with or without `.gz`, are read: name other files themselves".to_owned(),
     }
 }
 
-fn config(named: Option<&Path>) -> Result<Config, Failure> {
-    let path = named.unwrap_or(Path::new(CONFIG));
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if named.is_none() && error.kind() == io::ErrorKind::NotFound => return Ok(Config::default()),
-        Err(error) => return Err(Failure::Input(format!("`{}` cannot be read: {error}", path.display()))),
-    };
-    Config::parse(&path.display().to_string(), &text).map_err(|error| Failure::Input(error.to_string()))
+fn config(arguments: &Arguments) -> Result<Config, ReadError> {
+    if let Some(named) = &arguments.config {
+        return read_config(named);
+    }
+    match read_config(CONFIG.as_ref()) {
+        Err(ReadError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
+        found => found,
+    }
 }
 
-/// Shown to people only, and not while nobody knows how much there is.
+/// Shown on a terminal only.
 fn bar(inputs: &Inputs) -> ProgressBar {
     if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
@@ -122,7 +143,7 @@ fn bar(inputs: &Inputs) -> ProgressBar {
     } else {
         (ProgressBar::new(inputs.bytes), "{bar:40} {bytes} of {total_bytes}, {bytes_per_sec}, {eta} to go")
     };
-    // A template that could not be parsed would leave the plain bar.
+    // INVARIANT: both templates parse; else the plain bar is shown.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     bar.set_style(style);
     bar.enable_steady_tick(Duration::from_millis(200));
@@ -176,7 +197,7 @@ impl Summary<'_> {
         match self.replay.unserved() {
             [] => text += &format!("{} of them need no parsing: no rule can match them.\n", grouped(tally.passed_over)),
             rules => {
-                let names: Vec<&str> = rules.iter().map(cordon_core::RuleId::as_str).collect();
+                let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
                 text += &format!("Every event was parsed, because these rules can match any: {}.\n", names.join(", "));
             }
         }

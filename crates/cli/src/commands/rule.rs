@@ -1,34 +1,58 @@
-//! `cordon rule`: what is detected, and the EventBridge patterns that follow from it.
+//! `cordon rule`: the detection rules, their cases, and the EventBridge patterns that follow from them.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Subcommand;
-use cordon_detect::{RuleBook, RuleError, RuleSource};
-use cordon_lambda::bundle::read_rules;
+use cordon_bundle::read_rules;
+use cordon_detect::{CaseFailure, RuleBook, RuleError, RuleSource};
 
 use crate::failure::Failure;
 
 #[derive(Subcommand)]
 pub enum Command {
-    /// Print a line for each rule: level, id, what it does beside alerting, title.
+    /// Print a line for each rule: level, id, response, title.
     List {
+        /// The folder of rule files.
         #[arg(long, default_value = "rules", value_name = "DIR")]
         rules: PathBuf,
     },
-    /// Run every rule against its own cases.
+    /// Run the test cases of every rule.
     Test {
+        /// The folder of rule files.
         #[arg(long, default_value = "rules", value_name = "DIR")]
         rules: PathBuf,
     },
-    /// Print the EventBridge patterns that let every event through which a rule can match.
+    /// Print the EventBridge patterns that select the events for the rules.
     Pattern {
+        /// The folder of rule files.
         #[arg(long, default_value = "rules", value_name = "DIR")]
         rules: PathBuf,
     },
 }
 
+/// Rules that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RulesError {
+    /// Files that do not load, with every fault.
+    #[error("{} in the rules:\n  {}\ncorrect them and run `cordon rule test`", count(.0.len(), "error"), lines(.0))]
+    Unusable(Vec<RuleError>),
+    /// Rules that do not do what their cases say.
+    #[error("{} of the rules failed:\n  {}\ncorrect the rule or the case and run `cordon rule test`", count(.0.len(), "case"), lines(.0))]
+    Cases(Vec<CaseFailure>),
+}
+
+/// A number with its noun.
+pub fn count(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+}
+
+fn lines<T: ToString>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  ")
+}
+
+/// Runs one of the commands.
 pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     match command {
         Command::List { rules } => list(&load(rules)?),
@@ -42,24 +66,19 @@ pub fn run(command: &Command) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Loads the rules below a folder, or names every file that does not load.
+/// Loads the rules of a folder.
 pub fn load(folder: &Path) -> Result<RuleBook, Failure> {
-    from(read_rules(folder).map_err(Failure::Input)?)
+    Ok(from(read_rules(folder)?)?)
 }
 
-/// As [`load`], of files that were read already.
-pub fn from(sources: Vec<RuleSource>) -> Result<RuleBook, Failure> {
-    RuleBook::load(sources).map_err(|errors| unusable(&errors))
+/// Loads rule files that were read already.
+pub fn from(sources: Vec<RuleSource>) -> Result<RuleBook, RulesError> {
+    RuleBook::load(sources).map_err(RulesError::Unusable)
 }
 
 /// Packs rule files for the functions.
-pub fn pack(sources: &[RuleSource]) -> Result<String, Failure> {
-    cordon_detect::pack(sources).map_err(|errors| unusable(&errors))
-}
-
-fn unusable(errors: &[RuleError]) -> Failure {
-    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    Failure::Input(format!("{} rule file(s) do not load:\n  {}", lines.len(), lines.join("\n  ")))
+pub fn pack(sources: &[RuleSource]) -> Result<String, RulesError> {
+    cordon_detect::pack(sources).map_err(RulesError::Unusable)
 }
 
 fn list(book: &RuleBook) {
@@ -84,11 +103,11 @@ fn test(book: &RuleBook) -> Result<ExitCode, Failure> {
     for failure in &failures {
         println!("{failure}");
     }
-    let rules = book.all().count();
+    let rules = count(book.all().count(), "rule");
     if failures.is_empty() {
-        println!("{rules} rules: every case holds.");
+        println!("{rules}: all cases pass.");
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{rules} rules: {} case(s) fail.", failures.len());
+    println!("{rules}: {} failed.", count(failures.len(), "case"));
     Ok(ExitCode::from(1))
 }

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cordon_lambda::bundle::read_rules;
+use cordon_bundle::read_rules;
 use cordon_sandbox::{Options, find_workspace};
 
 use crate::commands::rule;
@@ -12,13 +12,13 @@ use crate::failure::Failure;
 /// Needs Python 3.10 or newer, Terraform 1.5 or newer, and this repository. Nothing reaches AWS or Slack.
 #[derive(Args)]
 pub struct Arguments {
-    /// Play an attack and its containment without a person, print what held, and stop.
+    /// Play an attack and its containment without a person, print the results, and stop.
     #[arg(long)]
     once: bool,
-    /// The emulator's port; a free one without it.
+    /// The emulator's port [default: a free one].
     #[arg(long, value_name = "N")]
     port: Option<u16>,
-    /// The page's port; a free one without it.
+    /// The page's port [default: a free one].
     #[arg(long, value_name = "N")]
     page_port: Option<u16>,
     /// Print no progress.
@@ -26,9 +26,10 @@ pub struct Arguments {
     quiet: bool,
 }
 
+/// Starts the sandbox, and waits until it stops.
 pub async fn run(arguments: Arguments) -> Result<ExitCode, Failure> {
-    let root = find_workspace(std::path::Path::new(".")).map_err(|error| Failure::Input(error.to_string()))?;
-    let sources = read_rules(&root.join("rules")).map_err(Failure::Input)?;
+    let root = find_workspace(std::path::Path::new("."))?;
+    let sources = read_rules(&root.join("rules"))?;
     let rules = rule::pack(&sources)?;
     let mut options = Options::play(&root, rules, cordon_detect::event_patterns(&rule::from(sources)?));
     options.port = arguments.port;

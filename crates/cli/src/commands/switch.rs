@@ -1,20 +1,21 @@
-//! `cordon stop` and `cordon resume`: the kill switch, for whoever may change the remediator's role.
+//! `cordon stop` and `cordon resume`: the kill switch, for those who may change the remediator's role.
 
 use std::process::ExitCode;
 
 use clap::Args;
 use cordon_aws::{SdkIam, SystemClock};
 use cordon_core::{Principal, PrincipalKind};
-use cordon_flow::switch::{POLICY_NAME, Position, Switch, SwitchError};
+use cordon_flow::switch::{POLICY_NAME, Position, Switch};
 use cordon_store::Store;
 
 use crate::caller::Caller;
 use crate::commands::incident::Deployment;
 use crate::failure::Failure;
 
+/// The reason, and the deployment.
 #[derive(Args)]
 pub struct Arguments {
-    /// Why, for whoever is asked next.
+    /// The reason, for those who are asked next.
     #[arg(long, value_name = "TEXT")]
     reason: String,
     /// The remediator's role: its name, or its ARN as Terraform's output role_arns has it.
@@ -24,10 +25,12 @@ pub struct Arguments {
     deployment: Deployment,
 }
 
+/// Stops all changes.
 pub async fn stop(arguments: &Arguments) -> Result<ExitCode, Failure> {
     turn(arguments, true).await
 }
 
+/// Allows changes again.
 pub async fn resume(arguments: &Arguments) -> Result<ExitCode, Failure> {
     turn(arguments, false).await
 }
@@ -45,33 +48,28 @@ async fn turn(arguments: &Arguments, stop: bool) -> Result<ExitCode, Failure> {
     } else {
         switch.resume(&caller.arn, &arguments.reason).await
     };
-    // What stands is read and told whatever became of it: half a stop is a stop, and has to be known as half.
+    // The position is read and printed even after a failure: half a stop is a stop, and has to be known as half.
     let position = switch.position().await;
     if let Ok(position) = &position {
-        println!("{}", said(position, name));
+        println!("{}", sentence(position, name));
     }
-    turned.map_err(failure)?;
-    position.map_err(failure)?;
+    turned?;
+    position?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn said(position: &Position, role: &str) -> String {
+fn sentence(position: &Position, role: &str) -> String {
     let stopped = position.note.as_ref().is_some_and(|note| note.stopped);
     match (stopped, position.denied) {
         (true, true) => format!(
             "Stopped: `remediate` refuses every change, and its role `{role}` carries the deny `{POLICY_NAME}`. IAM enforces that within seconds."
         ),
-        (true, false) => format!("Half stopped: `remediate` refuses every change, but its role `{role}` carries no deny."),
-        (false, true) => {
-            format!("Half stopped: the role `{role}` carries the deny `{POLICY_NAME}`, but `remediate` was not told.")
-        }
-        (false, false) => "Not stopped: what is approved, and what is automatic, is carried out.".to_owned(),
-    }
-}
-
-fn failure(error: SwitchError) -> Failure {
-    match error {
-        SwitchError::NoSuchRole(_) | SwitchError::Reason => Failure::Input(error.to_string()),
-        SwitchError::Iam { .. } | SwitchError::Store(_) | SwitchError::NotSeen(_) => Failure::Work(error.to_string()),
+        (true, false) => format!(
+            "Half stopped: `remediate` refuses every change, but its role `{role}` carries no deny. Run `cordon stop` or `cordon resume` again."
+        ),
+        (false, true) => format!(
+            "Half stopped: the role `{role}` carries the deny `{POLICY_NAME}`, but `remediate` does not refuse. Run `cordon stop` or `cordon resume` again."
+        ),
+        (false, false) => "Not stopped: approved and automatic changes are made.".to_owned(),
     }
 }

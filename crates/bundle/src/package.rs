@@ -1,11 +1,11 @@
 //! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules.json`, and the manifest that Terraform reads.
 //!
-//! The same input gives the same bytes: times are fixed, modes are set. What has not changed is not packed
-//! again. It never compiles anything; the caller says where the executables are.
+//! The same input gives the same bytes: times are fixed, modes are set. A function that has not changed is not packed again. It
+//! never compiles anything; the caller says where the executables are.
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Cursor, Write as _};
+use std::io::{self, Cursor, Write as _};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
-use crate::error::SandboxError;
-use crate::layout;
+use crate::load::PACKED_RULES;
 
 /// The functions of a deployment, which are also the names of their packages and executables.
 pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate"];
@@ -23,10 +22,54 @@ pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wai
 /// Raised when the same input has to give different bytes than before.
 const FORMAT: &str = "cordon-zip-2";
 
+/// Why the functions were not packed.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// A file that cannot be read.
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A file or folder that cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// [`PackageOptions::bootstraps`] lacks one of [`FUNCTIONS`].
+    #[error("no executable is named for the function `{function}`")]
+    NoExecutable {
+        /// The function.
+        function: &'static str,
+    },
+    /// A zip that could not be made.
+    #[error("cannot pack `{function}`")]
+    Zip {
+        /// The function.
+        function: &'static str,
+        /// Why.
+        #[source]
+        source: zip::result::ZipError,
+    },
+    /// A manifest or stamp that could not be written as JSON.
+    #[error("cannot write the manifest as JSON")]
+    Json(#[source] serde_json::Error),
+}
+
+/// The processor that executables were built for, by the name that Lambda gives it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Architecture {
+    /// Intel and AMD.
     #[serde(rename = "x86_64")]
     X86_64,
+    /// AWS Graviton.
     #[serde(rename = "arm64")]
     Arm64,
 }
@@ -39,18 +82,20 @@ impl Architecture {
     }
 }
 
-/// What to pack, and where to.
+/// The inputs of [`package()`], and the folder it writes to.
 #[derive(Debug, Clone)]
 pub struct PackageOptions {
     /// The executable of each of [`FUNCTIONS`].
     pub bootstraps: BTreeMap<String, PathBuf>,
+    /// The `cordon.toml` to pack.
     pub config: PathBuf,
-    /// What `cordon_detect::pack` made of the rules. The rule files themselves are left out: a function reads one or the other.
+    /// The rules as [`cordon_detect::pack`] made them. The rule files themselves are left out: a function reads one or the other.
     pub rules: String,
     /// The folder that gets the zips and `manifest.json`.
     pub out: PathBuf,
+    /// The processor that the executables were built for.
     pub architecture: Architecture,
-    /// The patterns that `cordon_detect` generated from the rules.
+    /// The patterns that [`cordon_detect::event_patterns`] generated from the rules.
     pub event_patterns: Vec<serde_json::Value>,
 }
 
@@ -68,44 +113,44 @@ impl PackageOptions {
     }
 }
 
-/// `manifest.json`: what Terraform needs to know about the zips beside it.
+/// `manifest.json`, from which Terraform learns about the zips beside it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// The processor of every function.
     pub architecture: Architecture,
+    /// The zips, by the function's name.
     pub functions: BTreeMap<String, FunctionZip>,
+    /// The EventBridge patterns that select the events.
     pub event_patterns: Vec<serde_json::Value>,
 }
 
+/// One function's zip.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionZip {
     /// Relative to the manifest.
     pub zip: String,
-    /// As Lambda's `source_code_hash` wants it.
+    /// The SHA-256 of the zip in base64, as Lambda's `source_code_hash` takes it.
     pub sha256_base64: String,
 }
 
 /// Packs every function and writes the manifest.
 ///
 /// # Errors
-/// [`SandboxError::Io`] that names the file which cannot be read or written.
-pub fn package(options: &PackageOptions) -> Result<Manifest, SandboxError> {
-    layout::create_dir(&options.out)?;
-    let rules = Entry { name: "rules.json".to_owned(), mode: 0o644, content: options.rules.clone().into_bytes() };
+/// [`PackageError`], naming the file that cannot be read or written, or the function that cannot be packed.
+pub fn package(options: &PackageOptions) -> Result<Manifest, PackageError> {
+    fs::create_dir_all(&options.out).map_err(|source| PackageError::Write { path: options.out.clone(), source })?;
+    let rules = Entry { name: PACKED_RULES.to_owned(), mode: 0o644, content: options.rules.clone().into_bytes() };
     let common = [Entry::read("cordon.toml", 0o644, &options.config)?, rules];
     let mut functions = BTreeMap::new();
     for name in FUNCTIONS {
-        let path = options
-            .bootstraps
-            .get(name)
-            .ok_or_else(|| SandboxError::unexpected(format!("cannot package `{name}`"), "no executable was named for it"))?;
+        let path = options.bootstraps.get(name).ok_or(PackageError::NoExecutable { function: name })?;
         let bootstrap = Entry::read("bootstrap", 0o755, path)?;
         functions.insert(name.to_owned(), pack(name, bootstrap, &common, &options.out)?);
     }
     let manifest = Manifest { architecture: options.architecture, functions, event_patterns: options.event_patterns.clone() };
-    let mut text =
-        serde_json::to_string_pretty(&manifest).map_err(|error| SandboxError::unexpected("cannot write the manifest", error))?;
+    let mut text = serde_json::to_string_pretty(&manifest).map_err(PackageError::Json)?;
     text.push('\n');
-    layout::write_if_changed(&options.out.join("manifest.json"), text.as_bytes())?;
+    write_if_changed(&options.out.join("manifest.json"), text.as_bytes())?;
     Ok(manifest)
 }
 
@@ -116,20 +161,20 @@ struct Entry {
 }
 
 impl Entry {
-    fn read(name: &str, mode: u32, path: &Path) -> Result<Self, SandboxError> {
-        let content = fs::read(path).map_err(SandboxError::io(format!("cannot read `{}`", path.display())))?;
+    fn read(name: &str, mode: u32, path: &Path) -> Result<Self, PackageError> {
+        let content = fs::read(path).map_err(|source| PackageError::Read { path: path.to_owned(), source })?;
         Ok(Self { name: name.to_owned(), mode, content })
     }
 }
 
-/// What a zip was made from and what came of it; stands beside the zip.
+/// The digest of a zip's inputs and of the zip; lies beside it.
 #[derive(Serialize, Deserialize)]
 struct Stamp {
     inputs: String,
     sha256_base64: String,
 }
 
-fn pack(name: &str, bootstrap: Entry, common: &[Entry], out: &Path) -> Result<FunctionZip, SandboxError> {
+fn pack(name: &'static str, bootstrap: Entry, common: &[Entry], out: &Path) -> Result<FunctionZip, PackageError> {
     let zip_name = format!("{name}.zip");
     let zip_path = out.join(&zip_name);
     let stamp_path = out.join(format!(".{name}.stamp"));
@@ -139,13 +184,21 @@ fn pack(name: &str, bootstrap: Entry, common: &[Entry], out: &Path) -> Result<Fu
     if let Some(stamp) = stamped.filter(|stamp| stamp.inputs == inputs && zip_path.is_file()) {
         return Ok(FunctionZip { zip: zip_name, sha256_base64: stamp.sha256_base64 });
     }
-    let bytes = zip_bytes(&entries).map_err(|error| SandboxError::unexpected(format!("cannot package `{name}`"), error))?;
+    let bytes = zip_bytes(&entries).map_err(|source| PackageError::Zip { function: name, source })?;
     let sha256_base64 = BASE64.encode(Sha256::digest(&bytes));
-    layout::write(&zip_path, &bytes)?;
-    let stamp = serde_json::to_vec(&Stamp { inputs, sha256_base64: sha256_base64.clone() })
-        .map_err(|error| SandboxError::unexpected("cannot write a stamp", error))?;
-    layout::write(&stamp_path, stamp)?;
+    write(&zip_path, &bytes)?;
+    let stamp = serde_json::to_vec(&Stamp { inputs, sha256_base64: sha256_base64.clone() }).map_err(PackageError::Json)?;
+    write(&stamp_path, &stamp)?;
     Ok(FunctionZip { zip: zip_name, sha256_base64 })
+}
+
+fn write(path: &Path, content: &[u8]) -> Result<(), PackageError> {
+    fs::write(path, content).map_err(|source| PackageError::Write { path: path.to_owned(), source })
+}
+
+/// Writes only what differs, so that a file's time tells when it last changed.
+fn write_if_changed(path: &Path, content: &[u8]) -> Result<(), PackageError> {
+    if fs::read(path).is_ok_and(|old| old == content) { Ok(()) } else { write(path, content) }
 }
 
 fn digest_inputs(entries: &[&Entry]) -> String {

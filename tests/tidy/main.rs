@@ -8,6 +8,8 @@ mod builds;
 mod infra;
 mod layers;
 mod links;
+mod names;
+mod scenarios;
 mod sources;
 mod workspace;
 
@@ -85,6 +87,16 @@ fn the_pages_that_people_look_for_are_there() {
 #[test]
 fn every_page_names_files_and_headings_that_are_there() {
     assert_none(&links::dead(files(), |path| repository::root().join(path).exists()));
+}
+
+#[test]
+fn every_module_and_item_that_the_architecture_names_is_there() {
+    assert_none(&names::unknown(files()));
+}
+
+#[test]
+fn every_scenario_has_its_test_and_every_such_test_its_row() {
+    assert_none(&scenarios::faults(files()));
 }
 
 #[test]

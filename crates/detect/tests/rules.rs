@@ -99,7 +99,10 @@ fn every_rule_tells_a_responder_what_to_know() {
         assert!(rule.description.len() > 60, "`{id}` does not say why it is dangerous");
         let guide = rule.guide.as_deref().unwrap_or_default();
         assert!(guide.len() > 60, "`{id}` has no guide");
-        assert!(is_numbered_list(guide), "the guide of `{id}` is not a numbered list of steps: `1. …`, continued by three spaces");
+        assert!(
+            is_numbered_list(guide),
+            "the guide of `{id}` is not a numbered list of steps: `1. …`, continued by three spaces"
+        );
         assert!(!rule.falsepositives.is_empty(), "`{id}` names no false positives");
         assert!(!rule.references.is_empty(), "`{id}` has no references");
         assert!(rule.references.iter().all(|reference| reference.starts_with("https://")), "`{id}`");

@@ -1,6 +1,6 @@
-//! The event bus, as a place for findings in OCSF.
+//! The event bus as a destination for OCSF findings.
 //!
-//! Its source is never one of AWS's own, and production's rules select nothing else, so that no finding starts an incident.
+//! Their source is never one of AWS's own. Production rules select only those, so a finding never starts an incident.
 
 use std::time::Duration;
 

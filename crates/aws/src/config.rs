@@ -1,4 +1,4 @@
-//! The SDK's configuration: TLS by rustls with ring, time-outs that fit inside a state's own, retries by the SDK's standard.
+//! The SDK's configuration: TLS with rustls and ring, timeouts shorter than a state's own, the SDK's standard retries.
 
 use std::time::Duration;
 

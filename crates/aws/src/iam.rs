@@ -1,6 +1,6 @@
 //! IAM and CloudTrail of one account over the SDK: every page of a list, documents as plain JSON text, errors by their code.
 //!
-//! It says what AWS says. Whether `NoSuchEntity` is fine, and whether a call may be repeated, is for a remedy to decide.
+//! It reports what AWS answers. A remedy decides whether `NoSuchEntity` is acceptable and whether a call may be repeated.
 
 mod port;
 mod trails;

@@ -1,4 +1,4 @@
-//! The ports over the AWS SDK, one module a port. Nothing here decides: each module maps a port's call to the service's and
+//! The ports over the AWS SDK, one module each. Nothing here decides: each module maps a port's call to the service's call, and
 //! the service's errors to the port's.
 
 pub mod bus;

@@ -1,4 +1,4 @@
-//! The alert topics: the deployment's, and those that routes name.
+//! The alert topics: the deployment's own, and those that notification routes name.
 
 use async_trait::async_trait;
 use aws_sdk_sns::error::DisplayErrorContext;

@@ -1,4 +1,4 @@
-//! The Slack secret's text. It is read at start-up and never logged.
+//! The text of the Slack secret. It is read at start-up and never logged.
 
 use aws_sdk_secretsmanager::error::SdkError;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;

@@ -1,9 +1,8 @@
-//! Security Hub, as a place for findings in ASFF.
+//! Security Hub as a destination for ASFF findings.
 //!
-//! One call of one operation, signed and sent here: the SDK's crate for Security Hub compiles for minutes and would weigh more
-//! than everything else in the function.
-//!
-//! It follows no redirect, and no error of it carries a header or more than the answer's own error code.
+//! It signs and sends a single operation itself, because the SDK's crate for Security Hub takes minutes to compile and would
+//! outweigh the rest of the function. It follows no redirect. Its errors carry no header and nothing of the answer but the error
+//! code.
 
 use std::time::{Duration, SystemTime};
 

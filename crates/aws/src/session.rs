@@ -1,7 +1,7 @@
 //! Sessions in the account of an event: our own credentials in our own account, an assumed role in another.
 //!
-//! It never falls back from one to the other: where a role cannot be assumed, nothing of that account is read or changed. A
-//! credential never reaches an error or a log line.
+//! One never replaces the other: if the role cannot be assumed, nothing of that account is read or changed. No credential reaches
+//! an error or a log line.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

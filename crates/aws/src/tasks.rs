@@ -1,4 +1,4 @@
-//! Step Functions' callback, and executions of our own.
+//! Step Functions: completing a task by its token, and starting executions of our own.
 
 use async_trait::async_trait;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;

@@ -1,4 +1,4 @@
-//! The places for findings, against a stand-in for AWS that listens on this machine.
+//! The destinations of findings, against a stand-in for AWS that listens on this machine.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,9 +1,9 @@
-//! What the state machine and the functions say to each other: the input and output of every state, and the error names that
-//! `Retry` and `Catch` go by.
+//! The contract between the state machine and the functions: the input and output of every state, and the error names that
+//! `Retry` and `Catch` use.
 //!
-//! States hand each other the incident's id and a small tagged outcome, never the event. An execution can wait for days and
-//! so crosses deployments: fields are only ever added, with a default; unknown ones are ignored. No type here holds a
-//! secret, but for the task token that Step Functions gives to `WaitForApproval` alone.
+//! States pass each other the incident's id and a small tagged outcome, never the event. An execution can wait for days and cross
+//! deployments, so fields are only ever added, with a default, and unknown ones are ignored. No type here holds a secret, except
+//! the task token that Step Functions gives to `WaitForApproval` alone.
 
 use std::fmt;
 

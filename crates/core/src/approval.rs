@@ -1,6 +1,6 @@
-//! A question to people as a decision sees it: what they have said so far, and how the question stands.
+//! A question to people, as a decision sees it: the answers so far, and the state of the question.
 //!
-//! The task token that the stored question carries is not part of this: nobody who shows or counts a decision needs it.
+//! It does not hold the task token of the stored question: code that shows or counts a decision does not need it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
-//! One CloudTrail record, or a notice of another service of AWS, in its EventBridge envelope, and whether its source may start an
+//! One CloudTrail record, or a notice from another AWS service, in its EventBridge envelope; and whether its source may start an
 //! enforcing incident.
 //!
-//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to anybody else) is trusted, and a notice only
-//! from the service that sends such notices. A relay is trusted where the deployment names it, which only the sandbox does.
+//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to everyone else) is trusted, and a notice only
+//! from the service that sends such notices. A relay is trusted if the deployment names it, which only the sandbox does.
 
 mod notice;
 

@@ -1,4 +1,4 @@
-//! Identifiers as newtypes that are checked when they are made or decoded, so that no other module has to ask again.
+//! Identifiers as newtypes. Each is checked when it is made or decoded, so no other module checks it again.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
-//! The words of Cordon as types: what an event says, who did it to whom, what an incident is, how its timeline is chained,
-//! which decision follows from which facts, and what the operator wrote in `cordon.toml`.
+//! Cordon's vocabulary as types: event, actor and subject, incident, hash-chained timeline, decision, plan, and the operator's
+//! `cordon.toml`.
 //!
-//! Nothing here reads a clock, a file or the network, so nothing here fails except on the input it is given.
+//! Nothing here reads a clock, a file or the network. A function can fail only because of its input.
 
 pub mod approval;
 pub mod blast_radius;

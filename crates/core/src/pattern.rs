@@ -1,8 +1,8 @@
-//! The pattern language of `cordon.toml`: `*` stands for any run of characters, everything else for itself.
+//! The pattern language of `cordon.toml`: `*` stands for any run of characters, every other character for itself.
 //!
-//! A pattern is matched against the whole text, case-sensitively: `user/admin` never matches `user/admin2`. An ARN is matched
-//! part by part, as IAM's `ArnLike` does: a `*` never crosses one of its first five colons, and may cross a `/`. A path can
-//! hold a colon, so without that a path of an attacker's choice could stand for an account and a name.
+//! A pattern matches the whole text and is case-sensitive: `user/admin` does not match `user/admin2`. An ARN is matched part by
+//! part, as IAM's `ArnLike` does: a `*` never crosses one of its first five colons, but may cross a `/`. Without that, an
+//! attacker could choose a path with a colon that stands for an account and a name.
 
 use std::fmt;
 

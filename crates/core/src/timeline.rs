@@ -1,7 +1,7 @@
-//! The incident's append-only timeline: each entry carries the hash of the one before it.
+//! The incident's append-only timeline. Each entry carries the hash of the previous one.
 //!
-//! The chain shows that no entry was changed, removed or put in later without rewriting every later one and the header's
-//! `last_hash`. It does not stop somebody who may write to the table from rewriting all of it; an export kept elsewhere does.
+//! The chain shows that no entry was changed, removed or inserted without rewriting every later entry and the incident's last
+//! hash. It does not stop someone who can write to the table from rewriting all of it; an export that is kept elsewhere does.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

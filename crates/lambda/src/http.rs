@@ -1,4 +1,4 @@
-//! The HTTP API's requests and answers: bytes in as they were sent, a small text out.
+//! Requests and answers of the HTTP API: bytes in as they were sent, a small text out.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;

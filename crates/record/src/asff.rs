@@ -1,8 +1,8 @@
 //! A finding in the AWS Security Finding Format, for Security Hub's `BatchImportFindings`.
 //!
-//! It keeps to the limits that the API's model states, and never writes what belongs to Security Hub's users: `Workflow`,
-//! `Note`, `UserDefinedFields`, `VerificationState`. `Severity` and `Types` stand at the top of a new finding only; later they
-//! are given as `FindingProviderFields`, as providers are asked to.
+//! It keeps the limits of the API's model. It never writes the fields of Security Hub's users: `Workflow`, `Note`,
+//! `UserDefinedFields`, `VerificationState`. Only a new finding has `Severity` and `Types` at the top; later they are given as
+//! `FindingProviderFields`, as AWS asks of providers.
 //!
 //! Source: <https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html>
 

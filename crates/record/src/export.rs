@@ -1,6 +1,6 @@
-//! The record as JSON, under the schema [`SCHEMA`]: what `cordon incident verify` checks without AWS.
+//! The record as JSON, in the schema [`SCHEMA`]. `cordon incident verify` checks it without AWS.
 //!
-//! Fields are added, never renamed. The entries of the timeline stand in it exactly as they were hashed.
+//! Fields are added, never renamed. The timeline's entries are in it exactly as they were hashed.
 
 use cordon_core::json::{at, set};
 use serde_json::{Value, json};

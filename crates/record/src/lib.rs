@@ -1,8 +1,8 @@
-//! An incident as others read it: the record that an auditor keeps, and the findings that other tools take in.
+//! An incident for others: the record that an auditor keeps, and the findings that other tools import.
 //!
-//! Nothing here reads a table, a clock or the network; what is not passed in is not in the record. It never carries a task
-//! token, a `response_url` or a secret: a [`Question`] has no place for one. Texts of the event are an attacker's, so every
-//! format escapes them in one place of its own.
+//! Nothing here reads a table, a clock or the network: a record holds only what the caller passes in. It never holds a task
+//! token, a `response_url` or a secret: a [`Question`] has no field for one. An event's texts are an attacker's, so each format
+//! escapes them in one place.
 
 pub mod asff;
 pub mod export;

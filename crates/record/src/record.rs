@@ -1,4 +1,4 @@
-//! Everything that is kept of one incident, put together once and then only rendered.
+//! Everything that is stored about one incident, assembled once. The formats only render it.
 
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{self, Broken, Entry};

@@ -1,4 +1,4 @@
-//! An export proves itself, hides nothing, gives nothing away, and does nothing.
+//! An export can be verified, omits nothing, reveals no secret, and runs nothing.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

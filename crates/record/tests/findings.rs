@@ -1,4 +1,4 @@
-//! What findings say of incidents as they come. Their shape is checked in `published.rs`.
+//! The content of findings, incident by incident. `published.rs` checks their shape.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

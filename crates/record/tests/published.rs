@@ -1,7 +1,7 @@
-//! Every finding is one that the published schemas allow: OCSF's export, and Security Hub's API model.
+//! Every finding conforms to the published schemas: OCSF's export, and Security Hub's API model.
 //!
-//! The schemas come from PyPI, pinned by hash, into an environment below the target directory. Where they cannot be had this
-//! says so and is skipped, unless `CORDON_PUBLISHED_SCHEMAS=required`.
+//! The schemas come from PyPI, pinned by hash, into an environment below the target directory. If they cannot be fetched, the
+//! test says so and is skipped, unless `CORDON_PUBLISHED_SCHEMAS=required`.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,6 +1,6 @@
-//! The calls by AWS's names, as the card shows them: one and the same act has another name on a user, a role or a group.
+//! AWS's names of the calls, as the card shows them: the same action has different names on a user, a role and a group.
 //!
-//! Groups have neither boundaries nor tags; what is planned for one never comes here with them.
+//! Groups have neither boundaries nor tags, so no plan calls this with one.
 
 use cordon_core::{Call, Principal, PrincipalKind};
 

@@ -1,15 +1,16 @@
-//! The deny-IAM document: what an actor under suspicion may no longer do.
+//! The deny-IAM document, which says what a suspected actor may no longer do.
 //!
-//! It denies every way to change who may do what: IAM as a whole, a change of identity through STS or Roles Anywhere, and the
-//! directories that hand out access above an account (Identity Center, Organizations, account settings). It never denies what a
-//! workload does with its own data: what runs as the actor goes on, unless it assumes roles or passes them on.
+//! It denies every way to change access: all of IAM, a change of identity through STS or Roles Anywhere, and the directories that
+//! grant access above an account (Identity Center, Organizations, account settings). It never denies a workload its own data:
+//! processes that run as the actor continue, unless they assume or pass roles.
 //!
-//! AWS's own `AWSCompromisedKeyQuarantineV3` lists single IAM actions and so leaves out, among others, `iam:DeleteUserPolicy`,
+//! AWS's own `AWSCompromisedKeyQuarantineV3` lists single IAM actions. It leaves out, among others, `iam:DeleteUserPolicy`,
 //! `iam:DetachRolePolicy`, the removal of permissions boundaries, `iam:TagUser`, service-specific credentials and
-//! `sts:AssumeRole`: with any of them a holder takes the quarantine off or walks around it. Hence whole services here.
+//! `sts:AssumeRole`. With any of these, its holder can remove or bypass the quarantine. This document therefore denies whole
+//! services.
 //!
-//! `sts:GetSessionToken` cannot be denied by any policy ("Permissions for GetSessionToken", IAM user guide). A session made with
-//! it is still the user's, so this document holds inside it.
+//! No policy can deny `sts:GetSessionToken` ("Permissions for GetSessionToken", IAM user guide). A session made with it is still
+//! the user's, so this document applies inside it.
 
 use cordon_core::IncidentId;
 

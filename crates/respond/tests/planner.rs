@@ -1,4 +1,4 @@
-//! Whom a plan may touch, and what is left to a person.
+//! Which principals a plan may touch, and what is left to a person.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of a test states what it expects")]
 
 use cordon_core::pattern::Pattern;

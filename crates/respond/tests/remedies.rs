@@ -1,4 +1,4 @@
-//! What each remedy plans for an event, what it leaves to a person, and which remedies go together.
+//! The plan of each remedy for an event, the parts that it leaves to a person, and the remedies that go together.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper of a test states what it expects")]
 
 use cordon_core::incident::EventFacts;

@@ -1,4 +1,4 @@
-//! A thread with a runtime of its own for what has to go on beside the caller: the page and the relay.
+//! A thread with its own runtime for the page and the relay, which run beside the caller.
 //!
 //! The caller's runtime may end while the sandbox lives on, as each test's runtime does.
 

@@ -1,6 +1,6 @@
-//! Starts the AWS emulator with enforced IAM on a free port of 127.0.0.1, and stops it with all that it spawned.
+//! Starts the AWS emulator with enforced IAM on a free port of 127.0.0.1, and stops it with every process that it started.
 //!
-//! It runs under the guard with an environment of its own: nothing of the caller's AWS settings, proxies or Docker reaches it.
+//! It runs under the guard, in an environment of its own: the caller's AWS settings, proxies and Docker do not reach it.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What can go wrong while the sandbox starts, runs or plays its story, each as one sentence that says what to do.
+//! The errors of starting, running and playing a sandbox, each as one sentence that says what to do.
 
 use std::error::Error;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Where things are: the workspace, and the folders below `target/sandbox`. Nothing is ever written outside `target`.
+//! The paths of the workspace and of the folders below `target/sandbox`. Nothing is written outside `target`.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What a caller may choose about a sandbox.
+//! The options of a sandbox.
 
 use std::fmt;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! The page: the channel with its buttons, the incidents, the states of each execution. It answers on 127.0.0.1 only.
 //!
-//! Requests that another site's page could make are refused: the `Host` has to be this machine's, which stops DNS rebinding, and a
+//! It refuses requests that another site's page could make: the `Host` has to be this machine's, which stops DNS rebinding, and a
 //! click has to carry a header that no form can send.
 
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! Runs other programs so that none outlives this one.
 //!
-//! Every program goes through `launcher/guard.py`, whose standard input is a pipe that we hold. When we end, even by `SIGKILL`,
-//! the kernel closes the pipe and the guard kills the program's whole process group. Programs write to a log file, never to our
-//! own output.
+//! Every program runs under `launcher/guard.py`, whose standard input is a pipe that this process holds. When this process ends,
+//! even by `SIGKILL`, the kernel closes the pipe, and the guard kills the program's whole process group. Programs write to a log
+//! file, never to our own output.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;

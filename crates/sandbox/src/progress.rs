@@ -1,4 +1,4 @@
-//! The steps of a start, each with its time: spinners on a terminal, plain lines elsewhere. All of it on standard error.
+//! Reports the steps of a start with their times, on standard error: spinners on a terminal, plain lines elsewhere.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! `cordon sandbox`: starts a sandbox, plays its story or stays up, and stops it whatever happens.
+//! `cordon sandbox`: starts a sandbox, plays its story or stays up, and always stops it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

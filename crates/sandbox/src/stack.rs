@@ -1,6 +1,6 @@
 //! A running sandbox: the emulator, one or more deployments of Cordon in it, the relay, the Slack stand-in and the page.
 //!
-//! It changes nothing outside Cargo's target directory, listens on 127.0.0.1 only, and leaves no process behind, however it ends.
+//! It changes nothing outside Cargo's target directory, listens on 127.0.0.1 only, and never leaves a process behind.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,7 @@
-//! The story that the sandbox plays: an attacker with keys of their own is caught, put to a person, undone, and refused by IAM.
+//! The story that the sandbox plays: an attacker with real keys is detected, an approver decides, the change is reverted, and IAM
+//! refuses the attacker's next call.
 //!
-//! It takes nothing for granted: each step is looked up where it would show, and each wait ends.
+//! It assumes nothing: it looks for each step where the step has to show, and every wait has a limit.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Applies the deployment's own Terraform to the emulator.
 //!
-//! Terraform runs on a copy below `target/sandbox/terraform`, for it writes a lock file beside its configuration; `infra/` itself
-//! is only read. One `init` serves every stack; each stack has its state and variables in its own folder. The emulator forgets
-//! everything when it stops, so a state never outlives a run.
+//! Terraform runs on a copy below `target/sandbox/terraform`, because it writes a lock file beside its configuration; `infra/`
+//! itself is only read. One `init` serves every stack; each stack has its state and variables in its own folder. The emulator
+//! forgets everything when it stops, so a state never outlives a run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;

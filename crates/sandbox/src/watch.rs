@@ -1,5 +1,5 @@
-//! Reads what the page shows of a deployment: incidents from the table, executions from Step Functions. It only reads, and at most
-//! a few times a second however many pages are open.
+//! Reads a deployment for the page: incidents from the table, executions from Step Functions. It only reads, and at most a few
+//! times a second for all open pages together.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! IAM and CloudTrail of one account, in memory: principals and policies with unique ids, quotas, a log of the writes, and faults
-//! on purpose.
+//! IAM and CloudTrail of one account in memory: principals and policies with unique ids, quotas, a log of the writes, and
+//! injected faults.
 //!
-//! It never waits, except where a test kills it. Where it knows less than IAM it refuses less: it does not parse documents.
+//! It never waits, except when a test kills it. It refuses less than IAM does: it does not parse documents.
 
 #![expect(clippy::expect_used, reason = "a fake that is told nonsense has to fail its test")]
 

@@ -1,4 +1,4 @@
-//! Faults on purpose: an error or a kill, before or after the nth effect.
+//! Injected faults: an error or a kill, before or after the nth effect.
 //!
 //! Fakes that share one [`Faults`] count their effects together, so a law can strike every effect of a run in turn.
 

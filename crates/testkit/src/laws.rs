@@ -1,6 +1,6 @@
-//! The laws of a remedy, for any remedy: each law is a function that panics where it is broken.
+//! The laws that every remedy keeps. Each law is a function that panics if a remedy breaks it.
 //!
-//! A law looks at the whole account before and after, so it also catches a remedy that touches what is not its own.
+//! A law compares the whole account before and after, so it also notices a remedy that touches something foreign.
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken law is a failed test, and says which")]
 
 mod cases;

@@ -1,7 +1,7 @@
 //! Fakes that never wait, and the laws that every remedy keeps. A dev-dependency only.
 //!
-//! A fake answers at once, so a future over fakes is ready at its first poll, and one that is not ready has met
-//! [`Failure::Killed`]: dropping it there is what a killed function looks like from outside. So no test here needs a runtime.
+//! A fake answers at once, so a future over fakes is ready at its first poll. A future that is not ready has met
+//! [`Failure::Killed`]; dropping it then looks from outside like a killed function. No test here needs a runtime.
 
 pub mod fake_iam;
 pub mod faults;

@@ -1,4 +1,4 @@
-//! The progress of a plan, in memory and as JSON, so that whatever is stored has gone through serde once.
+//! The progress of a plan in memory, as JSON, so that every stored value passes through serde once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

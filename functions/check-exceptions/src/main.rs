@@ -1,4 +1,4 @@
-//! CheckExceptions, wired: the table, IAM of the event's account for reading, the policy.
+//! Wires CheckExceptions: the table, read access to IAM of the event's account, the policy.
 
 use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_contract::CheckInput;

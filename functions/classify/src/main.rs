@@ -1,4 +1,4 @@
-//! Classify, wired: the table, the packed rules, IAM for a policy's document, the clock.
+//! Wires Classify: the table, the packed rules, IAM for a policy's document, the clock.
 
 use cordon_aws::{DynamoTable, SdkIam, SystemClock};
 use cordon_bundle::Bundle;

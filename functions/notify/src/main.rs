@@ -1,4 +1,4 @@
-//! Notify, wired: the table, the topic, Slack where it is set up.
+//! Wires Notify: the table, the topic, and Slack if it is set up.
 
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{DynamoTable, EventBus, SecurityHub, SystemClock, Topic};

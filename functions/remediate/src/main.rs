@@ -1,4 +1,4 @@
-//! Remediate and Verify, wired: the table, and IAM of the event's account.
+//! Wires Remediate and Verify: the table, and IAM of the event's account.
 
 use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_contract::RemediateInput;

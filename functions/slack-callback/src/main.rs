@@ -1,6 +1,6 @@
-//! The Slack callback, wired: HTTP in, HTTP out.
+//! Wires the Slack callback: HTTP in, HTTP out.
 //!
-//! A failure answers 500 without a reason: whoever clicks again finishes the same decision.
+//! A failure answers 500 without a reason. A second click completes the same decision.
 
 use cordon_aws::{DynamoTable, StateMachine, StepFunctions, SystemClock};
 use cordon_core::Config;

@@ -1,4 +1,4 @@
-//! WaitForApproval, wired: the table, Slack where it is set up, Step Functions for a decision that was never delivered.
+//! Wires WaitForApproval: the table, Slack if it is set up, and Step Functions to complete an undelivered decision.
 
 use cordon_aws::{DynamoTable, StepFunctions, SystemClock};
 use cordon_contract::WaitInput;

@@ -1,4 +1,4 @@
-//! Incidents as they come: every outcome, every kind of actor, an event that nobody could read, and names that bite.
+//! Sample incidents: every outcome, every kind of actor, an unreadable event, and hostile names.
 
 #![allow(dead_code, reason = "each test file uses its part")]
 

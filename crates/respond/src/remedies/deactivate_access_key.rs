@@ -1,7 +1,7 @@
-//! deactivate-access-key: turns access keys of a user off; the one that the event made or turned on, or all of the actor's.
+//! deactivate-access-key: deactivates access keys of a user: the one that the event created or activated, or all of the actor's.
 //!
-//! It never deletes a key, and undo turns on only those that it turned off. A key that is off ends no session that was made with
-//! it: where an actor is stopped, the planner puts `revoke-sessions` before it.
+//! It never deletes a key, and undo activates only the keys that it deactivated. An inactive key does not end sessions that were
+//! made with it: to stop an actor, the planner puts `revoke-sessions` before it.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, Principal, Purpose, RemedyKind, Setting};

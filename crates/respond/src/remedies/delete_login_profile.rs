@@ -1,7 +1,7 @@
-//! delete-login-profile: deletes a user's console password. The one remedy that undo cannot take back.
+//! delete-login-profile: deletes a user's console password. It is the only remedy that undo cannot revert.
 //!
-//! No rule that comes with Cordon asks for it. It never comes first: sessions that are open go on, so the planner puts
-//! `disable-login-profile` before it. Undo does nothing but say that the user needs a new password.
+//! No shipped rule uses it. It never comes first: open sessions continue, so the planner puts `disable-login-profile` before it.
+//! Undo only says that the user needs a new password.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};

@@ -1,7 +1,7 @@
-//! delete-policy-version: deletes the version of a managed policy that the event made, so that nobody chooses it again.
+//! delete-policy-version: deletes the managed policy version that the event created, so that nobody makes it the default again.
 //!
-//! It never deletes the default version: `restore-policy-version` comes first, and where that one does not fit, this one does not
-//! either. The document is in the snapshot. Undo makes a version with it again; its id is a new one, which is all that differs.
+//! It never deletes the default version: `restore-policy-version` comes first, and if that does not fit, this does not either.
+//! The document is in the snapshot. Undo creates a version with the same document; only its id differs.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind};

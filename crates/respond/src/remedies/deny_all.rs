@@ -1,9 +1,9 @@
 //! deny-all: the quarantine. Denies a user or a role everything.
 //!
-//! For a role session it is put on the role, so it stops every session of that role; on a user it also holds inside federated
-//! and other sessions that were made with the user's keys. It is an inline policy with the incident's name; where the inline
-//! quota is full, AWS's `AWSDenyAll` is attached, and where that quota is full too, it becomes the permissions boundary. It never
-//! removes anything to make room, and never deletes a principal, a key or a password.
+//! For a role session the deny is put on the role, so it stops every session of that role. On a user it also applies inside
+//! federated and other sessions that were made with the user's keys. It is an inline policy named after the incident. If the
+//! inline quota is full, AWS's `AWSDenyAll` is attached; if that quota is full too, it becomes the permissions boundary. The
+//! remedy never removes anything to make room, and never deletes a principal, a key or a password.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};

@@ -1,12 +1,12 @@
 //! deny-iam: puts an inline policy on a user or a role that denies IAM and the ways around it ([`crate::deny`]).
 //!
-//! For a role session it is put on the role, so it stops every session of that role. It never removes a policy that it did not
-//! put on, never touches keys or sessions, and never deletes anything but its own policy on undo. The policy carries the
-//! incident's name, so incidents do not undo each other. Where the principal's inline quota is full when the plan is made, a
-//! permissions boundary that allows nothing is planned instead: wider, and said so.
+//! For a role session the policy is put on the role, so it stops every session of that role. The remedy never removes a policy of
+//! others, never touches keys or sessions, and undo deletes only its own policy. The policy is named after the incident, so
+//! incidents do not undo each other. If the principal's inline quota is full when the plan is made, a permissions boundary that
+//! allows nothing is planned instead, and the card says that this is wider.
 //!
-//! INVARIANT: the document that is put on is the one in the planned call, which is the one that was shown and approved, also
-//! where a newer Cordon would plan another.
+//! INVARIANT: the document is the one in the planned call, which was shown and approved, even if a newer Cordon would plan
+//! another.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind};

@@ -1,7 +1,7 @@
-//! detach-policy: takes one managed policy off one user, group or role.
+//! detach-policy: detaches one managed policy from one user, group or role.
 //!
 //! It never detaches a policy that the event did not name, never deletes or edits the policy itself, and never touches the
-//! principal's other policies. Undo attaches the same policy again, and only where it was attached before.
+//! principal's other policies. Undo attaches the same policy again, and only if it was attached before.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};

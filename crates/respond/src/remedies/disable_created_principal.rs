@@ -1,8 +1,8 @@
-//! disable-created-principal: takes everything from a user or role that the event made: a deny on everything, and its access
-//! keys off. A console password is useless under the deny.
+//! disable-created-principal: denies everything to a user or role that the event created, and deactivates its access keys. A
+//! console password is useless under the deny.
 //!
-//! It never deletes the principal: what was made again would not be the same, and what it did would be harder to follow. It never
-//! touches a principal that was made again since the event.
+//! It never deletes the principal: a recreated one would not be the same, and its actions would be harder to trace. It never
+//! touches a principal that was recreated since the event.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};

@@ -1,6 +1,6 @@
-//! remove-from-group: takes a user out of the group that the event put them into.
+//! remove-from-group: removes a user from the group to which the event added them.
 //!
-//! It never touches another membership, nor the group's policies. Undo puts the user back in.
+//! It never touches another membership, nor the group's policies. Undo adds the user again.
 
 use async_trait::async_trait;
 use cordon_core::{Change, RemedyKind, Setting};

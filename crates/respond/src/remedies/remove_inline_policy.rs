@@ -1,8 +1,8 @@
-//! remove-inline-policy: takes the inline policy that the event wrote off a user, group or role, or puts back the one that it
-//! replaced where an earlier event said what was in it.
+//! remove-inline-policy: removes the inline policy that the event wrote on a user, group or role, or restores the one that it
+//! replaced if an earlier event recorded that document.
 //!
-//! It never touches a policy of another name, and none whose document is no longer the event's. The document is in the snapshot,
-//! and undo puts it back byte for byte.
+//! It never touches a policy of another name, or one whose document is no longer the event's. The document is in the snapshot,
+//! and undo restores it byte for byte.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};

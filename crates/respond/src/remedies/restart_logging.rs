@@ -1,7 +1,7 @@
-//! restart-logging: starts a trail's logging again, and puts its event selectors back where an earlier event said what they were.
+//! restart-logging: starts a trail's logging again, and restores its event selectors if an earlier event recorded them.
 //!
-//! It never makes a trail, and never touches its bucket, key or topic: a trail that was deleted is a person's to make again. Undo
-//! stops the logging again, as it was found.
+//! It never creates a trail, and never touches its bucket, key or topic: a person has to recreate a deleted trail. Undo stops the
+//! logging again, as it was found.
 
 use async_trait::async_trait;
 use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};

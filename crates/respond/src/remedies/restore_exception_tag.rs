@@ -1,8 +1,8 @@
-//! restore-exception-tag: puts the exception tag of a user or role back to what it was before the event.
+//! restore-exception-tag: restores the exception tag of a user or role to its value before the event.
 //!
-//! Where no earlier event said what it was, a tag that the event set is taken off, which exempts nobody, and one that it took off
-//! is left to a person: to put it on again by guess would exempt somebody. So too where the actor had given it. It never touches
-//! another tag.
+//! If no earlier event recorded that value, a tag that the event set is removed, which exempts nobody. A tag that the event
+//! removed is then left to a person, because a guess would exempt someone; so is one that the actor had given. The remedy never
+//! touches another tag.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};

@@ -1,7 +1,7 @@
-//! restore-permissions-boundary: puts the permissions boundary of a user or role back to what an earlier event said it was.
+//! restore-permissions-boundary: restores the permissions boundary of a user or role that an earlier event recorded.
 //!
-//! CloudTrail does not say what a boundary was when it was changed or taken off. So where no earlier event set it, a person is
-//! asked: a boundary is never guessed. It never touches one that is no longer what the event made it.
+//! CloudTrail does not record the previous boundary when it is changed or removed. If no earlier event set it, a person is asked:
+//! a boundary is never guessed. The remedy never touches a boundary that is no longer the event's.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};

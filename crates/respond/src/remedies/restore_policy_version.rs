@@ -1,9 +1,9 @@
-//! restore-policy-version: makes the version of a managed policy the default again that was it before the event.
+//! restore-policy-version: makes the previous default version of a managed policy the default again.
 //!
-//! IAM does not keep which version was the default. An earlier event may have said so; else it is the newest of the other
-//! versions after `CreatePolicyVersion`, and the only other one after `SetDefaultPolicyVersion`, and said so; else a person is
-//! asked. It never deletes a version (`delete-policy-version` does), and never writes one. Undo makes the event's version the
-//! default again, also where that one was deleted and made again under another id.
+//! IAM does not record which version was the default. An earlier event may have. Otherwise it is the newest of the other versions
+//! after `CreatePolicyVersion`, and the only other one after `SetDefaultPolicyVersion`, and the card says so. Otherwise a person
+//! is asked. The remedy never deletes a version (`delete-policy-version` does) and never writes one. Undo makes the event's
+//! version the default again, even if that version was deleted and recreated under another id.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind, Target};

@@ -1,8 +1,8 @@
-//! restore-trust-policy: puts a role's trust policy back to what an earlier event said it was. Where that is not known, it takes
-//! the statements out that let somebody outside of the account in, and leaves the others.
+//! restore-trust-policy: restores a role's trust policy that an earlier event recorded. If none did, it removes the statements
+//! that admit someone outside the account, and keeps the others.
 //!
 //! It never touches a trust policy that is no longer the event's, never writes one without a statement, and never invents a
-//! statement. Cutting the trust ends no session: `revoke-sessions` on the role does. Undo puts the event's document back.
+//! statement. Restoring the trust policy ends no session: `revoke-sessions` on the role does. Undo restores the event's document.
 
 use async_trait::async_trait;
 use cordon_core::json::set;

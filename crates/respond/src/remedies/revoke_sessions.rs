@@ -1,9 +1,9 @@
-//! revoke-sessions: denies everything to the sessions of a user or role that were begun before the plan was made.
+//! revoke-sessions: denies everything to the sessions of a user or role that began before the plan was made.
 //!
-//! Turning a key off, cutting a trust policy or deleting a password ends no session: only a deny on the principal does, and only
-//! as long as it stands. On a user it holds for sessions of `GetSessionToken`, `GetFederationToken` and the console; on a role
-//! for every session, also of those who are not under suspicion. It never touches long-term keys (they carry no
-//! `aws:TokenIssueTime`), and sessions that begin later are not its matter.
+//! Deactivating a key, changing a trust policy or deleting a password ends no session. Only a deny on the principal does, and
+//! only while it is in place. On a user it applies to sessions of `GetSessionToken`, `GetFederationToken` and the console; on a
+//! role to every session, including those of people who are not suspected. It never touches long-term keys (they carry no
+//! `aws:TokenIssueTime`) or sessions that begin later.
 
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, PrincipalKind, RemedyKind, Setting};

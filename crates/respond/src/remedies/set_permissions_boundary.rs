@@ -1,7 +1,7 @@
-//! set-permissions-boundary: makes AWS's `AWSDenyAll` the permissions boundary of a user or role, which then may do nothing.
+//! set-permissions-boundary: makes AWS's `AWSDenyAll` the permissions boundary of a user or role, which may then do nothing.
 //!
-//! The boundary before is in the snapshot, and undo puts it back, or takes the boundary off where there was none. It never
-//! touches a policy. Resource policies that name the principal itself can still let it in: a boundary does not limit those.
+//! The previous boundary is in the snapshot. Undo restores it, or removes the boundary if there was none. The remedy never
+//! touches a policy. A resource policy that names the principal itself can still admit it: boundaries do not limit those.
 
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind};

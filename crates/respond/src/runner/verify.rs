@@ -1,4 +1,4 @@
-//! The second read: does the change still stand, and if it was stripped, once more.
+//! The second read: whether the change is still in place. A change that was removed is applied once more.
 
 use cordon_core::{Plan, PlannedStep};
 use serde::{Deserialize, Serialize};

@@ -1,8 +1,8 @@
-//! Says who made a call, from the access key id that the emulator recorded, as CloudTrail's `userIdentity`.
+//! Finds the caller from the access key id that the emulator recorded, and writes it as CloudTrail's `userIdentity`.
 //!
-//! A long-term key belongs to a user, whom IAM names. Temporary keys stand in the ledger that the launcher writes. The account's
-//! own 12-digit key is the operator's: Terraform and the sandbox set things up with it, as a deployment pipeline would before
-//! CloudTrail is watched, so its calls are not relayed at all. Whoever wants to play an attack takes a user's key.
+//! A long-term key belongs to a user, which IAM names. The launcher writes a ledger of temporary keys. The account's own 12-digit
+//! key is the operator's: Terraform and the sandbox set things up with it, as a deployment pipeline does before CloudTrail is
+//! watched, so its calls are not relayed. To play an attack, use a user's key.
 
 use std::collections::HashMap;
 use std::path::PathBuf;

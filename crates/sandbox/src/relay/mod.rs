@@ -1,8 +1,8 @@
-//! Carries the emulator's recorded API calls onto the hub's bus, as EventBridge would carry CloudTrail's.
+//! Carries the emulator's recorded API calls to the hub's bus, as EventBridge carries CloudTrail's.
 //!
-//! The events go out with a source of the sandbox's own, for nobody may put events whose source begins with `aws.`; only the
-//! sandbox's Terraform trusts it. Each recorded call is put once. Reads, and the operator's own calls, are not put at all; Cordon's
-//! own changes are, for CloudTrail would report them too.
+//! The events have a source of the sandbox's own, because nobody may put events whose source begins with `aws.`. Only the
+//! sandbox's Terraform trusts it. Each recorded call is put once. Reads and the operator's own calls are left out. Cordon's own
+//! changes are put, because CloudTrail reports them too.
 
 mod identity;
 mod record;

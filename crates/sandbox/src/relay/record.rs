@@ -1,9 +1,9 @@
-//! Turns what the emulator recorded of a call into the record that CloudTrail would have written.
+//! Turns the emulator's record of a call into the one that CloudTrail would have written.
 //!
-//! The emulator keeps the request as it came over the wire (`Action`, `UserName`, `Tags.member.1.Key`) under a name such as
-//! `POST.iam`. It keeps neither the response nor whether the call succeeded, and of calls that IAM refused it keeps nothing. So
-//! `responseElements` is null in every record made here, and a call that failed for another reason (a name that exists already)
-//! looks like one that was done. What rests on either is tested with records of our own.
+//! The emulator keeps the request as it was sent (`Action`, `UserName`, `Tags.member.1.Key`) under a name such as `POST.iam`. It
+//! keeps neither the response nor whether the call succeeded, and nothing of calls that IAM refused. `responseElements` is
+//! therefore null in every record made here, and a call that failed for another reason (such as a name that exists already) looks
+//! successful. Tests that need either one write their own records.
 
 use serde_json::{Map, Value, json};
 

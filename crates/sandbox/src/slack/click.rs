@@ -1,4 +1,4 @@
-//! Clicks, built as Slack builds them, signed as Slack signs them, and sent to the callback that was deployed.
+//! Clicks that are built and signed as Slack does, and sent to the deployed callback.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
-//! Slack's limits on Block Kit, as the stand-in enforces them: what Slack would refuse must be refused here too.
+//! Slack's limits on Block Kit, as the stand-in enforces them: it must refuse every message that Slack would refuse.
 //!
-//! The figures are those of Slack's Block Kit reference. Faults are named as Slack names them in `response_metadata.messages`.
+//! The figures are from Slack's Block Kit reference. Faults have Slack's names in `response_metadata.messages`.
 
 use serde_json::Value;
 

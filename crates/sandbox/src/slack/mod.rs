@@ -1,5 +1,5 @@
-//! The Slack stand-in: a channel that takes what Slack would take, refuses what Slack would refuse, and whose buttons send signed
-//! clicks to the deployed callback.
+//! The Slack stand-in: a channel that accepts and refuses what Slack would, with buttons that send signed clicks to the deployed
+//! callback.
 //!
 //! It signs with code of its own, so that a mistake in Cordon's verification cannot hide behind the same mistake here.
 

@@ -1,4 +1,4 @@
-//! Dialogs, as Slack has them: opened once for a click within three seconds, and sent off to the callback, signed.
+//! Dialogs as in Slack: each opens once for a click, within three seconds, and is submitted to the callback, signed.
 //!
 //! Source of the rules and names: <https://docs.slack.dev/reference/methods/views.open>,
 //! <https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload>

@@ -1,4 +1,4 @@
-//! The ports of the fake. The calls that are logged are written out by `call`, as the plan shows them.
+//! The fake's ports. `call` writes the logged calls as the plan shows them.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Every remedy, on every kind of thing that it works on, with what others may have done before.
+//! Every remedy on every kind of target, with changes that others may have made before.
 
 use std::fmt;
 

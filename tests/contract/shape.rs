@@ -1,6 +1,6 @@
-//! What holds for the definition by itself: its ways, timeouts, retries, catchers, and where the task token and the event may go.
+//! Checks of the definition alone: its paths, timeouts, retries and catchers, and where the task token and the event may go.
 //!
-//! Each check gives back what is wrong, in sentences that say what to do.
+//! Each check returns its faults as sentences that say what to do.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! What other tools hear of an incident, taken off the deployed bus by a rule such as they would make.
+//! The findings that other tools get, read from the deployed bus by a rule like theirs.
 
 use aws_sdk_eventbridge::types::Target;
 use cordon_record::verify::check;

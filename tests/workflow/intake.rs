@@ -1,6 +1,6 @@
-//! What comes in beside single calls: a notice that names leaked credentials, and a burst of refused calls.
+//! Intake of more than single calls: a notice that names leaked credentials, and a burst of refused calls.
 //!
-//! The emulator records neither, so the events are put on the bus as the relay would.
+//! The emulator records neither, so the test puts the events on the bus as the relay would.
 
 use serde_json::json;
 

@@ -1,4 +1,5 @@
-//! What a user, role or policy is and may do, as IAM has it: to be compared byte for byte before a remedy and after its undo.
+//! The properties and permissions of a user, role or policy, as IAM reports them, compared byte for byte before a remedy and
+//! after its undo.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The one message that stands for many: what a channel gets instead of a flood.
+//! The one message that stands for many: a channel gets it instead of a flood.
 
 use cordon_slack::Message;
 use cordon_slack::blocks::Block;

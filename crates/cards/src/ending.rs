@@ -1,6 +1,6 @@
-//! The card at its end: what became of the incident, by whose decision, which calls held, and how long it took.
+//! The final card: the outcome of the incident, who decided it, which calls hold, and how long it took.
 //!
-//! "Contained" is said only where the outcome says so; it is never inferred from the steps.
+//! It says "contained" only if the outcome is `contained`; it never infers that from the steps.
 
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::Head;

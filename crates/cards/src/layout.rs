@@ -1,7 +1,7 @@
-//! The parts that every card is put together from: headline, facts, lists, the buttons, the last line.
+//! The parts of every card: headline, facts, lists, buttons, last line.
 //!
-//! Each part has a budget in characters. Where a card is too long as a whole, its lists are shortened, the calls last: a reader is then
-//! told which command prints all of it.
+//! Each part has a budget in characters. If a card is too long as a whole, its lists are shortened, the calls last. The card then
+//! names the command that prints all of it.
 
 use cordon_core::Detection;
 use cordon_slack::blocks::{Block, Button, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};

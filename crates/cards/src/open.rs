@@ -1,4 +1,4 @@
-//! The card while the incident is open, and where nobody is asked: asking, decided, acting, alert, exempt, needs a person.
+//! The card of an open incident, and of one that asks nobody: asking, decided, acting, alert, exempt, needs a person.
 
 use cordon_core::incident::{Head, State};
 use cordon_core::{Question, Route, Vote};

@@ -1,4 +1,4 @@
-//! How a card names people: with a mention where Slack shows one, in words where it does not.
+//! Names people on a card: by a mention if Slack shows one, otherwise in words.
 
 use cordon_core::Ballot;
 use cordon_core::incident::{Looking, ShownVote};

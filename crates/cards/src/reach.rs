@@ -1,4 +1,4 @@
-//! What the subject's credentials reach, in sentences.
+//! The reach of the subject's credentials, in sentences.
 
 use cordon_core::{BlastRadius, KeyUse};
 

@@ -1,8 +1,8 @@
-//! Counting over time: what a correlation needs to remember of earlier events, and when it is reached.
+//! Counting over time: the memory of a correlation, and the moment at which it is reached.
 //!
-//! A window slides: it is reached by an event where enough members, this one among them, lie less than the timespan apart. A
-//! member is counted once however often it comes, and late events find their place. Nothing here reads a clock or keeps state:
-//! whoever counts brings the [`Window`] back the next time.
+//! A window slides. An event reaches it if enough members, including this event, lie less than the timespan apart. A member is
+//! counted once, no matter how often it arrives, and late events find their place. Nothing here reads a clock or keeps state: the
+//! caller passes the [`Window`] in again the next time.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
-//! The record as rules see it: CloudTrail's own fields, and beside them `cordon.*`, which a plain record cannot answer.
+//! The record as rules see it: CloudTrail's own fields, and the fields `cordon.*` that a plain record lacks.
 //!
-//! INVARIANT: `cordon.*` comes from here alone. A record that brings a field of that name, or a flat key that looks like one,
-//! does not get it past enrichment.
+//! INVARIANT: `cordon.*` comes from here alone. A record's own field of that name, or a flat key that looks like one, does not
+//! pass enrichment.
 
 mod documents;
 

@@ -1,8 +1,7 @@
-//! Which events are dangerous, and why: Sigma rules over CloudTrail records that were enriched with what a plain record cannot
-//! answer.
+//! Detection: Sigma rules over CloudTrail records, which enrichment extends by fields that a plain record lacks.
 //!
-//! Rules come in as text and records as JSON; detections come out. Nothing here reads a file, a clock or the network, so the
-//! same record and the same rules give the same answer in the deployed function, in `cordon replay` and in a test.
+//! Rules come in as text and records as JSON; detections come out. Nothing here reads a file, a clock or the network. The same
+//! record and rules therefore give the same answer in the deployed function, in `cordon replay` and in a test.
 
 pub mod cases;
 pub mod counts;

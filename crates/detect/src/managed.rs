@@ -1,6 +1,6 @@
-//! What the policies that AWS itself maintains grant: an attacker attaches these because they are there already.
+//! The grants of AWS's own managed policies. Attackers attach these because they already exist.
 //!
-//! Decides only for those whose document is here; every other policy is "not known", never "harmless".
+//! It decides only for policies whose document is here. Every other policy is "not known", never "harmless".
 
 use std::sync::OnceLock;
 

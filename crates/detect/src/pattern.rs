@@ -1,12 +1,12 @@
-//! EventBridge patterns, generated from the rules: an event that no rule can match never costs a state transition.
+//! EventBridge patterns, generated from the rules, so that an event that no rule can match never costs a state transition.
 //!
-//! INVARIANT: the patterns let through at least every event that a rule matches. What of a rule's condition cannot be put into a
-//! pattern is left out of it, which only widens it; a rule without any usable part widens it to every CloudTrail record. An event
-//! of a named service that lacks its name or its caller is let through too, so that it can end as "needs a person"; so is a
-//! notice that lacks its kind.
+//! INVARIANT: the patterns let through every event that a rule matches. A part of a condition that no pattern can express is left
+//! out, which only widens the pattern; a rule without any usable part widens it to every CloudTrail record. An event of a named
+//! service without a name or a caller is let through too, so that it can end as "needs a person"; so is a notice without its
+//! kind.
 //!
-//! Sigma compares without case, EventBridge with it. AWS's own spelling never varies, so names are used as the rules write them;
-//! one that is not spelled as AWS spells names is matched without case.
+//! Sigma ignores case, EventBridge does not. AWS's own spelling never varies, so names are used as the rules write them. A name
+//! that is not spelt as AWS spells names is matched without case.
 
 mod condition;
 pub mod matching;

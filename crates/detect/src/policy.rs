@@ -1,11 +1,11 @@
-//! What a policy document allows its holder to do, and whom a trust policy lets in.
+//! Analyses policy documents: the actions that a policy allows its holder, and the principals that a trust policy admits.
 //!
-//! Decides from the text of documents alone. Permissions boundaries, service control policies and session policies can only take
-//! away from what is said here. Where a document leaves something to circumstances that it does not name, the answer is
-//! [`Answer::Limited`], never a guess.
+//! It decides from the text of documents alone. Permissions boundaries, service control policies and session policies can only
+//! reduce the result. If the answer depends on circumstances that the document does not name, it is [`Answer::Limited`], never a
+//! guess.
 //!
-//! How it decides: concrete calls are put to the document, as IAM would be asked ("may the holder call `iam:PutUserPolicy` on a
-//! user that the document does not name?"). So the order, the case and the splitting of statements cannot change an answer.
+//! It asks the document about concrete calls, as IAM would ("may the holder call `iam:PutUserPolicy` on a user that the document
+//! does not name?"). The order, the case and the splitting of statements therefore cannot change an answer.
 
 mod condition;
 mod decision;

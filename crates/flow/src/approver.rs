@@ -1,7 +1,4 @@
-//! Who may decide an incident: a Slack member or an AWS principal, resolved to one person on the list.
-//!
-//! INVARIANT: nobody decides an incident in which they are the actor, and nobody counts as two people. What cannot be told for
-//! certain is a refusal with a sentence: a group that cannot be read, a role that several people share.
+//! Resolves a Slack member or an AWS principal to one person on the list of approvers.
 
 use cordon_core::approval::Ballot;
 use cordon_core::config::{Approval, Approver};

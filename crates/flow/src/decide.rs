@@ -1,8 +1,8 @@
-//! The decision of a person: who may make it, how many it takes, and that it is made once.
+//! A person's decision: who may make it, how many people it takes, and that it is made once.
 //!
-//! INVARIANT: nobody decides an incident in which they are the actor; nobody decides who is not on the list; a person counts
-//! once; the first decision wins by a conditional write, and whoever comes later is told who decided. One denial decides. A
-//! refusal changes nothing.
+//! INVARIANT: nobody decides an incident in which they are the actor; nobody outside the list decides; a person counts once; the
+//! first decision wins by a conditional write, and later voters are told who decided. One denial decides. A refusal changes
+//! nothing.
 
 mod answer;
 

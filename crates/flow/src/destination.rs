@@ -1,4 +1,4 @@
-//! Where an incident is told: by its account, its severity and its rules, as `cordon.toml` says.
+//! Chooses where an incident is reported, by its account, severity and rules, as `cordon.toml` says.
 
 use cordon_core::incident::Head;
 use cordon_core::{Destination, Notifications};

@@ -1,5 +1,4 @@
-//! The edge to the state machine: under which of the contract's names a failure is answered. `Transient` is tried again, the
-//! others are not.
+//! The edge to the state machine: the contract's error name for each failure. Only `Transient` is retried.
 
 use cordon_contract::{ErrorName, StateError};
 use cordon_respond::runner::RunError;

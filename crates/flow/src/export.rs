@@ -1,4 +1,4 @@
-//! The whole of what is kept of one incident, for people who read it: `cordon incident show` and `export`.
+//! Everything that is stored about one incident, for `cordon incident show` and `export`.
 
 use cordon_core::IncidentId;
 use cordon_record::{Question, Record};

@@ -1,6 +1,6 @@
-//! What each state does, one module a state, over ports that the `aws` crate and the tests implement.
+//! The behaviour of each state, one module each, over ports that the `aws` crate and the tests implement.
 //!
-//! The functions only wire these together. Nothing here knows the SDK, tokio, or the environment; the clock is passed in.
+//! The functions only wire these together. Nothing here knows the SDK, tokio or the environment; the clock is passed in.
 
 pub mod accounts;
 pub mod approver;

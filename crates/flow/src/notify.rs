@@ -1,7 +1,7 @@
 //! Notify: tells people by SNS and Slack, and closes the incident.
 //!
-//! A channel that does not take the message never stops an incident: what could not be delivered stands on the timeline. Only
-//! where every configured channel failed is the state itself retried, because then nobody would know.
+//! A channel that rejects a message never stops an incident: the failure is on the timeline. The state is retried only if every
+//! configured channel failed, because otherwise nobody would know.
 
 mod call;
 mod card;

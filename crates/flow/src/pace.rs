@@ -1,7 +1,7 @@
-//! How many messages a channel bears: up to so many a minute are posted, the rest become one message with a count.
+//! Limits the messages of a channel: up to a number per minute are posted, and one message with a count stands for the rest.
 //!
-//! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. Where the count itself cannot be
-//! kept, the message is posted.
+//! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. If the count cannot be stored,
+//! the message is posted.
 
 use cordon_cards::{Burst, Message};
 use cordon_core::Notifications;

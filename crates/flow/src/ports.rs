@@ -1,4 +1,4 @@
-//! The ports: what a state needs from the world. Each error says whether another try can help.
+//! The ports: everything that a state needs from outside. Each error says whether a retry can help.
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Message, Notice};

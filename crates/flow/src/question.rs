@@ -1,5 +1,5 @@
-//! A question to a person, as everybody who puts, answers or ends it has to see it: whether an answer is in time, what the state
-//! machine is told of it, and how it gets there.
+//! A question to a person, shared by the code that asks, answers and ends it: whether an answer is in time, and what the state
+//! machine is told.
 
 use cordon_contract::WaitOutput;
 use cordon_core::approval::Vote;

@@ -1,9 +1,9 @@
-//! Remediate and Verify: carries out what is released of the plan that was shown, and reads it back. Revert: takes back a
-//! containment that went ahead of its question. Undo: takes back everything, as an approver asked for in Slack.
+//! Remediate and Verify: carry out the released part of the stored plan, and read it back. Revert: reverts a containment that
+//! preceded its question. Undo: reverts everything, at an approver's request in Slack.
 //!
-//! INVARIANT: nothing is planned here. What is not in the stored plan is not done, and nothing is done but what is released:
-//! by an approval that stands in the table, by a gate that the policy names, or by what the policy makes of a question that
-//! nobody answered. In a dry run nothing is written at all.
+//! INVARIANT: nothing is planned here. Only steps of the stored plan are carried out, and only those that are released: by an
+//! approval in the table, by a gate that the policy names, or by `on_timeout` for a question that nobody answered. In a dry run
+//! nothing is written.
 
 mod part;
 

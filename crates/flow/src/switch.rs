@@ -1,7 +1,7 @@
-//! The kill switch: stops every change at once, without a deployment, and lets changes be made again.
+//! The kill switch: stops every change at once, without a deployment, and permits changes again.
 //!
-//! It stops twice. A note in the table makes `remediate` refuse, in every account and with the reason. A deny on the
-//! remediator's own role takes its power, whatever its code, its configuration or the table say. Either one alone stops.
+//! It stops twice. A note in the table makes `remediate` refuse, in every account and with the reason. A deny on the remediator's
+//! own role removes its power, no matter what its code, its configuration or the table say. Either one alone stops all changes.
 
 use cordon_core::Principal;
 use cordon_respond::port::{Iam, IamError, IamErrorKind};

@@ -1,8 +1,8 @@
-//! Undo: restores what an incident's plan changed, the last step first, and refuses where somebody changed it since; and the
-//! wish for it that an approver has in Slack.
+//! Undo: reverts an incident's plan, the last step first, and refuses if someone changed the target since; and an approver's
+//! request for it in Slack.
 //!
-//! A click must be answered within three seconds and an undo can take longer, so a click only writes the wish and starts an
-//! execution. INVARIANT: an execution undoes nothing without the wish in the table, which only an approver's click writes.
+//! A click must be answered within three seconds and an undo can take longer, so a click only writes the request and starts an
+//! execution. INVARIANT: an execution undoes nothing without a request in the table, and only an approver's click writes one.
 
 use cordon_core::incident::{Head, State};
 use cordon_core::timeline::{Kind, NewEntry};

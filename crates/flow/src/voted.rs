@@ -1,8 +1,8 @@
-//! A vote of the command line, shown on the card in Slack.
+//! Shows a vote from the command line on the card in Slack.
 //!
-//! Whoever votes there has no right to post, and must have none: the secret with the bot token also signs clicks, and with it
-//! anybody's. So an execution of the state machine brings the card up to date. It is asked for after the vote was written, and
-//! the vote counts whether or not it comes about.
+//! The voter has no right to post and must have none: the secret with the bot token can also sign clicks as anyone. An execution
+//! of the state machine therefore updates the card. It is started after the vote is written, and the vote counts even if it
+//! fails.
 
 use cordon_core::{Arn, IncidentId};
 use cordon_store::{Store, StoreError};

@@ -1,8 +1,8 @@
-//! WaitForApproval, Escalate, Expire: stores the task token, then asks; at the first deadline decides whether to call more
-//! people; at the last one closes the question, or finishes the decision that was written and never delivered.
+//! WaitForApproval, Escalate, Expire: stores the task token, then asks. At the first deadline it decides whether to call more
+//! people. At the last one it closes the question, or completes a decision that was written but not delivered.
 //!
-//! The token is written before the card is posted, so that no click can come before there is something to decide. A question
-//! that is put again keeps what was said before.
+//! The token is written before the card is posted, so that no click can come before there is something to decide. A question that
+//! is asked again keeps the earlier votes.
 
 use cordon_cards as cards;
 use cordon_contract::{StateError, WaitInput, WaitOutput};

@@ -1,4 +1,4 @@
-//! What goes ahead of a question, what is taken back after it, and what a rehearsal leaves alone.
+//! Changes that precede a question, changes that are reverted after it, and rehearsals, which change nothing.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

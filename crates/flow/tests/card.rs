@@ -1,4 +1,4 @@
-//! What a person reads on the card comes from what was found, and what could not be found is said.
+//! The card shows what was found, and says what could not be read.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What approval must survive, by the scenarios' numbers: 4, 5, 6, 7, 12, 15 and what belongs to them.
+//! Scenarios 4, 5, 6, 7 and 12: approval.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What Cordon must survive, by number: exceptions that an attacker gave, or that are over. And the others that must not count.
+//! Scenarios 26 and 27: exceptions that an attacker granted, or that have ended; and other exceptions that must not count.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

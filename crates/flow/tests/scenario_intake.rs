@@ -1,4 +1,4 @@
-//! What comes in: too large, broken, about something else than a call, or too often.
+//! Scenarios 16 and 17: events that are too large, broken, or about something other than a call.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

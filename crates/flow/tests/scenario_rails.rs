@@ -1,4 +1,4 @@
-//! What Cordon must survive, by number: deliveries that repeat, its own changes, failing services, bursts, drills.
+//! Scenarios 1, 2, 3, 24, 29, 30 and 31: repeated deliveries, Cordon's own changes, failing services, bursts, drills.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

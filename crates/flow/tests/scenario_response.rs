@@ -1,4 +1,4 @@
-//! What a response survives, by the number of the scenario: strips, full quotas, what cannot be changed, failures on the way.
+//! Scenarios 18 to 23, 25 and 32: removed denies, full quotas, targets that cannot be changed, failures on the way.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What Cordon survives on its Slack side, by number.
+//! Scenarios 8 to 11, 13 and 14: Slack.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,4 +1,4 @@
-//! What stops a change that everything else allows: the kill switch, and an account that does not let Cordon in.
+//! Two reasons against a change that everything else allows: the kill switch, and an account that refuses Cordon's role.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 

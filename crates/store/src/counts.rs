@@ -1,7 +1,7 @@
-//! What correlations have counted, one item for each group.
+//! The counts of correlations, one item for each group.
 //!
-//! INVARIANT: an event is counted once however often it comes, because a window knows its members by the event's id, and the
-//! window is written on the condition that nobody wrote it since it was read.
+//! INVARIANT: an event is counted once, no matter how often it arrives: a window knows its members by event id, and is written on
+//! the condition that nobody wrote it since it was read.
 
 use cordon_core::{EventId, IncidentId};
 use cordon_detect::{Count, Tally, Window};

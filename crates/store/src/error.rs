@@ -1,4 +1,4 @@
-//! What reading and writing can fail with.
+//! The errors of reading and writing the table.
 
 use cordon_core::IncidentId;
 

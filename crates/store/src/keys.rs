@@ -1,7 +1,7 @@
 //! Every key of the table. No other module makes one.
 //!
-//! INVARIANT: a key never changes: an item of an older version is found under it. Texts that somebody else chose are hashed where
-//! they could be longer than DynamoDB takes.
+//! INVARIANT: a key never changes, so that items of an older version are found. Other people's texts are hashed if they could
+//! exceed DynamoDB's limit.
 
 use cordon_core::incident::{Head, State};
 use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal};

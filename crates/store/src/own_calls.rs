@@ -1,6 +1,6 @@
-//! Which calls an undo is about to make, so that their events open no incident.
+//! Calls that an undo is about to make, so that their events open no incident.
 //!
-//! A call is known by its action and by the parameters that name what it is about, however the plan or the event spells them.
+//! A call is identified by its action and by the parameters that name its target, however the plan or the event spells them.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! How many messages a channel got, minute by minute, and the message that stands for the rest of a burst.
+//! The number of messages per channel and minute, and the message that stands for the rest of a burst.
 
 use cordon_core::incident::SlackMessage;
 use serde::{Deserialize, Serialize};

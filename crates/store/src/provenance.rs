@@ -1,4 +1,4 @@
-//! Who gave or took away whose exception, and when: the last event that did, one item for each tag and each group of a principal.
+//! The last event that granted or withdrew an exception: one item for each tag and each group of a principal.
 
 use cordon_core::Principal;
 use jiff::Timestamp;

@@ -1,4 +1,4 @@
-//! The kill switch: how it stands, and every turn of it.
+//! The kill switch: its state, and every change of it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

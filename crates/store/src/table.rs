@@ -1,4 +1,4 @@
-//! The port of the table: the few things that Cordon asks of DynamoDB.
+//! The port of the table: the few operations that Cordon needs of DynamoDB.
 
 use async_trait::async_trait;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! Wishes to undo, as they are stored. Without one in the table, no execution undoes anything.
+//! Stored requests to undo. Without one in the table, no execution undoes anything.
 
 use cordon_core::IncidentId;
 use jiff::Timestamp;

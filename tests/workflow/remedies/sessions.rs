@@ -1,7 +1,7 @@
-//! What outlives a key or a password: sessions. And the passwords themselves.
+//! Sessions, which outlive a key or a password; and the passwords themselves.
 //!
 //! The emulator has no console to sign in to. A session of `GetSessionToken` stands for one: both are temporary credentials of
-//! the user, which is what the deny goes by.
+//! the user, and the deny applies to those.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
-//! `cordon.policy.*`: what the policies in a record grant, and whom its trust policy lets in.
+//! `cordon.policy.*`: the grants of the policies in a record, and the principals that its trust policy admits.
 //!
-//! A document that the record carries is analysed; a policy that it only names is known where AWS maintains it or where it was
-//! read. Otherwise there is no `grants`, which rules must not take for an empty one.
+//! A document in the record is analysed. A policy that the record only names is known if AWS maintains it or if its document was
+//! read. Otherwise `grants` is absent, which rules must not mistake for an empty list.
 
 use cordon_core::AccountId;
 use cordon_core::record::{Field, Known, Record};

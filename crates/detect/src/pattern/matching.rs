@@ -1,6 +1,6 @@
-//! What EventBridge does with a pattern, as far as ours use it: the tests hold every rule's hits against it.
+//! EventBridge's matching, as far as our patterns use it. The tests compare every rule's hits with it.
 //!
-//! An operator that is not known here matches nothing, so that a pattern which uses one fails a test instead of passing it.
+//! An unknown operator matches nothing, so a pattern that uses one fails a test.
 
 use serde_json::Value;
 

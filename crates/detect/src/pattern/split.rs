@@ -1,8 +1,8 @@
-//! From what the rules select to as few patterns as fit AWS's quota.
+//! Packs the selections of all rules into as few patterns as AWS's quota allows.
 //!
-//! Where one pattern is too long, services are dealt out to several, so that an event fits only one of them. Leaving such an
-//! exclusion out, where it does not fit itself, costs a duplicate execution and never an event. What is left over of the patterns
-//! is put together again, so that they are few.
+//! If one pattern is too long, its services are split over several, so that an event fits only one of them. An exclusion that
+//! does not fit is left out: that costs a duplicate execution, never an event. Leftover parts are combined again, so that there
+//! are few patterns.
 
 use std::cmp::Reverse;
 use std::collections::btree_map::Entry;

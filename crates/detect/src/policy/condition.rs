@@ -1,8 +1,8 @@
-//! How much a `Condition` holds a caller back.
+//! Judges whether a `Condition` restricts a caller.
 //!
-//! Decides from the operator, the key and the values, and from what a call of the asked kind is known to carry. A condition that
-//! an ordinary caller meets or can choose to meet (a second factor, a user agent, a tag of the request) does not limit; one on who
-//! or where the caller is does.
+//! It decides from the operator, the key and the values, and from the context that such a call is known to carry. A condition
+//! that an ordinary caller meets or can choose to meet (a second factor, a user agent, a tag of the request) does not restrict. A
+//! condition on the caller's identity or location does.
 
 use super::document::Condition;
 use super::wildcard::matches;

@@ -1,7 +1,8 @@
-//! Puts concrete calls to a document, as IAM would be asked.
+//! Asks a document about concrete calls, as IAM would.
 //!
-//! A call names an action and a resource. Resources are tried that the document cannot have in mind ("any user"), and those that
-//! its own patterns name: allowed on the former is [`Answer::Yes`], only on the latter [`Answer::Limited`].
+//! A call names an action and a resource. Two kinds of resource are tried: those that the document cannot have in mind ("any
+//! user"), and those that its own patterns name. Allowed on the former means [`Answer::Yes`], only on the latter
+//! [`Answer::Limited`].
 
 use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};

@@ -1,8 +1,7 @@
-//! A policy document, from any of the shapes in which AWS and its users write it.
+//! A policy document, in any of the shapes that AWS and its users write.
 //!
-//! CloudTrail carries documents as JSON in a string; IAM's read calls percent-encode them; everything that may be a list may
-//! also stand alone. What IAM itself would refuse is refused here too, with the reason, because such a document grants nothing
-//! that anybody could name.
+//! CloudTrail carries documents as JSON in a string. IAM's read calls percent-encode them. A list of one may be a single value. A
+//! document that IAM would refuse is refused here too, with the reason, because it grants nothing.
 
 use serde_json::{Map, Value};
 

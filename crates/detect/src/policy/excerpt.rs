@@ -1,7 +1,7 @@
-//! The statements of a document that are dangerous, as text that a person reads.
+//! The dangerous statements of a document, as text for people.
 //!
-//! Decides nothing: what a document grants is [`super::grants`]'s to say. It is written anew from what was parsed, so that two ways
-//! of writing the same thing read alike.
+//! It decides nothing; [`super::grants`] does. The text is generated from the parsed document, so that two spellings of the same
+//! statement read alike.
 
 use serde_json::{Map, Value, json};
 

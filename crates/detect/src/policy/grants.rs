@@ -1,4 +1,4 @@
-//! What a document amounts to: administrator, writing IAM, and the known ways from there to everything.
+//! Classifies the grants of a document: administrator, IAM write access, and the known privilege-escalation methods.
 
 use super::Answer;
 use super::decision::{Call, Judge};

@@ -1,7 +1,7 @@
-//! The known ways from some permissions to more: each with the calls that it takes and where it was published.
+//! The known privilege-escalation methods, each with the calls that it needs and its publication.
 //!
-//! The first 28 are Rhino Security Labs' list; the others were found since. A method that works on what exists already (a running
-//! instance, a function) is named whether or not the account has one: a document cannot know.
+//! The first 28 are Rhino Security Labs' list; the others were found later. A method that uses existing resources (a running
+//! instance, a function) is reported whether or not the account has one: a document cannot know.
 
 use super::decision::Call;
 

@@ -1,8 +1,8 @@
-//! Whom a role's trust policy lets in.
+//! Finds the principals that a role's trust policy admits.
 //!
-//! Decides from the document and the account that the role is in. What a document allows counts even where a deny of the same
-//! document might take it back: a trust policy with a deny in it is rare, and a way in that is reported wrongly is looked at by a
-//! person, while one that is not reported is not looked at by anybody. A deny that covers everybody is honoured.
+//! It decides from the document and the role's account. An allow counts even if a deny in the same document might revoke it.
+//! Trust policies with a deny are rare; a person looks at a false report, but nobody looks at a missing one. A deny that covers
+//! everyone is honoured.
 
 use cordon_core::{AccountId, Arn};
 

@@ -1,6 +1,5 @@
-//! What a rule names that differs from deployment to deployment: the exception tag, and the name that Cordon's parts begin with.
-//!
-//! INVARIANT: a value that is filled in can neither end the text that it stands in, nor be a wildcard. It is refused otherwise.
+//! Placeholders in rules for values that differ between deployments: the exception tag, and the prefix of the names of Cordon's
+//! parts.
 
 use super::RuleSource;
 

@@ -1,5 +1,5 @@
-//! What an event sets, of the things that remedies restore: kept from every event that classify sees, so that the value before the
-//! next one is known.
+//! The values that an event sets, as far as remedies restore them. They are stored from every event, so that the previous value
+//! is known at the next one.
 
 use cordon_core::{Actor, Config, Event, Former, Subject, Touched};
 use cordon_store::{ObservedSetting, Setting};

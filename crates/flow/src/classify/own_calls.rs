@@ -1,8 +1,8 @@
-//! Which calls are Cordon's own answer to an incident, so that no incident is opened about them.
+//! Recognises the calls by which Cordon itself answers an incident, so that they open no incident.
 //!
-//! A call counts only where one of Cordon's own roles made it, which the caller of this module checks. What a remedy does is told
-//! from the call itself. What takes a remedy back looks like an attack (it attaches the policy again), so it counts only where an
-//! undo that was about to make this very call had said so in the table: whoever takes over Cordon's role is seen all the same.
+//! A call counts only if one of Cordon's own roles made it, which the caller of this module checks. A remedy's call is recognised
+//! by its form. A call that reverts a remedy looks like an attack (it attaches the policy again), so it counts only if an undo
+//! announced this very call in the table. An attacker who takes over Cordon's role is therefore still detected.
 
 use cordon_core::event::Event;
 use cordon_core::json::at;

@@ -1,8 +1,8 @@
-//! Who gave or took away whose exception, and when: kept from the events that classify sees, so that an exception which an
-//! attacker gave themself, or which is suspiciously fresh, does not count.
+//! Remembers who granted or withdrew exceptions, and when, so that an exception does not count if an attacker granted it to
+//! themself or if it is suspiciously recent.
 //!
-//! What is not recorded here was done before Cordon watched, or by a call that CloudTrail has not delivered yet. Unless
-//! `require_provenance` is set it counts, and the card says that nobody knows who did it.
+//! An exception without a record here was granted before Cordon watched, or by a call that CloudTrail has not delivered yet. It
+//! counts unless `require_provenance` is set, and the card says that its origin is unknown.
 
 use cordon_core::json::at;
 use cordon_core::principal::recipient;

@@ -1,6 +1,6 @@
-//! Calling people: where nobody answered, where one approved for several, and what an undo came to.
+//! Calls people: when nobody answered, when one person approved alone, and when an undo has a result.
 //!
-//! A channel that does not take the call never stops an incident. Names come from `cordon.toml`; what a person wrote is prose
+//! A channel that rejects the call never stops an incident. Names come from `cordon.toml`. Texts that a person wrote are escaped
 //! like any other and cannot mention.
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};

@@ -1,7 +1,7 @@
-//! The card that stands in Slack, brought up to date where something else than a click has changed what it says.
+//! Updates the card in Slack when something other than a click changed its content.
 //!
-//! INVARIANT: it shows what the table holds, and nothing older than what it showed before: a decision or an end that comes in
-//! between is looked for after each update.
+//! INVARIANT: it shows what the table holds, and never something older than before: after each update it looks for a decision or
+//! an outcome that came in between.
 
 use cordon_cards as cards;
 use cordon_contract::{Delivery, NotifyOutput};

@@ -1,4 +1,4 @@
-//! A state that gave up: written on the incident, where there is one, and told.
+//! A state that failed for good: recorded on the incident, if there is one, and reported.
 
 use cordon_cards::{Alert, Failure, Occasion};
 use cordon_contract::NotifyOutput;

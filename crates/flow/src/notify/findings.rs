@@ -1,7 +1,7 @@
-//! Findings: tells other tools of an incident when it opens and when it ends.
+//! Findings: tells other tools about an incident when it opens and when it ends.
 //!
-//! INVARIANT: nothing here stops or delays what people are told and what is done: they come first, and a place that does not
-//! take a finding is a line on the timeline, never an error of the state.
+//! INVARIANT: nothing here stops or delays messages to people, or changes: those come first. A destination that rejects a finding
+//! is a line on the timeline, never an error of the state.
 
 use cordon_core::incident::Head;
 use cordon_core::timeline::{Kind, NewEntry};

@@ -1,7 +1,7 @@
-//! Further events of an open incident: told now and then, in the thread of its card, with their count.
+//! Later events of an open incident, reported now and then in the thread of its card, with their count.
 //!
-//! A thousand events make ten messages: at 1, 2, 5, 10, 20 and so on, and in between after ten minutes of silence. Which of many
-//! executions tells is settled by the header's version, so that each step is told by one.
+//! A thousand events make ten messages: at 1, 2, 5, 10, 20 and so on, and in between after ten minutes of silence. The incident's
+//! version decides which of many executions reports, so that each step is reported once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

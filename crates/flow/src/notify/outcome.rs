@@ -1,4 +1,4 @@
-//! The end of an incident: written once, and told once.
+//! The outcome of an incident: written once, and reported once.
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};

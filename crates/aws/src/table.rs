@@ -18,6 +18,7 @@ pub struct DynamoTable {
 }
 
 impl DynamoTable {
+    /// A table by its name.
     #[must_use]
     pub fn new(client: aws_sdk_dynamodb::Client, name: String) -> Self {
         Self { client, name }

@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_contract::ErrorName;
+use cordon_tests::jsonata;
 use cordon_tests::machine::{APPROVAL_TIMEOUT_SECONDS, ESCALATION_TIMEOUT_SECONDS, Machine, Way};
 use cordon_tests::terraform::{self, TerraformError};
-use cordon_tests::jsonata;
 use hcl::eval::{Context, Evaluate as _};
 use serde_json::Value;
 

@@ -285,7 +285,7 @@ async fn undo_restores_the_rights_and_stands_on_the_timeline() -> Test {
     );
     let id = incident["id"].as_str().unwrap().parse()?;
     let entries = cordon_store::Store::new(&table).timeline(&id).await?;
-    let head = cordon_store::Store::new(&table).head(&id).await?;
+    let head = cordon_store::Store::new(&table).incident(&id).await?;
     cordon_core::timeline::verify(&entries, &head.last_hash)?;
     assert_eq!(serde_json::to_value(entries.last().unwrap().kind)?, "undone");
     Ok(())

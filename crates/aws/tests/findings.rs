@@ -16,7 +16,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use cordon_aws::{EventBus, SecurityHub};
 use cordon_core::event::Event;
-use cordon_core::incident::{EventFacts, Found, Head};
+use cordon_core::incident::{EventFacts, Found, Incident};
 use cordon_core::{Actor, IncidentId, Subject};
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
@@ -82,7 +82,7 @@ fn hub() -> Hub {
     Hub { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() }
 }
 
-fn head() -> Head {
+fn head() -> Incident {
     let envelope = json!({"source": "aws.iam", "detail": {
         "eventID": "e-1", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com", "recipientAccountId": ACCOUNT,
         "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/mallory")},
@@ -95,7 +95,7 @@ fn head() -> Head {
         detections: vec![],
         event: EventFacts::from_event(&event),
     };
-    Head::open(IncidentId::derive(None, &event.id), found, "execution".to_owned(), Timestamp::UNIX_EPOCH)
+    Incident::open(IncidentId::derive(None, &event.id), found, "execution".to_owned(), Timestamp::UNIX_EPOCH)
 }
 
 async fn publish(place: &dyn Findings) -> Result<(), DeliveryError> {

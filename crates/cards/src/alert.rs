@@ -3,7 +3,7 @@
 //! Fields are added, never renamed or taken away; docs/operating.md describes them. An event's texts are an attacker's and
 //! travel as JSON strings; the subject line is ASCII, and an attribute holds only words of ours, ids and account numbers.
 
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::json::set;
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ pub struct Alert {
 impl Alert {
     /// The alert about an incident.
     #[must_use]
-    pub fn of(incident: &Head, occasion: Occasion) -> Self {
+    pub fn of(incident: &Incident, occasion: Occasion) -> Self {
         Self {
             topic: None,
             subject: subject(incident, occasion),
@@ -104,9 +104,9 @@ impl Alert {
     }
 }
 
-fn body(incident: &Head, occasion: Occasion) -> Value {
+fn body(incident: &Incident, occasion: Occasion) -> Value {
     let links = Links::of(incident);
-    let decision = incident.decision.as_ref();
+    let decision = incident.assessment.decision.as_ref();
     let rules: Vec<Value> = incident
         .detections
         .iter()
@@ -139,28 +139,28 @@ fn body(incident: &Head, occasion: Occasion) -> Value {
         "approved_for_remediation": decision.is_some_and(|decision| decision.approved_for_remediation),
         "decision_reason": decision.map(|decision| &decision.decision_reason),
         "dry_run": incident.is_dry_run(),
-        "exceptions_checked": incident.exceptions_checked,
-        "blast_radius": incident.blast_radius,
-        "calls": incident.plan.calls(),
-        "undo": incident.plan.undo(),
-        "by_hand": incident.plan.by_hand,
-        "notes": incident.plan.notes(),
-        "merged": incident.merged,
-        "last_merged": incident.last_merged,
+        "exceptions_checked": incident.assessment.exceptions_checked,
+        "blast_radius": incident.assessment.blast_radius,
+        "calls": incident.assessment.plan.calls(),
+        "undo": incident.assessment.plan.undo(),
+        "by_hand": incident.assessment.plan.by_hand,
+        "notes": incident.assessment.plan.notes(),
+        "merged": incident.merges.merged,
+        "last_merged": incident.merges.last_merged,
         "execution": incident.execution,
         "execution_url": links.execution,
         "detected_at": incident.opened_at,
-        "asked_at": incident.asked_at,
-        "decided_at": incident.decided_at,
+        "asked_at": incident.approval.asked_at,
+        "decided_at": incident.approval.decided_at,
         "contained_at": incident.contained_at,
     });
     // How the question stands; apart, because the macro has its limit.
     for (key, value) in [
-        ("deadline", json!(incident.deadline)),
-        ("quorum", json!(incident.quorum)),
-        ("votes", json!(incident.votes)),
-        ("looking", json!(incident.looking)),
-        ("escalated_at", json!(incident.escalated_at)),
+        ("deadline", json!(incident.approval.deadline)),
+        ("quorum", json!(incident.approval.quorum)),
+        ("votes", json!(incident.approval.votes)),
+        ("looking", json!(incident.approval.looking)),
+        ("escalated_at", json!(incident.approval.escalated_at)),
     ] {
         set(&mut body, key, value);
     }
@@ -171,8 +171,8 @@ fn body(incident: &Head, occasion: Occasion) -> Value {
 }
 
 /// What subscriptions filter by. An attribute whose value is not known is left out.
-fn attributes(incident: &Head, occasion: Occasion) -> Vec<(&'static str, String)> {
-    let route = incident.decision.as_ref().and_then(|decision| serde_json::to_value(decision.route).ok());
+fn attributes(incident: &Incident, occasion: Occasion) -> Vec<(&'static str, String)> {
+    let route = incident.assessment.decision.as_ref().and_then(|decision| serde_json::to_value(decision.route).ok());
     [
         ("message", Some(occasion.as_str().to_owned())),
         ("severity", Some(incident.severity.to_string())),
@@ -204,11 +204,11 @@ fn bounded(mut body: Value) -> Value {
     body
 }
 
-fn subject(incident: &Head, occasion: Occasion) -> String {
+fn subject(incident: &Incident, occasion: Occasion) -> String {
     let state = match (incident.outcome, occasion) {
         (Some(_), Occasion::Undone) => " undo".to_owned(),
         (Some(outcome), _) => format!(" {}", outcome.as_str().replace('_', " ")),
-        (None, Occasion::Merged) => format!(" {} more", incident.merged),
+        (None, Occasion::Merged) => format!(" {} more", incident.merges.merged),
         (None, _) if incident.is_dry_run() => " dry run".to_owned(),
         (None, Occasion::Asked) => " approval wanted".to_owned(),
         (None, Occasion::Escalated) => " STILL UNANSWERED".to_owned(),

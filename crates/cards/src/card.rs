@@ -1,6 +1,6 @@
 //! An incident as a card reads it: the few texts that are derived from it, and its severity in words.
 
-use cordon_core::{Head, Level};
+use cordon_core::{Incident, Level};
 
 use crate::links::Links;
 use crate::reach;
@@ -8,12 +8,12 @@ use crate::reach;
 /// What every form of the card is made from.
 #[derive(Clone, Debug)]
 pub(crate) struct Card<'a> {
-    pub incident: &'a Head,
+    pub incident: &'a Incident,
     pub links: Links,
 }
 
 impl<'a> Card<'a> {
-    pub fn of(incident: &'a Head) -> Self {
+    pub fn of(incident: &'a Incident) -> Self {
         Self { incident, links: Links::of(incident) }
     }
 
@@ -29,12 +29,12 @@ impl<'a> Card<'a> {
 
     /// What the subject's credentials reach.
     pub fn reach(&self) -> Vec<String> {
-        self.incident.blast_radius.as_ref().map(reach::sentences).unwrap_or_default()
+        self.incident.assessment.blast_radius.as_ref().map(reach::sentences).unwrap_or_default()
     }
 
     /// Calls of the plan for which there is no call that takes them back.
     pub fn cannot_undo(&self) -> Vec<String> {
-        let final_steps = self.incident.plan.steps.iter().filter(|step| step.undo.is_empty());
+        let final_steps = self.incident.assessment.plan.steps.iter().filter(|step| step.undo.is_empty());
         final_steps.flat_map(|step| &step.calls).map(|call| format!("No call takes `{}` back.", call.action)).collect()
     }
 
@@ -44,11 +44,11 @@ impl<'a> Card<'a> {
 
     /// The reason for the decision; empty before it.
     pub fn reason(&self) -> &'a str {
-        self.incident.decision.as_ref().map_or("", |decision| decision.decision_reason.as_str())
+        self.incident.assessment.decision.as_ref().map_or("", |decision| decision.decision_reason.as_str())
     }
 
     pub fn is_approved_for_remediation(&self) -> bool {
-        self.incident.decision.as_ref().is_some_and(|decision| decision.approved_for_remediation)
+        self.incident.assessment.decision.as_ref().is_some_and(|decision| decision.approved_for_remediation)
     }
 
     /// The severity as the headline says it: a colour beside the word, never instead of it.

@@ -3,7 +3,7 @@
 //! It says "contained" only if the outcome is `contained`; it never infers that from the steps.
 
 use cordon_core::config::OnTimeout;
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{Call, Outcome, PlannedStep, Question, Route, Vote};
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::Message;
@@ -20,11 +20,11 @@ const STEP: usize = 1_200;
 /// The card at the end of an incident. `steps` are the records of the plan's steps in order, `None` for one that was never begun;
 /// `question` is the one that people were asked, if they were.
 #[must_use]
-pub fn outcome(incident: &Head, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
+pub fn outcome(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
     let ahead = Ahead::at_the_end(incident, outcome, question);
     let (decided_by, note) = decision(incident, outcome, question);
     let carried_out = changes_something(outcome) || ahead != Ahead::Nothing;
-    let plan = incident.plan.steps.iter().zip(0..).map(|(step, n)| (step, steps.get(n).and_then(Option::as_ref)));
+    let plan = incident.assessment.plan.steps.iter().zip(0..).map(|(step, n)| (step, steps.get(n).and_then(Option::as_ref)));
     let undoable = carried_out && plan.clone().any(|(step, record)| !step.undo.is_empty() && stands(record));
     let tried = if carried_out { plan.flat_map(|(step, record)| Tried::all(step, record)).collect() } else { Vec::new() };
     Card::of(incident).ending(&Ending { outcome, decided_by, tried, undoable, ahead, note })
@@ -40,7 +40,7 @@ pub(crate) enum Ahead {
 }
 
 impl Ahead {
-    pub fn at_the_end(incident: &Head, outcome: Outcome, question: Option<&Question<'_>>) -> Self {
+    pub fn at_the_end(incident: &Incident, outcome: Outcome, question: Option<&Question<'_>>) -> Self {
         let held = question.is_some_and(|question| question.vote == Vote::Expired && question.on_timeout != OnTimeout::Close);
         match outcome {
             Outcome::Denied | Outcome::Expired if !incident.went_ahead() => Self::Nothing,
@@ -110,7 +110,11 @@ impl<'a> Tried<'a> {
 }
 
 /// Who decided, and what else has to be said of it.
-fn decision<'a>(incident: &'a Head, outcome: Outcome, question: Option<&Question<'a>>) -> (Option<Decider<'a>>, Option<String>) {
+fn decision<'a>(
+    incident: &'a Incident,
+    outcome: Outcome,
+    question: Option<&Question<'a>>,
+) -> (Option<Decider<'a>>, Option<String>) {
     match question {
         Some(question) if outcome == Outcome::Partial && question.vote == Vote::Denied => {
             let by = question.by.unwrap_or("unknown");
@@ -120,12 +124,13 @@ fn decision<'a>(incident: &'a Head, outcome: Outcome, question: Option<&Question
             (None, Some("Nobody decided in time, so only the containment was made, as configured".to_owned()))
         }
         Some(question) if matches!(question.vote, Vote::Approved | Vote::Denied) => {
-            let alone = incident.break_glass.as_ref().map(|glass| format!("Approved alone, past the quorum: {}", glass.reason));
-            (question.by.map(|by| Decider::among(&incident.votes, by)), alone)
+            let alone =
+                incident.approval.break_glass.as_ref().map(|glass| format!("Approved alone, past the quorum: {}", glass.reason));
+            (question.by.map(|by| Decider::among(&incident.approval.votes, by)), alone)
         }
         Some(_) => (None, None),
         None => {
-            let decision = incident.decision.as_ref().filter(|decision| decision.route == Route::Act);
+            let decision = incident.assessment.decision.as_ref().filter(|decision| decision.route == Route::Act);
             (decision.map(|_| Decider::Configuration), None)
         }
     }
@@ -218,10 +223,10 @@ impl Card<'_> {
 
     /// When what happened; each as the time since the one before.
     fn times(&self) -> String {
-        let Head { opened_at, asked_at, decided_at, contained_at, .. } = self.incident;
+        let Incident { opened_at, contained_at, approval, .. } = self.incident;
         let mut said = format!("Detected {}", utc(*opened_at));
         let mut previous: Timestamp = *opened_at;
-        for (name, at) in [("asked", asked_at), ("decided", decided_at), ("contained", contained_at)] {
+        for (name, at) in [("asked", &approval.asked_at), ("decided", &approval.decided_at), ("contained", contained_at)] {
             let Some(at) = *at else { continue };
             said.push_str(&format!(" · {name} {} later", took(previous, at)));
             previous = at;

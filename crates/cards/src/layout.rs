@@ -52,12 +52,12 @@ impl Card<'_> {
 
     /// The exact calls, under the given title.
     pub(crate) fn calls_section(&self, title: &str) -> Option<Block> {
-        self.section(title, numbered(&self.incident.plan.calls()), CALLS).map(Block::kept)
+        self.section(title, numbered(&self.incident.assessment.plan.calls()), CALLS).map(Block::kept)
     }
 
     /// The undoing calls, and what no call takes back.
     pub(crate) fn undo_section(&self, title: &str) -> Vec<Block> {
-        let calls = self.section(title, numbered(&self.incident.plan.undo()), UNDO);
+        let calls = self.section(title, numbered(&self.incident.assessment.plan.undo()), UNDO);
         let lost = self.section("What cannot be undone", bullets(&self.cannot_undo()), CANNOT_UNDO);
         calls.into_iter().chain(lost).collect()
     }
@@ -68,15 +68,15 @@ impl Card<'_> {
     }
 
     pub(crate) fn notes_section(&self) -> Option<Block> {
-        self.section("To know about them", bullets(&self.incident.plan.notes()), NOTES)
+        self.section("To know about them", bullets(&self.incident.assessment.plan.notes()), NOTES)
     }
 
     pub(crate) fn by_hand_section(&self) -> Option<Block> {
-        self.section("By hand, because Cordon cannot", bullets(&self.incident.plan.by_hand), BY_HAND)
+        self.section("By hand, because Cordon cannot", bullets(&self.incident.assessment.plan.by_hand), BY_HAND)
     }
 
     pub(crate) fn exceptions_section(&self) -> Option<Block> {
-        self.section("Exceptions looked at", bullets(&self.incident.exceptions_checked), EXCEPTIONS)
+        self.section("Exceptions looked at", bullets(&self.incident.assessment.exceptions_checked), EXCEPTIONS)
     }
 
     /// A list as one section; nothing for an empty one. Lines that do not fit are counted, and the reader told where they are.
@@ -107,12 +107,12 @@ impl Card<'_> {
 
     /// "3 further events of this case; the newest: …".
     fn merged_line(&self) -> Option<String> {
-        let count = usize::try_from(self.incident.merged).unwrap_or(usize::MAX);
+        let count = usize::try_from(self.incident.merges.merged).unwrap_or(usize::MAX);
         if count == 0 {
             return None;
         }
         let mut said = format!("➕ {} of this case", counted(count, "further event", "further events"));
-        if let Some(newest) = &self.incident.last_merged {
+        if let Some(newest) = &self.incident.merges.last_merged {
             said.push_str(&format!("; the newest: {}", code(&newest.name, 80)));
             said.extend(newest.time.map(|at| format!(" at {}", utc(at))));
             said.extend(newest.source_ip.as_deref().map(|ip| format!(" from {}", code(ip, 60))));
@@ -130,7 +130,7 @@ impl Card<'_> {
     /// Approve and Deny, each behind a dialog that says what the click does. Break glass needs none: it opens the dialog that asks
     /// for the reason, and stands last, away from Approve.
     pub(crate) fn buttons(&self, break_glass: bool) -> Block {
-        let count = counted(self.incident.plan.calls().len(), "call", "calls");
+        let count = counted(self.incident.assessment.plan.calls().len(), "call", "calls");
         let subject = plain(&self.incident.subject.to_string(), 120);
         let approve = Confirm {
             title: "Approve this containment?".into(),
@@ -161,7 +161,7 @@ impl Card<'_> {
 
     /// Takes the changes back, behind a dialog.
     pub(crate) fn undo_button(&self) -> Block {
-        let count = counted(self.incident.plan.undo().len(), "call", "calls");
+        let count = counted(self.incident.assessment.plan.undo().len(), "call", "calls");
         let subject = plain(&self.incident.subject.to_string(), 120);
         let confirm = Confirm {
             title: "Undo the changes?".into(),

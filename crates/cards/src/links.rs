@@ -1,6 +1,6 @@
 //! Addresses in the AWS console, from ids that are checked first: an id that could change an address makes none.
 
-use cordon_core::Head;
+use cordon_core::Incident;
 
 /// Where to see more of an incident.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub(crate) struct Links {
 }
 
 impl Links {
-    pub fn of(incident: &Head) -> Self {
+    pub fn of(incident: &Incident) -> Self {
         Self { execution: execution(&incident.execution), event: event(incident) }
     }
 }
@@ -24,7 +24,7 @@ pub(crate) fn execution(arn: &str) -> Option<String> {
 }
 
 /// The event in CloudTrail's console, which finds it by its id in the region that recorded it.
-pub(crate) fn event(incident: &Head) -> Option<String> {
+pub(crate) fn event(incident: &Incident) -> Option<String> {
     let region = incident.event.region.as_deref().unwrap_or("us-east-1");
     let id = incident.event.id.as_str();
     (is_plain(region) && is_plain(id))

@@ -1,6 +1,6 @@
 //! The card of an open incident, and of one that asks nobody: asking, decided, acting, alert, exempt, needs a person.
 
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::{Question, Route, Vote};
 use cordon_slack::Message;
 use cordon_slack::blocks::Block;
@@ -12,47 +12,47 @@ use crate::people::{Decider, Place, names};
 /// Puts the incident to people: the plan, how it is undone, and the buttons. `can_ask_why` says whether an approver may break the
 /// glass here: `cordon.toml` allows it, and a dialog can ask for the reason.
 #[must_use]
-pub fn asking(incident: &Head, question: &Question<'_>, can_ask_why: bool) -> Message {
+pub fn asking(incident: &Incident, question: &Question<'_>, can_ask_why: bool) -> Message {
     Card::of(incident).asking(question, can_ask_why)
 }
 
 /// The asking card after the word that decided, while its calls are being made: the buttons are gone. `by` as the timeline names them.
 #[must_use]
-pub fn decided(incident: &Head, approved: bool, by: &str) -> Message {
-    Card::of(incident).decided(approved, &Decider::among(&incident.votes, by))
+pub fn decided(incident: &Incident, approved: bool, by: &str) -> Message {
+    Card::of(incident).decided(approved, &Decider::among(&incident.approval.votes, by))
 }
 
 /// Tells that calls are being made without a question, because the configuration says so for this rule.
 #[must_use]
-pub fn acting(incident: &Head) -> Message {
+pub fn acting(incident: &Incident) -> Message {
     Card::of(incident).acting()
 }
 
 /// Tells, and changes nothing. In dry run it also says what would have been done.
 #[must_use]
-pub fn alert(incident: &Head) -> Message {
+pub fn alert(incident: &Incident) -> Message {
     Card::of(incident).alert()
 }
 
 /// Tells that somebody allowed this, and who or what says so.
 #[must_use]
-pub fn exempt(incident: &Head) -> Message {
+pub fn exempt(incident: &Incident) -> Message {
     Card::of(incident).exempt()
 }
 
 /// Says that Cordon could not judge this or must not touch it, and what a person should do.
 #[must_use]
-pub fn needs_person(incident: &Head) -> Message {
+pub fn needs_person(incident: &Incident) -> Message {
     Card::of(incident).needs_person()
 }
 
 /// The card as it stands now, for when a fact of it has changed. `None` where none was posted, or the incident is over.
 #[must_use]
-pub fn current(incident: &Head, question: Option<&Question<'_>>, can_ask_why: bool) -> Option<Message> {
-    if incident.outcome.is_some() || incident.slack.is_none() {
+pub fn current(incident: &Incident, question: Option<&Question<'_>>, can_ask_why: bool) -> Option<Message> {
+    if incident.outcome.is_some() || incident.delivery.slack.is_none() {
         return None;
     }
-    match (incident.state, question, incident.decision.as_ref().map(|decision| decision.route)) {
+    match (incident.state, question, incident.assessment.decision.as_ref().map(|decision| decision.route)) {
         (State::Opened | State::Closed, _, _) | (_, _, None) => None,
         (State::Asking, Some(question), _) if question.vote == Vote::Waiting => Some(asking(incident, question, can_ask_why)),
         (_, Some(question), _) => match question.vote {
@@ -80,7 +80,7 @@ impl Card<'_> {
         let mut blocks = self.opening(first);
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
         blocks.extend(self.reach_section());
-        let title = format!("What Approve does: {}", counted(self.incident.plan.calls().len(), "call", "calls"));
+        let title = format!("What Approve does: {}", counted(self.incident.assessment.plan.calls().len(), "call", "calls"));
         blocks.push(self.calls_section(&title).unwrap_or_else(none));
         blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
@@ -126,12 +126,14 @@ impl Card<'_> {
                 None => format!("{of} so far."),
             });
         }
-        said.extend(self.incident.looking.as_ref().map(|looking| format!("Looking: {}.", Decider::from(looking).named(place))));
+        said.extend(
+            self.incident.approval.looking.as_ref().map(|looking| format!("Looking: {}.", Decider::from(looking).named(place))),
+        );
         (!said.is_empty()).then(|| said.join(" "))
     }
 
     pub(crate) fn decided(&self, approved: bool, by: &Decider<'_>) -> Message {
-        let calls = counted(self.incident.plan.calls().len(), "call", "calls");
+        let calls = counted(self.incident.assessment.plan.calls().len(), "call", "calls");
         let (word, what) = match (approved, self.incident.went_ahead()) {
             (true, _) if self.incident.is_dry_run() => ("Approved", "It is a rehearsal, so nothing is changed.".to_owned()),
             (true, true) => ("Approved", format!("The rest of {calls} to make; the outcome follows here.")),

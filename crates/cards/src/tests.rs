@@ -4,8 +4,8 @@ use cordon_core::detection::Detection;
 use cordon_core::event::Origin;
 use cordon_core::incident::{EventFacts, Found, Looking, MergedEvent, ShownVote};
 use cordon_core::{
-    Actor, ActorKind, Ballot, BlastRadius, Call, Decision, Head, Level, Outcome, PlannedStep, Principal, PrincipalKind, Purpose,
-    Question, RemedyKind, Route, Subject, Target, Vote,
+    Actor, ActorKind, Ballot, BlastRadius, Call, Decision, Incident, Level, Outcome, PlannedStep, Principal, PrincipalKind,
+    Purpose, Question, RemedyKind, Route, Subject, Target, Vote,
 };
 use cordon_respond::runner::StepState;
 use cordon_slack::text::units;
@@ -74,7 +74,7 @@ fn reach(unknown: &[&str]) -> BlastRadius {
 }
 
 /// The story that the sandbox plays: a user makes themself an administrator.
-fn incident() -> Head {
+fn incident() -> Incident {
     let actor = Actor {
         kind: ActorKind::IamUser,
         arn: Some(MALLORY.into()),
@@ -111,15 +111,15 @@ fn incident() -> Head {
         },
     };
     let execution = "arn:aws:states:us-east-1:111122223333:execution:cordon:x".to_owned();
-    let mut incident = Head::open("inc-0123456789abcdef0123".parse().unwrap(), found, execution, at("2026-01-02T03:04:07Z"));
+    let mut incident = Incident::open("inc-0123456789abcdef0123".parse().unwrap(), found, execution, at("2026-01-02T03:04:07Z"));
     incident.unreadable = Some("The actor gave it to themself.".into());
     incident.statements = vec![r#"{"Effect":"Allow","Action":"*","Resource":"*"}"#.into()];
-    incident.blast_radius = Some(reach(&[
+    incident.assessment.blast_radius = Some(reach(&[
         "Access key `AKIAIOSFODNN7EXAMPLE`: active, last used 2026-01-02 03:03:58 UTC for `iam` in `us-east-1`.",
         "Policies: `AdministratorAccess`, `ReadOnlyAccess`.",
         "Groups: `developers`.",
     ]));
-    incident.plan.steps = vec![
+    incident.assessment.plan.steps = vec![
         step(
             &[&format!("iam:DetachUserPolicy UserName=iam-test-mallory PolicyArn={ADMINISTRATOR}")],
             &[&format!("iam:AttachUserPolicy UserName=iam-test-mallory PolicyArn={ADMINISTRATOR}")],
@@ -129,9 +129,9 @@ fn incident() -> Head {
             &["iam:DeleteUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam"],
         ),
     ];
-    incident.exceptions_checked =
+    incident.assessment.exceptions_checked =
         vec!["The subject has no tag `SecurityApproved`.".into(), "The actor is in no exempt group (`admins`).".into()];
-    incident.decision = Some(Decision {
+    incident.assessment.decision = Some(Decision {
         route: Route::Ask,
         approved_for_remediation: true,
         decision_reason: "Approved for remediation".into(),
@@ -141,18 +141,18 @@ fn incident() -> Head {
 }
 
 /// The same in a dry run, and with the containment ahead of the question.
-fn dry_run(mut incident: Head) -> Head {
-    incident.decision.as_mut().unwrap().dry_run = true;
+fn dry_run(mut incident: Incident) -> Incident {
+    incident.assessment.decision.as_mut().unwrap().dry_run = true;
     incident
 }
 
-fn ahead(mut incident: Head) -> Head {
-    incident.decision.as_mut().unwrap().route = Route::ContainThenAsk;
+fn ahead(mut incident: Incident) -> Incident {
+    incident.assessment.decision.as_mut().unwrap().route = Route::ContainThenAsk;
     incident
 }
 
 /// With an execution of a short name, so that a snapshot of it stays readable.
-fn card(incident: &Head) -> Card<'_> {
+fn card(incident: &Incident) -> Card<'_> {
     let address = "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/x";
     Card { incident, links: Links { execution: Some(address.into()), ..Links::of(incident) } }
 }
@@ -177,17 +177,17 @@ fn question(quorum: u32, ballots: &[Ballot]) -> Question<'_> {
 const APPROVER: Decider<'_> = Decider::Person { by: "U0APPROVER", name: Some("dana") };
 
 /// The incident as it is after an approval.
-fn decided_incident(outcome: Outcome) -> Head {
+fn decided_incident(outcome: Outcome) -> Incident {
     let mut incident = incident();
-    incident.asked_at = Some(at("2026-01-02T03:04:09.400Z"));
-    incident.decided_at = Some(at("2026-01-02T03:05:14Z"));
+    incident.approval.asked_at = Some(at("2026-01-02T03:04:09.400Z"));
+    incident.approval.decided_at = Some(at("2026-01-02T03:05:14Z"));
     incident.contained_at = Some(at("2026-01-02T03:05:18Z")).filter(|_| outcome == Outcome::Contained);
     incident
 }
 
 /// The end of an incident: each call of the plan with the state at its place, or with the first.
-fn ending<'a>(incident: &'a Head, outcome: Outcome, states: &'a [StepState]) -> Ending<'a> {
-    let calls = incident.plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
+fn ending<'a>(incident: &'a Incident, outcome: Outcome, states: &'a [StepState]) -> Ending<'a> {
+    let calls = incident.assessment.plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
     let tried = calls.zip(0..).map(|((step, call), n)| Tried { step, call, state: states.get(n).or(states.first()) });
     Ending {
         outcome,
@@ -211,14 +211,15 @@ const OUTCOMES: [Outcome; 8] = [
 ];
 
 /// Every message that there can be of a card.
-fn every(incident: &Head, ending: &Ending<'_>, by: (&str, &str)) -> Vec<Message> {
+fn every(incident: &Incident, ending: &Ending<'_>, by: (&str, &str)) -> Vec<Message> {
     let (ballots, decider) = (vec![ballot(by.0, by.1); 9], Decider::Person { by: by.0, name: Some(by.1) });
-    let looked = Head { looking: Some(looking(by.0, by.1)), ..incident.clone() };
+    let mut looked = incident.clone();
+    looked.approval.looking = Some(looking(by.0, by.1));
     let ahead = ahead(incident.clone());
     let mut all = vec![
         card(incident).asking(&question(1, &[]), false),
         card(&looked).asking(&question(2, &ballots), true),
-        note(incident, &incident.decision.as_ref().unwrap().decision_reason),
+        note(incident, &incident.assessment.decision.as_ref().unwrap().decision_reason),
         card(incident).acting(),
         card(incident).alert(),
         card(incident).exempt(),
@@ -285,9 +286,10 @@ fn the_card_that_asks_two_people_and_lets_one_break_the_glass() {
 
 #[test]
 fn votes_and_who_is_looking_stand_on_the_card() {
-    let said = |incident: &Head, quorum, ballots: &[Ballot]| read(&card(incident).asking(&question(quorum, ballots), false));
+    let said = |incident: &Incident, quorum, ballots: &[Ballot]| read(&card(incident).asking(&question(quorum, ballots), false));
     assert!(!said(&incident(), 1, &[]).contains("approvals"));
-    let looked = Head { looking: Some(looking("U0APPROVER", "dana")), ..incident() };
+    let mut looked = incident();
+    looked.approval.looking = Some(looking("U0APPROVER", "dana"));
     let one = said(&looked, 2, &[dana()]);
     assert!(one.contains("1 of 2 approvals so far, by <@U0APPROVER>."), "{one}");
     assert!(one.contains("Looking: <@U0APPROVER>."), "{one}");
@@ -351,7 +353,8 @@ fn later_events_are_counted_on_every_card() {
         time: Some(at("2026-01-02T03:06:00Z")),
         source_ip: Some("203.0.113.9".into()),
     };
-    let merged = Head { merged: 3, last_merged: Some(newest), ..incident() };
+    let mut merged = incident();
+    merged.merges = cordon_core::incident::Merges { merged: 3, last_merged: Some(newest) };
     let said = read(&card(&merged).asking(&question(1, &[]), false));
     let line = "3 further events of this case; the newest: `AttachUserPolicy` at 2026-01-02 03:06:00 UTC from `203.0.113.9`";
     assert!(said.contains(line), "{said}");
@@ -382,7 +385,7 @@ fn the_outcome_says_who_decided_and_what_held() {
 #[test]
 fn what_does_not_fit_is_counted() {
     let mut many = incident();
-    many.plan.steps[0].calls = (0..199).map(|n| call(&format!("iam:Call N={n}"))).collect();
+    many.assessment.plan.steps[0].calls = (0..199).map(|n| call(&format!("iam:Call N={n}"))).collect();
     let said = read(&card(&many).asking(&question(1, &[]), false));
     assert!(said.contains("What Approve does: 200 calls") && said.contains(" more: `cordon incident show inc-"), "{said}");
 }
@@ -391,7 +394,7 @@ fn what_does_not_fit_is_counted() {
 fn a_deny_policy_is_shown_whole() {
     let document = format!("PolicyDocument={{\"Statement\":[{}]}}", "\"iam:*\",".repeat(250));
     let mut long = incident();
-    long.plan.steps[1].calls = vec![call(&document)];
+    long.assessment.plan.steps[1].calls = vec![call(&document)];
     let mut found = Vec::new();
     texts(&card(&long).asking(&question(1, &[]), false).to_value(), &mut found);
     assert!(found.iter().any(|(_, text)| text.contains(&document)));
@@ -446,7 +449,7 @@ fn a_failure_is_told_with_and_without_an_incident() {
 }
 
 /// An incident all of whose free texts are the given one. Ids and accounts are checked where they are decoded.
-pub(crate) fn hostile_incident(text: &str) -> Head {
+pub(crate) fn hostile_incident(text: &str) -> Incident {
     let (text, mut incident) = (text.to_owned(), incident());
     let list = vec![text.clone(); 12];
     incident.actor.arn = Some(text.clone());
@@ -458,18 +461,18 @@ pub(crate) fn hostile_incident(text: &str) -> Head {
     (event.name, event.parameters) = (text.clone(), text.clone());
     (event.source_ip, event.user_agent, event.policy_arn) = (Some(text.clone()), Some(text.clone()), Some(text.clone()));
     incident.statements = list.clone();
-    incident.blast_radius = Some(BlastRadius { policies: list.clone(), groups: list.clone(), ..reach(&[&*text; 12]) });
-    incident.merged = u32::MAX;
-    incident.last_merged =
+    incident.assessment.blast_radius = Some(BlastRadius { policies: list.clone(), groups: list.clone(), ..reach(&[&*text; 12]) });
+    incident.merges.merged = u32::MAX;
+    incident.merges.last_merged =
         Some(MergedEvent { name: text.clone(), time: Some(at("2026-01-02T03:04:05Z")), source_ip: Some(text.clone()) });
     let undoable = PlannedStep { note: Some(text.clone()), ..step(&[&*text; 6], &[&*text; 12]) };
     let final_step = PlannedStep { irreversible: Some(text.clone()), ..step(&[&*text; 6], &[]) };
-    incident.plan.steps = vec![undoable, final_step];
-    incident.plan.by_hand = list.clone();
-    incident.exceptions_checked = list;
-    incident.votes =
+    incident.assessment.plan.steps = vec![undoable, final_step];
+    incident.assessment.plan.by_hand = list.clone();
+    incident.assessment.exceptions_checked = list;
+    incident.approval.votes =
         vec![ShownVote { by: text.clone(), name: text.clone(), approves: true, at: at("2026-01-02T03:05:14Z"), reason: None }];
-    incident.decision.as_mut().unwrap().decision_reason = text;
+    incident.assessment.decision.as_mut().unwrap().decision_reason = text;
     incident
 }
 
@@ -527,18 +530,19 @@ fn a_card_that_is_too_long_keeps_its_calls_and_its_buttons() {
     full.event.parameters = "x".repeat(2_000);
     full.detections = vec![rule(&"r".repeat(140), &"a".repeat(70), sentences[0]); 12];
     full.statements = vec!["{\"Effect\":\"Allow\"}".repeat(20); 3];
-    full.blast_radius = Some(reach(&sentences));
+    full.assessment.blast_radius = Some(reach(&sentences));
     let noted = PlannedStep { note: Some(long[0].clone()), irreversible: Some(long[0].clone()), ..step(&[], &sentences) };
-    full.plan.steps = vec![PlannedStep { calls: vec![call(&document)], ..noted.clone() }, noted];
-    full.plan.by_hand = long.clone();
-    full.exceptions_checked = long.clone();
+    full.assessment.plan.steps = vec![PlannedStep { calls: vec![call(&document)], ..noted.clone() }, noted];
+    full.assessment.plan.by_hand = long.clone();
+    full.assessment.exceptions_checked = long.clone();
     full.execution = format!("arn:aws:states:us-east-1:111122223333:execution:{}", "e".repeat(400));
-    let shown = |incident: &Head| {
+    let shown = |incident: &Incident| {
         let mut found = Vec::new();
         texts(&Card::of(incident).asking(&question(1, &[]), false).to_value(), &mut found);
         found.into_iter().map(|(_, text)| text).collect::<String>()
     };
-    let only_exceptions = Head { exceptions_checked: long.clone(), ..incident() };
+    let mut only_exceptions = incident();
+    only_exceptions.assessment.exceptions_checked = long.clone();
     let lines = |text: &str| text.matches("many on this card").count();
     assert!(lines(&shown(&full)) < 7 * lines(&shown(&only_exceptions)), "{}", shown(&full));
     assert!(shown(&full).contains(&document));

@@ -2,7 +2,7 @@
 //!
 //! Names and Slack ids come from `cordon.toml`. Reasons that a person wrote are prose like any other and cannot mention.
 
-use cordon_core::incident::{BrokenGlass, Head, Skipped};
+use cordon_core::incident::{BrokenGlass, Incident, Skipped};
 use cordon_core::{Outcome, Question};
 use cordon_slack::blocks::Block;
 use cordon_slack::text::{sentence, unformatted};
@@ -18,27 +18,27 @@ const NOTE: usize = 1_500;
 
 /// A few sentences of ours about an incident, for its thread or for another channel. Values in them stand in backticks.
 #[must_use]
-pub fn note(incident: &Head, prose: &str) -> Message {
+pub fn note(incident: &Incident, prose: &str) -> Message {
     Card::of(incident).note(prose)
 }
 
 /// What the thread gets when further events have joined.
 #[must_use]
-pub fn joined(incident: &Head) -> Message {
-    let (have, events) = if incident.merged == 1 { ("has", "further event") } else { ("have", "further events") };
-    let newest = incident.last_merged.as_ref().map(|event| {
+pub fn joined(incident: &Incident) -> Message {
+    let (have, events) = if incident.merges.merged == 1 { ("has", "further event") } else { ("have", "further events") };
+    let newest = incident.merges.last_merged.as_ref().map(|event| {
         let at = event.time.map(|at| format!(" at `{}`", utc(at))).unwrap_or_default();
         let from = event.source_ip.as_ref().map(|ip| format!(" from `{ip}`")).unwrap_or_default();
         format!(" The newest: `{}`{at}{from}.", event.name)
     });
     let newest = newest.unwrap_or_default();
-    let (count, id) = (incident.merged, &incident.id);
+    let (count, id) = (incident.merges.merged, &incident.id);
     note(incident, &format!("{count} {events} of this case {have} joined.{newest} `cordon incident show {id}` lists them."))
 }
 
 /// What the thread gets at the end, because an edited card makes no sound.
 #[must_use]
-pub fn ended(incident: &Head, outcome: Outcome, question: Option<&Question<'_>>) -> Message {
+pub fn ended(incident: &Incident, outcome: Outcome, question: Option<&Question<'_>>) -> Message {
     let said = match (outcome, Ahead::at_the_end(incident, outcome, question)) {
         (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
         (Outcome::Expired, Ahead::TakenBack) => "Expired: nobody answered in time, and the containment was taken back.",
@@ -57,9 +57,10 @@ pub fn ended(incident: &Head, outcome: Outcome, question: Option<&Question<'_>>)
 
 /// Calls everybody who may decide, because nobody has.
 #[must_use]
-pub fn escalated(incident: &Head, everybody: &[Skipped]) -> Message {
-    let approved = incident.votes.iter().filter(|vote| vote.approves).count();
-    let so_far = if approved > 0 { format!(" {approved} of {} have approved so far.", incident.quorum) } else { String::new() };
+pub fn escalated(incident: &Incident, everybody: &[Skipped]) -> Message {
+    let approved = incident.approval.votes.iter().filter(|vote| vote.approves).count();
+    let so_far =
+        if approved > 0 { format!(" {approved} of {} have approved so far.", incident.approval.quorum) } else { String::new() };
     let id = &incident.id;
     let prose = format!(
         "{} incident: `{}` by `{}` waits for a decision.{so_far} Without Slack: `cordon incident approve {id}`, `cordon incident deny {id}`.",
@@ -72,21 +73,21 @@ pub fn escalated(incident: &Head, everybody: &[Skipped]) -> Message {
 
 /// Tells everybody who was not waited for that one person approved alone.
 #[must_use]
-pub fn glass_broken(incident: &Head, glass: &BrokenGlass) -> Message {
+pub fn glass_broken(incident: &Incident, glass: &BrokenGlass) -> Message {
     let BrokenGlass { by, reason, skipped } = glass;
-    let prose = format!("`{by}` approved it alone, where {} had to approve. The reason: {reason}", incident.quorum);
+    let prose = format!("`{by}` approved it alone, where {} had to approve. The reason: {reason}", incident.approval.quorum);
     calling(incident, "You were not waited for:", skipped, &prose)
 }
 
 /// Tells what an undo came to that somebody asked for in Slack: `result` is a sentence for each step.
 #[must_use]
-pub fn undone(incident: &Head, by: &str, complete: bool, result: &[String]) -> Message {
+pub fn undone(incident: &Incident, by: &str, complete: bool, result: &[String]) -> Message {
     let what = if complete { "Undone" } else { "Not everything could be undone" };
     note(incident, &format!("{what}, as `{by}` asked: {}", result.join("; ")))
 }
 
 /// A note that mentions people, so that it rings.
-fn calling(incident: &Head, lead: &str, people: &[Skipped], prose: &str) -> Message {
+fn calling(incident: &Incident, lead: &str, people: &[Skipped], prose: &str) -> Message {
     if people.is_empty() {
         return note(incident, &format!("{lead} {prose}"));
     }

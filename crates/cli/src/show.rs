@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use cordon_core::Call;
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_record::Record;
 use cordon_record::record::{brief, kind, status, step_state};
 use cordon_record::text::visible;
@@ -12,7 +12,7 @@ use cordon_store::RecordedException;
 use jiff::Timestamp;
 
 /// One incident, one line.
-pub fn line(head: &Head) -> String {
+pub fn line(head: &Incident) -> String {
     format!(
         "{}  {}  {:<13} {:<12} {} by {} on {}",
         head.id,
@@ -66,33 +66,33 @@ pub fn whole(record: &Record) -> String {
         field("policy", policy);
     }
     field("from", &format!("{} with {}", or_unknown(&head.event.source_ip), or_unknown(&head.event.user_agent)));
-    if let Some(decision) = &head.decision {
+    if let Some(decision) = &head.assessment.decision {
         field("decision", &format!("{}{}", decision.decision_reason, if decision.dry_run { " (dry run)" } else { "" }));
     }
-    for sentence in &head.exceptions_checked {
+    for sentence in &head.assessment.exceptions_checked {
         field("looked at", sentence);
     }
-    for (n, step) in head.plan.steps.iter().enumerate() {
+    for (n, step) in head.assessment.plan.steps.iter().enumerate() {
         for call in &step.calls {
             field(&format!("step {}", n + 1), &call.to_string());
         }
         let (state, detail) = step_state(record.steps.get(n).and_then(Option::as_ref));
         field("", &detail.map_or_else(|| state.to_owned(), |detail| format!("{state}: {detail}")));
     }
-    for sentence in head.plan.notes() {
+    for sentence in head.assessment.plan.notes() {
         field("to know", &sentence);
     }
-    for sentence in &head.plan.by_hand {
+    for sentence in &head.assessment.plan.by_hand {
         field("by hand", sentence);
     }
-    if let Some(deadline) = head.deadline.filter(|_| head.state == State::Asking) {
-        let approved = head.votes.iter().filter(|vote| vote.approves).count();
-        field("asking", &format!("until {deadline}; {approved} of {} have approved", head.quorum.max(1)));
+    if let Some(deadline) = head.approval.deadline.filter(|_| head.state == State::Asking) {
+        let approved = head.approval.votes.iter().filter(|vote| vote.approves).count();
+        field("asking", &format!("until {deadline}; {approved} of {} have approved", head.approval.quorum.max(1)));
     }
-    if let Some(looking) = &head.looking {
+    if let Some(looking) = &head.approval.looking {
         field("looking", &format!("{} ({})", looking.name, looking.by));
     }
-    for vote in &head.votes {
+    for vote in &head.approval.votes {
         let word = if vote.approves { "approved" } else { "denied" };
         let reason = vote.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         field(word, &format!("by {} ({}){reason}", vote.name, vote.by));

@@ -14,11 +14,13 @@ use serde_json::Value;
 /// `Classify` gets the event as EventBridge delivered it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassifyInput {
+    /// The envelope, as it came.
     pub event: Value,
     /// The execution's ARN: the claim on the event is made in its name.
     pub execution: String,
 }
 
+/// What became of an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum ClassifyOutput {
@@ -26,28 +28,37 @@ pub enum ClassifyOutput {
     Ignored,
     /// Another execution has claimed the event.
     Duplicate {
+        /// The incident.
         incident: IncidentId,
     },
     /// The event joined an open incident of the same case.
     Merged {
+        /// The incident.
         incident: IncidentId,
     },
+    /// The event opened an incident.
     Opened {
+        /// The incident.
         incident: IncidentId,
     },
     /// The event could not be judged.
     NeedsPerson {
+        /// The incident.
         incident: IncidentId,
     },
 }
 
+/// `CheckExceptions` gets the incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckInput {
+    /// Which one.
     pub incident: IncidentId,
 }
 
+/// The way that the incident takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckOutput {
+    /// What is done about it.
     pub route: cordon_core::Route,
 }
 
@@ -56,40 +67,83 @@ pub struct CheckOutput {
 #[serde(tag = "message", rename_all = "snake_case")]
 pub enum NotifyInput {
     /// What was found, and in a dry run what would have been done.
-    Alert { incident: IncidentId },
+    Alert {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// What was found, and the exception that allows it.
-    Exempt { incident: IncidentId },
+    Exempt {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// A decision is wanted. To SNS only: in Slack, the card with the buttons is the message.
-    Asked { incident: IncidentId },
+    Asked {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// A change that needs no approval is about to be made.
-    Acting { incident: IncidentId },
+    Acting {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// The containment goes ahead of the question. To SNS only: the card with the buttons follows within seconds.
-    Containing { incident: IncidentId },
+    Containing {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Nobody answered by the first deadline.
-    Escalated { incident: IncidentId },
+    Escalated {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// One person approved where more were wanted: the skipped ones are told.
-    BreakGlass { incident: IncidentId },
+    BreakGlass {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// A vote was given on the command line, which cannot post: the card shows it.
-    Voted { incident: IncidentId },
+    Voted {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// What was changed was undone from Slack, or could not be.
-    Undone { incident: IncidentId },
+    Undone {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// The event could not be judged.
-    NeedsPerson { incident: IncidentId },
+    NeedsPerson {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// A later event joined the open incident.
-    Merged { incident: IncidentId },
+    Merged {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// The end: writes the outcome, and where people have not heard of it yet, tells them.
-    Outcome { incident: IncidentId, outcome: Outcome },
+    Outcome {
+        /// The incident.
+        incident: IncidentId,
+        /// How it ended.
+        outcome: Outcome,
+    },
     /// A state failed for good. The incident is not known where `Classify` itself failed.
     Failure {
+        /// The incident, where it is known.
         #[serde(default)]
         incident: Option<IncidentId>,
         /// The id of the event, where `Classify` failed: it may have opened an incident before.
         #[serde(default)]
         event: Option<String>,
+        /// The ARN of the execution.
         execution: String,
+        /// The state that gave up.
         state: String,
+        /// The error's name.
         #[serde(default)]
         error: String,
+        /// What it said.
         #[serde(default)]
         cause: String,
     },
@@ -99,6 +153,7 @@ pub enum NotifyInput {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
+    /// It was taken.
     Sent,
     /// Not configured, or not wanted for this route.
     Skipped,
@@ -108,9 +163,12 @@ pub enum Delivery {
     Failed,
 }
 
+/// What became of the message on each way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NotifyOutput {
+    /// By SNS.
     pub sns: Delivery,
+    /// By Slack.
     pub slack: Delivery,
 }
 
@@ -118,20 +176,30 @@ pub struct NotifyOutput {
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum WaitInput {
+    /// Puts the question.
     Ask {
+        /// The incident.
         incident: IncidentId,
+        /// Step Functions' task token.
         task_token: String,
+        /// How long this wait takes.
         timeout_seconds: u32,
         /// Whether the deadline of this wait is the last one.
         #[serde(default)]
         last: bool,
     },
+    /// The first deadline passed.
     Escalate {
+        /// The incident.
         incident: IncidentId,
+        /// Always true; it tells this input from the others.
         escalate: bool,
     },
+    /// The last deadline passed.
     Expire {
+        /// The incident.
         incident: IncidentId,
+        /// Always true; it tells this input from the others.
         expire: bool,
     },
 }
@@ -155,22 +223,29 @@ impl fmt::Debug for WaitInput {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "decision", rename_all = "snake_case")]
 pub enum WaitOutput {
+    /// As many as it takes have approved.
     Approved {
+        /// Who, as the timeline names them.
         by: String,
     },
     /// By one person where more were wanted: the others are told before anything is done.
     BreakGlass {
+        /// Who, as the timeline names them.
         by: String,
     },
     /// In a dry run: nothing is to be done.
     Rehearsed {
+        /// Who, as the timeline names them.
         by: String,
     },
+    /// One person has denied.
     Denied {
+        /// Who, as the timeline names them.
         by: String,
     },
     /// Denied after the containment went ahead: it is taken back.
     DeniedContained {
+        /// Who, as the timeline names them.
         by: String,
     },
     /// Nobody decided, and what stands stays.
@@ -185,19 +260,33 @@ pub enum WaitOutput {
     Looking,
 }
 
+/// What `remediate` is to do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
 pub enum RemediateInput {
     /// Carries out what is released: all of the plan, or only the containment that may go ahead.
-    Apply { incident: IncidentId },
+    Apply {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Reads back what is released.
-    Verify { incident: IncidentId },
+    Verify {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Takes a containment back that went ahead of the question.
-    Revert { incident: IncidentId },
+    Revert {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Undoes everything, as an approver asked for in Slack.
-    Undo { incident: IncidentId },
+    Undo {
+        /// The incident.
+        incident: IncidentId,
+    },
 }
 
+/// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "result", rename_all = "snake_case")]
 pub enum RemediateOutput {
@@ -232,12 +321,15 @@ pub enum ErrorName {
     NotFound,
     /// AWS refused the call.
     Refused,
+    /// A fault of ours, or an item that cannot be read.
     Internal,
 }
 
 impl ErrorName {
+    /// Every name.
     pub const ALL: [Self; 6] = [Self::Transient, Self::BadInput, Self::BadConfig, Self::NotFound, Self::Refused, Self::Internal];
 
+    /// As the state machine spells it.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -255,11 +347,14 @@ impl ErrorName {
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StateError {
+    /// What the state machine goes by.
     pub name: ErrorName,
+    /// For people and logs.
     pub message: String,
 }
 
 impl StateError {
+    /// A failure under a name.
     #[must_use]
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
         Self { name, message: message.into() }

@@ -26,6 +26,7 @@ pub enum State {
     Asking,
     /// The plan is being carried out, or its result verified.
     Remediating,
+    /// It is over.
     Closed,
 }
 
@@ -33,17 +34,26 @@ pub enum State {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
+    /// An exception allowed it.
     Exempt,
+    /// People were told, and nothing was changed.
     Alerted,
+    /// A person denied it.
     Denied,
+    /// Nobody answered in time.
     Expired,
+    /// Every call of the plan was seen to hold twice.
     Contained,
+    /// Not everything was done, or seen to hold.
     Partial,
+    /// A state gave up.
     Failed,
+    /// It could not be judged.
     NeedsPerson,
 }
 
 impl Outcome {
+    /// As it is stored.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -62,23 +72,33 @@ impl Outcome {
 /// What the event said, as far as people and later states need it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFacts {
+    /// The event's id.
     pub id: EventId,
+    /// The id that records of the same call in other accounts share.
     #[serde(default)]
     pub shared_id: Option<EventId>,
+    /// Who sent it.
     pub origin: Origin,
+    /// The call.
     pub name: String,
     /// `iam.amazonaws.com`
     pub service: String,
+    /// Where the call was made.
     #[serde(default)]
     pub region: Option<String>,
+    /// When the call was made.
     #[serde(default)]
     pub time: Option<Timestamp>,
+    /// From which address, or which service.
     #[serde(default)]
     pub source_ip: Option<String>,
+    /// By which program, as it says itself.
     #[serde(default)]
     pub user_agent: Option<String>,
+    /// The policy that the call names.
     #[serde(default)]
     pub policy_arn: Option<String>,
+    /// Why AWS refused the call; `None` where it did not.
     #[serde(default)]
     pub error_code: Option<String>,
     /// The request's parameters as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
@@ -94,6 +114,7 @@ impl EventFacts {
     pub const PARAMETERS_MAX_BYTES: usize = 4_000;
     const TEXT_MAX_BYTES: usize = 1_024;
 
+    /// What is kept of an event.
     #[must_use]
     pub fn from_event(event: &Event) -> Self {
         let text = |value: &serde_json::Value| value.as_str().map(|text| cut(text, Self::TEXT_MAX_BYTES));
@@ -123,6 +144,7 @@ impl EventFacts {
 /// Where the incident's Slack message stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlackMessage {
+    /// The channel's id.
     pub channel: String,
     /// Slack's message id; `None` where an incoming webhook posted it, which gives none.
     #[serde(default)]
@@ -134,9 +156,13 @@ pub struct SlackMessage {
 pub struct ShownVote {
     /// A Slack id, or an ARN where it was said on the command line.
     pub by: String,
+    /// The name that `cordon.toml` gives them.
     pub name: String,
+    /// Whether they approve.
     pub approves: bool,
+    /// When they said it.
     pub at: Timestamp,
+    /// Why, in their words.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -144,15 +170,20 @@ pub struct ShownVote {
 /// Who looks into an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looking {
+    /// A Slack id, or an ARN.
     pub by: String,
+    /// The name that `cordon.toml` gives them.
     pub name: String,
+    /// Since when.
     pub at: Timestamp,
 }
 
 /// An approval of one person, where more were wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BrokenGlass {
+    /// A Slack id, or an ARN.
     pub by: String,
+    /// Why, in their words.
     pub reason: String,
     /// Who was not waited for.
     pub skipped: Vec<Skipped>,
@@ -163,15 +194,19 @@ pub struct BrokenGlass {
 pub struct Skipped {
     /// `U…`, `W…`, or `S…` for a user group.
     pub slack_id: String,
+    /// The name that `cordon.toml` gives them.
     pub name: String,
 }
 
 /// A later event of the same case, as far as people are told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergedEvent {
+    /// The call.
     pub name: String,
+    /// When it was made.
     #[serde(default)]
     pub time: Option<Timestamp>,
+    /// From which address, or which service.
     #[serde(default)]
     pub source_ip: Option<String>,
 }
@@ -179,59 +214,54 @@ pub struct MergedEvent {
 /// How many merged events people have heard of, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergedTold {
+    /// So many.
     pub count: u32,
+    /// When that was told.
     pub at: Timestamp,
 }
 
 /// What an event comes to, before it is an incident.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
+    /// The account that the call took effect in.
     pub account: Option<AccountId>,
+    /// Who made the call.
     pub actor: Actor,
+    /// What the call touched.
     pub subject: Subject,
+    /// The rules that matched, the gravest first.
     pub detections: Vec<Detection>,
+    /// The event.
     pub event: EventFacts,
 }
 
-/// The header of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Head {
-    pub id: IncidentId,
-    /// Counts the commits: each one is conditional on the version it read.
-    pub version: u64,
-    pub state: State,
-    #[serde(default)]
-    pub outcome: Option<Outcome>,
-    pub severity: Level,
-    #[serde(default)]
-    pub account: Option<AccountId>,
-    pub actor: Actor,
-    pub subject: Subject,
-    /// The rules that matched, the gravest first. Empty where the event could not be judged.
-    pub detections: Vec<Detection>,
-    /// Why a person has to look, where the event could not be judged.
-    #[serde(default)]
-    pub unreadable: Option<String>,
-    pub event: EventFacts,
-    /// The ARN of the state machine's execution.
-    pub execution: String,
-    pub opened_at: Timestamp,
-    pub updated_at: Timestamp,
-    #[serde(default)]
-    pub asked_at: Option<Timestamp>,
-    #[serde(default)]
-    pub decided_at: Option<Timestamp>,
-    #[serde(default)]
-    pub contained_at: Option<Timestamp>,
+/// What was found out about an incident, and what is to be done about it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Assessment {
+    /// The route, and why. `None` until it is decided.
     #[serde(default)]
     pub decision: Option<Decision>,
     /// What was looked at before the decision, in sentences.
     #[serde(default)]
     pub exceptions_checked: Vec<String>,
+    /// The calls that would answer it, as people are shown them.
     #[serde(default)]
     pub plan: Plan,
+    /// What the subject, or else the actor, could do; gathered for the card and never decided on.
     #[serde(default)]
-    pub slack: Option<SlackMessage>,
+    pub blast_radius: Option<BlastRadius>,
+}
+
+/// How far people have come with the question that was put to them, as they are shown it. The vote that counts stands with the
+/// stored question.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ApprovalStatus {
+    /// When the question was put first.
+    #[serde(default)]
+    pub asked_at: Option<Timestamp>,
+    /// When it was decided.
+    #[serde(default)]
+    pub decided_at: Option<Timestamp>,
     /// How many people have to approve. 0 where nobody was asked.
     #[serde(default)]
     pub quorum: u32,
@@ -241,38 +271,104 @@ pub struct Head {
     /// The deadline that the card shows.
     #[serde(default)]
     pub deadline: Option<Timestamp>,
+    /// Who looks into it, the first one.
     #[serde(default)]
     pub looking: Option<Looking>,
+    /// When more people were called.
     #[serde(default)]
     pub escalated_at: Option<Timestamp>,
+    /// Whose approval alone was enough, where more were wanted.
     #[serde(default)]
     pub break_glass: Option<BrokenGlass>,
-    /// How many later events of the same case joined.
+}
+
+/// What people have been told, and where.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DeliveryStatus {
+    /// The incident's card. `None` until it is posted.
+    #[serde(default)]
+    pub slack: Option<SlackMessage>,
+    /// Whether people have been told of the end.
+    #[serde(default)]
+    pub outcome_told: bool,
+    /// What people have been told of later events.
+    #[serde(default)]
+    pub merged_told: Option<MergedTold>,
+}
+
+/// The later events of the same case.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Merges {
+    /// How many joined.
     #[serde(default)]
     pub merged: u32,
     /// The newest of them.
     #[serde(default)]
     pub last_merged: Option<MergedEvent>,
-    /// Whether people have been told of the end.
+}
+
+/// An incident, as it stands in the table. The parts are stored side by side, under the names of their fields.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Incident {
+    /// Derived from the account and the event that opened it.
+    pub id: IncidentId,
+    /// Counts the commits: each one is conditional on the version it read.
+    pub version: u64,
+    /// How far it has come.
+    pub state: State,
+    /// How it ended. `None` while it is open.
     #[serde(default)]
-    pub outcome_told: bool,
-    /// What people have been told of them.
+    pub outcome: Option<Outcome>,
+    /// The gravest of its detections'.
+    pub severity: Level,
+    /// The account that the call took effect in.
     #[serde(default)]
-    pub merged_told: Option<MergedTold>,
+    pub account: Option<AccountId>,
+    /// Who made the call.
+    pub actor: Actor,
+    /// What the call touched.
+    pub subject: Subject,
+    /// The rules that matched, the gravest first. Empty where the event could not be judged.
+    pub detections: Vec<Detection>,
+    /// Why a person has to look, where the event could not be judged.
+    #[serde(default)]
+    pub unreadable: Option<String>,
+    /// The event that opened it.
+    pub event: EventFacts,
     /// The dangerous statements of the policy that the event is about, as text, cut.
     #[serde(default)]
     pub statements: Vec<String>,
-    /// What the subject, or else the actor, could do; gathered for the card and never decided on.
-    #[serde(default)]
-    pub blast_radius: Option<BlastRadius>,
     /// The correlation and the group that it counted, where the case is a burst and not one event.
     #[serde(default)]
     pub group: Option<String>,
+    /// The ARN of the state machine's execution.
+    pub execution: String,
+    /// When it was opened.
+    pub opened_at: Timestamp,
+    /// The last commit.
+    pub updated_at: Timestamp,
+    /// When every call of the plan had been seen to hold twice.
+    #[serde(default)]
+    pub contained_at: Option<Timestamp>,
+    /// What was found out, and what is to be done.
+    #[serde(flatten)]
+    pub assessment: Assessment,
+    /// How far the question to people has come.
+    #[serde(flatten)]
+    pub approval: ApprovalStatus,
+    /// What people have been told.
+    #[serde(flatten)]
+    pub delivery: DeliveryStatus,
+    /// The later events of the same case.
+    #[serde(flatten)]
+    pub merges: Merges,
+    /// The number of the timeline's last entry.
     pub log_seq: u64,
+    /// The hash of the timeline's last entry.
     pub last_hash: String,
 }
 
-impl Head {
+impl Incident {
     /// A fresh incident.
     #[must_use]
     pub fn open(id: IncidentId, found: Found, execution: String, now: Timestamp) -> Self {
@@ -289,44 +385,55 @@ impl Head {
             detections,
             unreadable: None,
             event,
+            statements: Vec::new(),
+            group: None,
             execution,
             opened_at: now,
             updated_at: now,
-            asked_at: None,
-            decided_at: None,
             contained_at: None,
-            decision: None,
-            exceptions_checked: Vec::new(),
-            plan: Plan::default(),
-            slack: None,
-            quorum: 0,
-            votes: Vec::new(),
-            deadline: None,
-            looking: None,
-            escalated_at: None,
-            break_glass: None,
-            merged: 0,
-            last_merged: None,
-            outcome_told: false,
-            merged_told: None,
-            statements: Vec::new(),
-            blast_radius: None,
-            group: None,
+            assessment: Assessment::default(),
+            approval: ApprovalStatus::default(),
+            delivery: DeliveryStatus::default(),
+            merges: Merges::default(),
             log_seq: 0,
             last_hash: timeline::GENESIS.to_owned(),
         }
     }
 
+    /// Whether it is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.state == State::Closed
+    }
+
+    /// Whether the route is decided.
+    #[must_use]
+    pub fn is_decided(&self) -> bool {
+        self.assessment.decision.is_some()
+    }
+
+    /// Whether more people have been called.
+    #[must_use]
+    pub fn is_escalated(&self) -> bool {
+        self.approval.escalated_at.is_some()
+    }
+
+    /// The card, where it can be changed and has a thread; an incoming webhook's cannot and has none.
+    #[must_use]
+    pub fn thread(&self) -> Option<&SlackMessage> {
+        self.delivery.slack.as_ref().filter(|at| at.ts.is_some())
+    }
+
     /// Whether nothing is changed, whatever is decided. False before the decision.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
-        self.decision.as_ref().is_some_and(|decision| decision.dry_run)
+        self.assessment.decision.as_ref().is_some_and(|decision| decision.dry_run)
     }
 
     /// Whether a containment went ahead of the question.
     #[must_use]
     pub fn went_ahead(&self) -> bool {
-        self.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
+        self.assessment.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
     }
 
     /// The rule that names the case: the gravest that matched.
@@ -343,3 +450,6 @@ fn cut(text: &str, max_bytes: usize) -> String {
     }
     text.get(..end).unwrap_or_default().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};
 pub use event::{Event, Log, Origin};
 pub use ids::{AccountId, Arn, ArnParts, EventId, ExceptionId, IncidentId, RuleId};
-pub use incident::{Head, Outcome, State};
+pub use incident::{Incident, Outcome, State};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use record::{Field, Record};

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{AccountId, IncidentId};
 use cordon_respond::port::{Account, IamError, IamErrorKind};
 use cordon_respond::runner::{PlanResult, StepOutcome};
@@ -28,7 +28,7 @@ pub(crate) fn unknown_account() -> IamError {
 pub struct SessionError(#[source] pub IamError);
 
 /// IAM in the account of an incident.
-pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Arc<dyn Account>, SessionError> {
+pub(crate) async fn open(accounts: &dyn Accounts, head: &Incident) -> Result<Arc<dyn Account>, SessionError> {
     let opened = match &head.account {
         Some(account) => accounts.iam(account, &head.id).await,
         None => Err(unknown_account()),
@@ -37,8 +37,8 @@ pub(crate) async fn open(accounts: &dyn Accounts, head: &Head) -> Result<Arc<dyn
 }
 
 /// What a run comes to that could not begin: every step of the plan, with the reason.
-pub(crate) fn none_of<R>(head: &Head, failed: impl Fn() -> R) -> PlanResult<R> {
-    let steps = (1..).zip(&head.plan.steps).map(|(n, step)| StepOutcome {
+pub(crate) fn none_of<R>(head: &Incident, failed: impl Fn() -> R) -> PlanResult<R> {
+    let steps = (1..).zip(&head.assessment.plan.steps).map(|(n, step)| StepOutcome {
         n,
         remedy: step.remedy,
         purpose: step.purpose,

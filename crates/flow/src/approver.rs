@@ -32,6 +32,7 @@ impl Voter<'_> {
 pub struct Person {
     /// The Slack id: by it, a person counts once, wherever they spoke.
     pub id: String,
+    /// The name that `cordon.toml` gives them.
     pub name: String,
     /// As the timeline names them.
     pub by: String,

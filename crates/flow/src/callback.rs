@@ -146,7 +146,7 @@ impl Callback<'_> {
 
     async fn opens(&self, id: &IncidentId, click: &Click, kind: ModalKind) -> Result<bool, CallbackError> {
         let (Delivery::Bot { .. }, Some(trigger)) = (&self.secret.delivery, &click.trigger_id) else { return Ok(false) };
-        let subject = match self.decide.store.head(id).await {
+        let subject = match self.decide.store.incident(id).await {
             Ok(head) => head.subject.to_string(),
             Err(StoreError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
@@ -247,7 +247,7 @@ impl Callback<'_> {
     /// Shows on the card what counts now: the buttons gone and who decided, or who has approved so far and who is looking. It
     /// counts whether or not Slack takes this.
     async fn show(&self, incident: &IncidentId, answer: &Answer, by: &str, click: Option<&Click>) -> Result<(), CallbackError> {
-        let head = self.decide.store.head(incident).await?;
+        let head = self.decide.store.incident(incident).await?;
         let card: Message = match answer {
             Answer::Accepted(choice) => cards::decided(&head, *choice != Choice::Deny, by),
             Answer::Counted { .. }
@@ -265,7 +265,7 @@ impl Callback<'_> {
             },
         };
         let url = click.and_then(|click| click.response_url.as_ref());
-        let shown = match (&head.slack, url) {
+        let shown = match (&head.delivery.slack, url) {
             (Some(at @ SlackMessage { ts: Some(_), .. }), _) => self.channel.update(at, &card).await,
             (_, Some(url)) => self.channel.replace(url, &card).await,
             (_, None) => Ok(()),

@@ -4,15 +4,15 @@
 //! never by what the event says, and not where the actor gave it. Nothing is changed without asking beyond the hour's budget.
 
 mod blast_radius;
+mod exceptions;
 mod grants;
-mod judge;
 mod objections;
 
 use std::sync::Arc;
 
 use cordon_contract::{CheckInput, CheckOutput, StateError};
 use cordon_core::decision::{Facts, decide};
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan};
@@ -24,14 +24,19 @@ use crate::accounts::{Accounts, unknown_account};
 use crate::ports::Clock;
 use crate::switch;
 use cordon_store::{Budget, Store, StoreError};
-use judge::{Findings, Judge};
+use exceptions::{Checked, ExceptionCheck};
 
+/// What checking is given.
 pub struct Check<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
+    /// IAM, account by account.
     pub accounts: &'a dyn Accounts,
     /// Cordon's own roles, which no plan may touch.
     pub own: &'a [Pattern],
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -53,43 +58,43 @@ impl Check<'_> {
     }
 
     async fn answer(&self, input: &CheckInput) -> Result<CheckOutput, CheckError> {
-        let head = self.store.head(&input.incident).await?;
+        let head = self.store.incident(&input.incident).await?;
         // A retry keeps to the decision that people may have read already.
-        if let Some(decision) = &head.decision {
+        if let Some(decision) = &head.assessment.decision {
             return Ok(CheckOutput { route: decision.route });
         }
-        let findings = Judge::new(self, &head).run().await?;
-        let caught: Vec<Detection> = head.detections.iter().filter(|detection| findings.is_caught(detection)).cloned().collect();
+        let checked = ExceptionCheck::new(self, &head).run().await?;
+        let caught: Vec<Detection> = head.detections.iter().filter(|detection| checked.is_caught(detection)).cloned().collect();
         let (planning, planning_failed) = self.plan(&head, &caught).await;
-        let decision = self.decide(&head, &findings, &planning, planning_failed).await?;
+        let decision = self.decide(&head, &checked, &planning, planning_failed).await?;
         let blast_radius = blast_radius::gather(self.accounts, &head).await;
         let data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
-            "dry_run": decision.dry_run, "exceptions_checked": findings.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
+            "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
             "left_out": planning.left_out, "event_name": head.event.name, "actor_arn": head.actor.arn, "subject": head.subject.to_string(),
-            "policy_arn": head.event.policy_arn, "exempted_by": findings.exempted_by,
+            "policy_arn": head.event.policy_arn, "exempted_by": checked.exempted_by,
         });
         let decided = self
             .store
             .commit(&input.incident, self.clock.now(), |head| {
-                if head.decision.is_some() {
+                if head.is_decided() {
                     return None;
                 }
                 head.state = State::Decided;
-                head.decision = Some(decision.clone());
-                head.exceptions_checked.clone_from(&findings.sentences);
-                head.plan = planning.plan.clone();
-                head.blast_radius.clone_from(&blast_radius);
+                head.assessment.decision = Some(decision.clone());
+                head.assessment.exceptions_checked.clone_from(&checked.sentences);
+                head.assessment.plan = planning.plan.clone();
+                head.assessment.blast_radius.clone_from(&blast_radius);
                 Some(vec![NewEntry::cordon(Kind::Decided, data.clone())])
             })
             .await?;
-        Ok(CheckOutput { route: decided.decision.map_or(decision.route, |decision| decision.route) })
+        Ok(CheckOutput { route: decided.assessment.decision.map_or(decision.route, |decision| decision.route) })
     }
 
     async fn decide(
         &self,
-        head: &Head,
-        findings: &Findings,
+        head: &Incident,
+        checked: &Checked,
         planning: &Planning,
         planning_failed: Option<String>,
     ) -> Result<Decision, CheckError> {
@@ -98,7 +103,7 @@ impl Check<'_> {
             mode: self.config.mode,
             rehearse: self.config.approval.rehearse,
             origin: head.event.origin,
-            judged: findings.judged.clone(),
+            judged: checked.judged.clone(),
             planned_steps: planning.plan.steps.len(),
             containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
@@ -145,7 +150,7 @@ impl Check<'_> {
         }
     }
 
-    async fn plan(&self, head: &Head, caught: &[Detection]) -> (Planning, Option<String>) {
+    async fn plan(&self, head: &Incident, caught: &[Detection]) -> (Planning, Option<String>) {
         if caught.is_empty() || !head.event.origin.may_enforce() {
             return (Planning::default(), None);
         }

@@ -14,7 +14,7 @@ use std::cmp::Reverse;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, StateError};
 use cordon_core::event::{Event, Unreadable};
-use cordon_core::incident::{EventFacts, Found, Head, MergedEvent, State};
+use cordon_core::incident::{EventFacts, Found, Incident, MergedEvent};
 use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
@@ -69,12 +69,17 @@ pub enum ClassifyError {
 
 /// What classify is given at start-up.
 pub struct Classify<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// What is dangerous.
     pub rules: &'a dyn Rules,
+    /// Documents of managed policies.
     pub policies: &'a dyn Policies,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
     /// Cordon's own roles.
     pub own: &'a [Pattern],
+    /// The time.
     pub clock: &'a dyn Clock,
     /// The one source beside AWS's own that may start an enforcing incident; the sandbox's.
     pub relay_source: Option<&'a str>,
@@ -136,7 +141,7 @@ impl Classify<'_> {
         }
         let found = Found { account: event.account.clone(), actor, subject, detections, event: of_event };
         let own = id.to_string();
-        let mut head = Head::open(id, found, execution.to_owned(), now);
+        let mut head = Incident::open(id, found, execution.to_owned(), now);
         head.statements = enrich::dangerous_statements(&event.record, &facts);
         head.group = leading.map(|burst| burst.tally.key.clone());
         let output = self.claim_and_open(head, event.shared_id.as_ref(), leading).await?;
@@ -231,7 +236,7 @@ impl Classify<'_> {
         let id = cordon_core::IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));
         let found = Found { account: unreadable.account.clone(), actor, subject, detections: Vec::new(), event: facts };
-        let mut head = Head::open(id, found, input.execution.clone(), self.clock.now());
+        let mut head = Incident::open(id, found, input.execution.clone(), self.clock.now());
         head.unreadable = Some(unreadable.reason.clone());
         match self.claim_and_open(head, None, None).await? {
             ClassifyOutput::Opened { incident } => Ok(ClassifyOutput::NeedsPerson { incident }),
@@ -241,7 +246,7 @@ impl Classify<'_> {
 
     async fn claim_and_open(
         &self,
-        head: Head,
+        head: Incident,
         shared: Option<&cordon_core::EventId>,
         burst: Option<&Burst>,
     ) -> Result<ClassifyOutput, ClassifyError> {
@@ -276,16 +281,16 @@ impl Classify<'_> {
     }
 
     /// The incident of a burst that another event opened. Where that never came to be, the event goes its own way.
-    async fn open_burst(&self, burst: Option<&Burst>, head: &Head) -> Result<Option<IncidentId>, ClassifyError> {
+    async fn open_burst(&self, burst: Option<&Burst>, head: &Incident) -> Result<Option<IncidentId>, ClassifyError> {
         let Some(incident) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
         if incident == head.id {
             return Ok(None);
         }
-        Ok(self.store.try_head(&incident).await?.map(|found| found.id))
+        Ok(self.store.find(&incident).await?.map(|found| found.id))
     }
 
     /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
-    async fn join(&self, incident: &cordon_core::IncidentId, head: &Head, even_closed: bool) -> Result<bool, ClassifyError> {
+    async fn join(&self, incident: &cordon_core::IncidentId, head: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
         let known = self.store.timeline(incident).await?;
         let event = json!(head.event.id);
         if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {
@@ -296,17 +301,17 @@ impl Classify<'_> {
         let joined = self
             .store
             .commit(incident, self.clock.now(), |open| {
-                if open.state == State::Closed && !even_closed {
+                if open.is_closed() && !even_closed {
                     return None;
                 }
-                open.merged += 1;
-                open.last_merged = Some(merged.clone());
+                open.merges.merged += 1;
+                open.merges.last_merged = Some(merged.clone());
                 let data = json!({"event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(), "execution": head.execution});
                 Some(vec![NewEntry::cordon(Kind::Merged, data)])
             })
             .await;
         match joined {
-            Ok(open) => Ok(open.state != State::Closed || even_closed),
+            Ok(open) => Ok(!open.is_closed() || even_closed),
             // The call shared its id with one that has claimed the event and not yet opened its incident.
             Err(StoreError::NotFound(_)) => Err(ClassifyError::NotOpenYet),
             Err(error) => Err(error.into()),
@@ -337,7 +342,7 @@ fn account_of(event: &Event) -> Subject {
     event.account.clone().map_or(Subject::Unknown, |account| Subject::Account { account })
 }
 
-fn detected(head: &Head, burst: Option<&Burst>) -> NewEntry {
+fn detected(head: &Incident, burst: Option<&Burst>) -> NewEntry {
     let rules: Vec<_> = head.detections.iter().map(|d| json!({"id": d.rule, "title": d.title, "level": d.level})).collect();
     let mut data = json!({
         "event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(),

@@ -7,7 +7,7 @@
 mod answer;
 
 use cordon_core::approval::{Ballot, Vote};
-use cordon_core::incident::{BrokenGlass, Head, Looking, State};
+use cordon_core::incident::{BrokenGlass, Incident, Looking, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
 use cordon_store::{Approval, Store, StoreError};
@@ -25,12 +25,17 @@ const NO_GLASS: &str = "Approving alone is not allowed here (`break_glass` of [a
 /// The longest reason that is kept.
 const REASON_MAX_CHARS: usize = 1_000;
 
+/// What deciding is given.
 pub struct Decide<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
     /// For the members of user groups; `None` where nobody can be asked.
     pub channel: Option<&'a dyn Channel>,
+    /// Where a decision is delivered.
     pub tasks: &'a dyn Tasks,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -69,7 +74,7 @@ impl Decide<'_> {
         choice: Choice,
         reason: Option<&str>,
     ) -> Result<Answer, DecideError> {
-        let Some(head) = self.head(id).await? else { return Ok(Answer::NotFound) };
+        let Some(head) = self.find(id).await? else { return Ok(Answer::NotFound) };
         let person = match entitled(self.config, self.channel, voter, &head.actor).await {
             Ok(person) => person,
             Err(refusal) => return self.refuse(id, voter.by(), choice, refusal.to_string()).await,
@@ -92,7 +97,7 @@ impl Decide<'_> {
     /// Why this voter may not decide the incident at all; `None` where they may. For asking somebody for a reason only where it
     /// would count.
     pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, DecideError> {
-        let Some(head) = self.head(id).await? else { return Ok(Some(Answer::NotFound)) };
+        let Some(head) = self.find(id).await? else { return Ok(Some(Answer::NotFound)) };
         let refusal = match entitled(self.config, self.channel, voter, &head.actor).await {
             Ok(_) if choice == Choice::BreakGlass && !self.config.approval.break_glass => NO_GLASS.to_owned(),
             Ok(_) => return Ok(None),
@@ -101,8 +106,8 @@ impl Decide<'_> {
         self.refuse(id, voter.by(), choice, refusal).await.map(Some)
     }
 
-    async fn head(&self, id: &IncidentId) -> Result<Option<Head>, DecideError> {
-        match self.store.head(id).await {
+    async fn find(&self, id: &IncidentId) -> Result<Option<Incident>, DecideError> {
+        match self.store.incident(id).await {
             Ok(head) => Ok(Some(head)),
             Err(StoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(error.into()),
@@ -131,14 +136,14 @@ impl Decide<'_> {
         reason: Option<&str>,
     ) -> Result<Option<Answer>, DecideError> {
         let now = self.clock.now();
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let Some(found) = self.store.approval(id).await? else {
             return Ok(Some(Answer::Expired("This incident asks for no decision.".to_owned())));
         };
         match found.vote {
             Vote::Approved | Vote::Denied => return self.finish(&head, &found).await.map(Some),
             Vote::Expired => return Ok(Some(Answer::late())),
-            Vote::Waiting if head.state == State::Closed => {
+            Vote::Waiting if head.is_closed() => {
                 return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this.".to_owned())));
             }
             Vote::Waiting if !question::is_in_time(&found, now) => return Ok(Some(Answer::late())),
@@ -167,10 +172,10 @@ impl Decide<'_> {
             .store
             .commit_with(id, now, |head| {
                 if next.vote != Vote::Waiting {
-                    head.decided_at = Some(now);
+                    head.approval.decided_at = Some(now);
                 }
-                head.votes = next.ballots.iter().map(|ballot| ballot.shown(true)).chain(denial.clone()).collect();
-                head.break_glass.clone_from(&glass);
+                head.approval.votes = next.ballots.iter().map(|ballot| ballot.shown(true)).chain(denial.clone()).collect();
+                head.approval.break_glass.clone_from(&glass);
                 Some((vec![NewEntry::by(kind, &person.by, data.clone())], vec![write.clone()]))
             })
             .await;
@@ -181,7 +186,7 @@ impl Decide<'_> {
         }
     }
 
-    async fn answer(&self, head: &Head, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
+    async fn answer(&self, head: &Incident, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
         if written.vote == Vote::Waiting {
             return Ok(Answer::counted(written));
         }
@@ -202,22 +207,22 @@ impl Decide<'_> {
         let head = self
             .store
             .commit(id, now, |head| {
-                if head.looking.is_some() || head.state == State::Closed {
+                if head.approval.looking.is_some() || head.is_closed() {
                     return None;
                 }
-                head.looking = Some(looking.clone());
+                head.approval.looking = Some(looking.clone());
                 Some(vec![NewEntry::by(Kind::Acknowledged, &person.by, json!({"name": person.name}))])
             })
             .await?;
-        Ok(match head.looking {
-            Some(first) if first.by == person.by => Answer::Looking { escalated: head.escalated_at.is_some() },
-            Some(first) => Answer::LookingAlready { by: first.by },
+        Ok(match &head.approval.looking {
+            Some(first) if first.by == person.by => Answer::Looking { escalated: head.is_escalated() },
+            Some(first) => Answer::LookingAlready { by: first.by.clone() },
             None => Answer::late(),
         })
     }
 
     /// Approves alone, where more people were wanted. Where this vote is enough anyway, no glass is broken.
-    fn break_glass(&self, head: &Head, found: &Approval, ballot: Ballot) -> Counted {
+    fn break_glass(&self, head: &Incident, found: &Approval, ballot: Ballot) -> Counted {
         let with = approve_anew(found, ballot.clone());
         if with.ballots.len() >= quorum(&with) {
             return approve(found, ballot);
@@ -233,7 +238,7 @@ impl Decide<'_> {
 
     /// A decision stands already. It may have been written without being delivered, so it is delivered again: a task that has
     /// it answers that it is over.
-    async fn finish(&self, head: &Head, decided: &Approval) -> Result<Answer, DecideError> {
+    async fn finish(&self, head: &Incident, decided: &Approval) -> Result<Answer, DecideError> {
         if head.state == State::Asking {
             match question::deliver(self.tasks, head, decided).await? {
                 Completion::Delivered | Completion::Gone => {}

@@ -15,33 +15,51 @@ use crate::approver::{NotEntitled, of_principal};
 /// What somebody wants to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
+    /// An ARN pattern of users or roles.
     pub principal: String,
+    /// From which rule.
     pub rule: RuleScope,
     /// A date or a time.
     pub until: String,
+    /// Why.
     pub reason: String,
+    /// Whoever answers for it; the caller without it.
     pub owner: Option<String>,
 }
 
 /// Why an exception is not recorded, or not ended.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ExceptionRefused {
+    /// The caller is nobody who may.
     #[error("only approvers record and end exceptions: {0}")]
     NotAnApprover(#[source] NotEntitled),
+    /// It would exempt the caller.
     #[error("`{0}` fits a principal of your own, and nobody exempts themself: ask another approver")]
     OwnPrincipal(String),
+    /// The pattern names no users or roles.
     #[error("`{0}` is not an ARN pattern of users or roles; write it like `arn:aws:iam::111122223333:role/deploy`")]
     NotAPrincipal(String),
+    /// The pattern names everybody.
     #[error("`{0}` fits every user or every role of an account; name the ones that may")]
     TooWide(String),
+    /// The end cannot be read.
     #[error("`{0}` is neither a date like `2026-12-31` nor an RFC 3339 time")]
     NoEnd(String),
+    /// The end is over.
     #[error("`{0}` has passed already")]
     Past(String),
+    /// It would last too long.
     #[error("`{until}` is more than {days} days away, the most that exceptions.max_days allows")]
-    TooLong { until: String, days: u32 },
+    TooLong {
+        /// As it was written.
+        until: String,
+        /// The most that `cordon.toml` allows.
+        days: u32,
+    },
+    /// A text is empty, too long, or has lines.
     #[error("the {0} of an exception has 1 to {1} characters, on one line")]
     Text(&'static str, usize),
+    /// Somebody has ended it.
     #[error("it was ended by `{0}` at {1}")]
     AlreadyEnded(String, Timestamp),
 }

@@ -3,16 +3,16 @@
 //! A channel that rejects a message never stops an incident: the failure is on the timeline. The state is retried only if every
 //! configured channel failed, because otherwise nobody would know.
 
-mod call;
 mod card;
 mod failure;
 mod findings;
 mod merged;
 mod outcome;
+mod paging;
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyInput, NotifyOutput, StateError};
-use cordon_core::incident::{Head, SlackMessage};
+use cordon_core::incident::{Incident, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{IncidentId, Notifications, config};
@@ -23,16 +23,21 @@ use crate::destination::destination;
 use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Findings, Publisher};
 
+/// What telling people is given.
 pub struct Notify<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// SNS.
     pub publisher: &'a dyn Publisher,
     /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
     /// Where findings go, when an incident opens and when it ends.
     pub findings: &'a [Box<dyn Findings>],
+    /// Where what is told.
     pub notifications: &'a Notifications,
     /// Who is called where nobody answers.
     pub approval: &'a config::Approval,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -48,7 +53,7 @@ pub enum NotifyError {
 }
 
 /// Makes a card of a header.
-type Draw = fn(&Head) -> Message;
+type Draw = fn(&Incident) -> Message;
 
 impl Notify<'_> {
     /// Tells people what the state machine wants to be told.
@@ -87,10 +92,10 @@ impl Notify<'_> {
 
     /// `card` is what Slack gets; nothing where the card with the buttons follows.
     async fn tell(&self, id: &IncidentId, occasion: Occasion, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let sns = self.publish(&head, Alert::of(&head, occasion)).await;
         let posted = match (card, self.channel) {
-            (Some((turn, card)), Some(channel)) if head.slack.is_none() && !self.is_too_quiet(&head, occasion) => {
+            (Some((turn, card)), Some(channel)) if head.delivery.slack.is_none() && !self.is_too_quiet(&head, occasion) => {
                 Some(self.post(channel, &head, turn, &card(&head)).await)
             }
             _ => None,
@@ -101,16 +106,16 @@ impl Notify<'_> {
         told.or_nobody()
     }
 
-    fn is_too_quiet(&self, head: &Head, occasion: Occasion) -> bool {
+    fn is_too_quiet(&self, head: &Incident, occasion: Occasion) -> bool {
         matches!(occasion, Occasion::Alert | Occasion::Exempt) && head.severity < self.notifications.slack_min_level
     }
 
-    async fn publish(&self, head: &Head, alert: Alert) -> Result<(), DeliveryError> {
+    async fn publish(&self, head: &Incident, alert: Alert) -> Result<(), DeliveryError> {
         let topic = destination(self.notifications, head).topic.map(str::to_owned);
         self.publisher.publish(&Alert { topic, ..alert }).await
     }
 
-    async fn post(&self, channel: &dyn Channel, head: &Head, turn: Turn, message: &Message) -> Posted {
+    async fn post(&self, channel: &dyn Channel, head: &Incident, turn: Turn, message: &Message) -> Posted {
         self.pace().post(channel, destination(self.notifications, head).channel, turn, message).await
     }
 
@@ -124,7 +129,7 @@ impl Notify<'_> {
         self.store
             .commit(id, self.clock.now(), |head| {
                 if let Some(message) = &told.message {
-                    head.slack = Some(message.clone());
+                    head.delivery.slack = Some(message.clone());
                 }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })

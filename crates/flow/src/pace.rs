@@ -17,17 +17,22 @@ const KEPT: SignedDuration = SignedDuration::from_hours(2);
 /// What became of a message.
 #[derive(Debug)]
 pub enum Posted {
+    /// Posted, as a message of its own.
     Card(SlackMessage),
     /// Counted in the summary of a burst.
     InSummary,
+    /// Slack did not take it.
     Failed(DeliveryError),
 }
 
 /// The pace of one deployment.
 #[derive(Clone, Copy)]
 pub struct Pace<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// How many messages a minute a channel bears.
     pub notifications: &'a Notifications,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -64,18 +69,18 @@ impl Pace<'_> {
         if over > 1 {
             // None: its post has just failed, or is under way.
             let Some(summary) = self.summary(minute).await else { return Ok(()) };
-            return channel.update(&summary.at, &burst(summary.before + over)).await;
+            return channel.update(&summary.at, &burst(summary.carried_over + over)).await;
         }
-        let (at, before) = match self.summary(minute.before()).await {
+        let (at, carried_over) = match self.summary(minute.previous()).await {
             Some(earlier) if earlier.at.ts.is_some() => {
-                let counted = self.store.messages_counted(minute.before()).await.unwrap_or(0);
-                let before = earlier.before + counted.saturating_sub(limit);
-                channel.update(&earlier.at, &burst(before + over)).await?;
-                (earlier.at, before)
+                let counted = self.store.messages_counted(minute.previous()).await.unwrap_or(0);
+                let carried_over = earlier.carried_over + counted.saturating_sub(limit);
+                channel.update(&earlier.at, &burst(carried_over + over)).await?;
+                (earlier.at, carried_over)
             }
             _ => (post(channel, minute.channel, &burst(over)).await?, 0),
         };
-        let summary = BurstSummary { at, before, expires_at: self.expiry() };
+        let summary = BurstSummary { at, carried_over, expires_at: self.expiry() };
         if let Err(error) = self.store.keep_burst_summary(minute, &summary).await {
             tracing::warn!(reason = %error, "the summary of a burst could not be kept, so its count stays as it is");
         }

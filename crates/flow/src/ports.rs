@@ -11,9 +11,11 @@ use serde_json::Value;
 
 /// Tells the time, so that tests can.
 pub trait Clock: Send + Sync {
+    /// The time now.
     fn now(&self) -> Timestamp;
 }
 
+/// Why a message, a decision or an execution did not get through. Another try can help.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct DeliveryError {
@@ -24,12 +26,14 @@ pub struct DeliveryError {
 /// Where structured alerts go (SNS).
 #[async_trait]
 pub trait Publisher: Send + Sync {
+    /// Hands an alert over.
     async fn publish(&self, alert: &Alert) -> Result<(), DeliveryError>;
 }
 
 /// Slack, by bot token or incoming webhook.
 #[async_trait]
 pub trait Channel: Send + Sync {
+    /// Posts into the secret's own channel.
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError>;
     /// Posts into a channel by its id instead of the secret's. An incoming webhook has one channel only and refuses.
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError>;
@@ -55,6 +59,7 @@ pub trait Channel: Send + Sync {
 pub trait Findings: Send + Sync {
     /// How the timeline names the place.
     fn name(&self) -> &'static str;
+    /// Hands a finding over.
     async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError>;
 }
 
@@ -68,6 +73,7 @@ pub trait Policies: Send + Sync {
 /// What became of a task's completion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Completion {
+    /// The task has it.
     Delivered,
     /// The task is over: timed out or already completed. The time-out path finishes the written decision.
     Gone,
@@ -76,6 +82,7 @@ pub enum Completion {
 /// Step Functions' callback.
 #[async_trait]
 pub trait Tasks: Send + Sync {
+    /// Completes the task of a token with an output.
     async fn succeed(&self, token: &str, output: &Value) -> Result<Completion, DeliveryError>;
 }
 

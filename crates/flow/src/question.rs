@@ -4,7 +4,7 @@
 use cordon_contract::WaitOutput;
 use cordon_core::approval::Vote;
 use cordon_core::config::{self, OnTimeout};
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_store::Approval;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -29,9 +29,9 @@ pub fn is_in_time(approval: &Approval, now: Timestamp) -> bool {
 
 /// What the state machine is told of a decision.
 #[must_use]
-pub fn output_of(head: &Head, approval: &Approval) -> WaitOutput {
+pub fn output_of(head: &Incident, approval: &Approval) -> WaitOutput {
     let by = approval.by.clone().unwrap_or_default();
-    let rehearsal = head.decision.as_ref().is_some_and(|decision| decision.dry_run);
+    let rehearsal = head.is_dry_run();
     match (approval.vote, approval.on_timeout) {
         (Vote::Approved, _) if rehearsal => WaitOutput::Rehearsed { by },
         (Vote::Approved, _) if approval.break_glass.is_some() => WaitOutput::BreakGlass { by },
@@ -49,6 +49,6 @@ pub fn output_of(head: &Head, approval: &Approval) -> WaitOutput {
 ///
 /// # Errors
 /// [`DeliveryError`] where Step Functions does not answer.
-pub async fn deliver(tasks: &dyn Tasks, head: &Head, approval: &Approval) -> Result<Completion, DeliveryError> {
+pub async fn deliver(tasks: &dyn Tasks, head: &Incident, approval: &Approval) -> Result<Completion, DeliveryError> {
     tasks.succeed(&approval.token, &json!(output_of(head, approval))).await
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use cordon_contract::{RemediateInput, RemediateOutput, StateError};
 use cordon_core::approval::Vote;
 use cordon_core::config::{Mode, OnTimeout};
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId, Route};
 use cordon_respond::IamError;
@@ -27,10 +27,15 @@ use crate::switch;
 use crate::undo::{self, Undo, UndoError};
 use part::{Part, Released};
 
+/// What carrying out is given.
 pub struct Remediate<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
+    /// IAM, account by account.
     pub accounts: &'a dyn Accounts,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -79,9 +84,9 @@ impl Remediate<'_> {
     }
 
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let released = self.released(&head).await?;
-        let part = Part::of(&head.plan, released, self.store.steps(id));
+        let part = Part::of(&head.assessment.plan, released, self.store.steps(id));
         let result = match self.open(&head).await? {
             Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
@@ -97,9 +102,9 @@ impl Remediate<'_> {
     }
 
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let released = self.released(&head).await?;
-        let part = Part::of(&head.plan, released, self.store.steps(id));
+        let part = Part::of(&head.assessment.plan, released, self.store.steps(id));
         let result = match self.open(&head).await? {
             Opened::Iam(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
@@ -110,7 +115,7 @@ impl Remediate<'_> {
         // What was not released, or was left to a person, is not done because the rest is.
         let contained = result.complete && part.is_everything();
         let data = json!({
-            "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": head.plan.by_hand,
+            "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": head.assessment.plan.by_hand,
         });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
         self.store
@@ -129,7 +134,7 @@ impl Remediate<'_> {
     }
 
     /// IAM of the event's account, or why nothing can be changed there.
-    async fn open(&self, head: &Head) -> Result<Opened, RemediateError> {
+    async fn open(&self, head: &Incident) -> Result<Opened, RemediateError> {
         if let Some(stopped) = switch::stopped(self.store).await? {
             return Ok(Opened::No(stopped));
         }
@@ -142,7 +147,7 @@ impl Remediate<'_> {
 
     /// Takes the containment back, where the question it went ahead of was denied, or ended without an answer.
     async fn revert(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         self.may_write(&head)?;
         let approval = self.store.approval(id).await?;
         let taken_back = approval.as_ref().is_some_and(|approval| match approval.vote {
@@ -158,7 +163,7 @@ impl Remediate<'_> {
     }
 
     async fn undo(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let outcome = |complete| if complete { RemediateOutput::Undone } else { RemediateOutput::UndoRefused };
         let Some(request) = self.store.undo_request(id).await? else { return refuse("nobody has asked to undo it") };
         match request.state {
@@ -166,7 +171,7 @@ impl Remediate<'_> {
             UndoState::Done => return Ok(outcome(request.complete)),
             UndoState::Requested => {}
         }
-        if head.state != State::Closed {
+        if !head.is_closed() {
             return refuse("the incident is still open");
         }
         self.may_write(&head)?;
@@ -187,8 +192,8 @@ impl Remediate<'_> {
     }
 
     /// Whether this deployment and this event may change anything at all.
-    fn may_write(&self, head: &Head) -> Result<(), RemediateError> {
-        if self.config.mode != Mode::Enforce || head.decision.as_ref().is_some_and(|decision| decision.dry_run) {
+    fn may_write(&self, head: &Incident) -> Result<(), RemediateError> {
+        if self.config.mode != Mode::Enforce || head.is_dry_run() {
             return refuse("the mode is dry-run");
         }
         if !head.event.origin.may_enforce() {
@@ -198,9 +203,9 @@ impl Remediate<'_> {
     }
 
     /// Asked again here, whatever path the state machine took: the last gate before a write.
-    async fn released(&self, head: &Head) -> Result<Released, RemediateError> {
+    async fn released(&self, head: &Incident) -> Result<Released, RemediateError> {
         self.may_write(head)?;
-        let route = head.decision.as_ref().map(|decision| decision.route);
+        let route = head.assessment.decision.as_ref().map(|decision| decision.route);
         let goes_ahead = match route {
             Some(Route::Act) => return Ok(Released::All),
             Some(Route::Ask) => false,

@@ -33,17 +33,22 @@ fn said(note: &SwitchNote) -> String {
 /// What of the switch is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Position {
+    /// The last turn; `None` where there was none.
     pub note: Option<SwitchNote>,
     /// True where the remediator's role carries the deny.
     pub denied: bool,
 }
 
+/// Why the switch was not turned, or not wholly.
 #[derive(Debug, thiserror::Error)]
 pub enum SwitchError {
+    /// No such role.
     #[error("there is no role `{0}`; name the remediator's role with --role, as Terraform's output role_arns does")]
     NoSuchRole(String),
+    /// No usable reason.
     #[error("the reason has 1 to {REASON_MAX_CHARS} characters, on one line")]
     Reason,
+    /// IAM refused.
     #[error("the role `{role}`: {error}")]
     Iam {
         /// The role's name.
@@ -52,19 +57,25 @@ pub enum SwitchError {
         #[source]
         error: IamError,
     },
+    /// The table.
     #[error("the table: {0}")]
     Store(#[from] StoreError),
+    /// IAM did not show the change.
     #[error("IAM took the change of the role `{0}`, and does not show it; look at its inline policies, and try again")]
     NotSeen(String),
 }
 
 const REASON_MAX_CHARS: usize = 500;
 
+/// What turning is given.
 pub struct Switch<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// IAM of the hub.
     pub iam: &'a dyn Iam,
     /// The remediator's role.
     pub role: Principal,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 

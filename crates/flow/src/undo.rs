@@ -4,7 +4,7 @@
 //! A click must be answered within three seconds and an undo can take longer, so a click only writes the request and starts an
 //! execution. INVARIANT: an execution undoes nothing without a request in the table, and only an approver's click writes one.
 
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::Incident;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
 use cordon_respond::IamError;
@@ -18,9 +18,13 @@ use crate::accounts::{self, Accounts, SessionError};
 use crate::approver::{Person, Voter, entitled};
 use crate::ports::{Channel, Clock, DeliveryError, Executions};
 
+/// What undoing is given.
 pub struct Undo<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// IAM, account by account.
     pub accounts: &'a dyn Accounts,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -50,15 +54,15 @@ impl Undo<'_> {
         only: Option<usize>,
         dry_run: bool,
     ) -> Result<PlanResult<RevertResult>, UndoError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let iam = accounts::open(self.accounts, &head).await.map_err(|error| match error {
             SessionError(error) if error.retryable() => UndoError::Busy(error),
             error => UndoError::NoSession(error),
         })?;
         if !dry_run {
-            self.store.announce(head.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
+            self.store.announce(head.assessment.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
         }
-        let result = runner::revert_plan(&*iam, &head.plan, &self.store.steps(id), only, dry_run).await?;
+        let result = runner::revert_plan(&*iam, &head.assessment.plan, &self.store.steps(id), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
@@ -103,10 +107,15 @@ pub fn sentences(result: &PlanResult<RevertResult>) -> Vec<String> {
 
 /// A wish to undo, from Slack.
 pub struct AskUndo<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
+    /// For the members of user groups.
     pub channel: Option<&'a dyn Channel>,
+    /// Starts the execution that carries the wish out.
     pub executions: &'a dyn Executions,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -116,12 +125,14 @@ const CARRIED_OUT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// What the person is told who wishes to undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UndoAnswer {
+    /// It is being carried out.
     Started,
     /// A sentence: nothing is undone by this.
     No(String),
 }
 
 impl UndoAnswer {
+    /// As plain text.
     #[must_use]
     pub fn sentence(&self) -> &str {
         match self {
@@ -144,7 +155,7 @@ pub enum AskUndoError {
 
 /// Whether a voter may have an incident undone.
 enum May {
-    Yes(Box<Head>, Person),
+    Yes(Box<Incident>, Person),
     No(UndoAnswer),
 }
 
@@ -171,7 +182,7 @@ impl AskUndo<'_> {
 
     async fn may(&self, id: &IncidentId, voter: Voter<'_>) -> Result<May, AskUndoError> {
         let no = |sentence: &str| Ok(May::No(UndoAnswer::No(sentence.to_owned())));
-        let head = match self.store.head(id).await {
+        let head = match self.store.incident(id).await {
             Ok(head) => head,
             Err(StoreError::NotFound(_)) => return no("There is no such incident."),
             Err(error) => return Err(error.into()),
@@ -186,7 +197,7 @@ impl AskUndo<'_> {
                 return no(&refusal);
             }
         };
-        if head.state != State::Closed {
+        if !head.is_closed() {
             return no("This incident is still open, so there is nothing to undo yet.");
         }
         if !self.changed_something(&head).await? {
@@ -195,8 +206,8 @@ impl AskUndo<'_> {
         Ok(May::Yes(Box::new(head), person))
     }
 
-    async fn changed_something(&self, head: &Head) -> Result<bool, AskUndoError> {
-        for n in 1..=head.plan.steps.len() {
+    async fn changed_something(&self, head: &Incident) -> Result<bool, AskUndoError> {
+        for n in 1..=head.assessment.plan.steps.len() {
             if self.store.step(&head.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
                 return Ok(true);
             }
@@ -205,7 +216,7 @@ impl AskUndo<'_> {
     }
 
     /// The wish as it stands in the table. One that is being carried out stays: a double click starts nothing twice.
-    async fn wish(&self, head: &Head, person: &Person, reason: Option<&str>) -> Result<UndoRequest, AskUndoError> {
+    async fn wish(&self, head: &Incident, person: &Person, reason: Option<&str>) -> Result<UndoRequest, AskUndoError> {
         let now = self.clock.now();
         let found = self.store.undo_request(&head.id).await?;
         if let Some(found) = &found

@@ -8,7 +8,7 @@ use cordon_cards as cards;
 use cordon_contract::{StateError, WaitInput, WaitOutput};
 use cordon_core::approval::Vote;
 use cordon_core::config::OnTimeout;
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, IncidentId};
@@ -21,11 +21,17 @@ use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Tasks};
 use crate::question;
 
+/// What asking is given.
 pub struct Wait<'a> {
+    /// What is kept.
     pub store: Store<'a>,
+    /// The policy: `cordon.toml`.
     pub config: &'a Config,
+    /// `None`: Slack is not set up.
     pub channel: Option<&'a dyn Channel>,
+    /// Where a decision is delivered that was made between two waits.
     pub tasks: &'a dyn Tasks,
+    /// The time.
     pub clock: &'a dyn Clock,
 }
 
@@ -66,7 +72,7 @@ impl Wait<'_> {
     async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32, last: bool) -> Result<(), WaitError> {
         let now = self.clock.now();
         let deadline = now.checked_add(SignedDuration::from_secs(i64::from(timeout_seconds))).unwrap_or(now);
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let found = self.store.approval(id).await?;
         // A retry of the state, or the next wait, brings a new token; a decision that was made in between goes out with it.
         if let Some(decided) = found.as_ref().filter(|approval| approval.vote != Vote::Waiting) {
@@ -81,9 +87,9 @@ impl Wait<'_> {
             .store
             .commit_with(id, now, |head| {
                 head.state = State::Asking;
-                head.asked_at = Some(head.asked_at.unwrap_or(now));
-                head.deadline = Some(deadline);
-                head.quorum = approval.quorum;
+                head.approval.asked_at = Some(head.approval.asked_at.unwrap_or(now));
+                head.approval.deadline = Some(deadline);
+                head.approval.quorum = approval.quorum;
                 let write = Store::approval_write(id, &approval).ok()?;
                 let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
                 Some((vec![NewEntry::cordon(Kind::Asked, data)], vec![write]))
@@ -94,11 +100,11 @@ impl Wait<'_> {
 
     /// Posts the card, or shows the new deadline on the one that stands there. Where Slack does not take it, the question stands
     /// all the same: SNS has told of it, and the command line can answer.
-    async fn show(&self, head: &Head, approval: &Approval) -> Result<(), WaitError> {
+    async fn show(&self, head: &Incident, approval: &Approval) -> Result<(), WaitError> {
         let Some(channel) = self.channel else { return Ok(()) };
         let card = cards::asking(head, &approval.question(), question::has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
-        let (posted, data) = match &head.slack {
+        let (posted, data) = match &head.delivery.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
                 Err(error) => (None, json!({"slack": "failed", "reason": error.message})),
@@ -121,7 +127,7 @@ impl Wait<'_> {
         self.store
             .commit(&head.id, self.clock.now(), |head| {
                 if posted.is_some() {
-                    head.slack.clone_from(&posted);
+                    head.delivery.slack.clone_from(&posted);
                 }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
@@ -131,7 +137,7 @@ impl Wait<'_> {
 
     /// The first deadline. Somebody who is looking gets one more wait, once an incident; then more people are called.
     async fn escalate(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         if let Some(found) = self.store.approval(id).await? {
             match found.vote {
                 Vote::Approved | Vote::Denied | Vote::Expired => return Ok(question::output_of(&head, &found)),
@@ -139,7 +145,7 @@ impl Wait<'_> {
                 Vote::Waiting if found.extended == Some(found.round) => return Ok(WaitOutput::Looking),
                 Vote::Waiting => {}
             }
-            if let Some(looking) = head.looking.as_ref().filter(|_| found.extended.is_none() && head.escalated_at.is_none()) {
+            if let Some(looking) = head.approval.looking.as_ref().filter(|_| found.extended.is_none() && !head.is_escalated()) {
                 let extended = Approval { extended: Some(found.round), ..found.next() };
                 let data = json!({"waits_for": looking.by, "name": looking.name});
                 return self.write(id, &extended, Kind::Acknowledged, data, WaitOutput::Looking).await;
@@ -148,11 +154,11 @@ impl Wait<'_> {
         let now = self.clock.now();
         self.store
             .commit(id, now, |head| {
-                if head.escalated_at.is_some() {
+                if head.is_escalated() {
                     return None;
                 }
-                head.escalated_at = Some(now);
-                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"asked_at": head.asked_at}))])
+                head.approval.escalated_at = Some(now);
+                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"asked_at": head.approval.asked_at}))])
             })
             .await?;
         Ok(WaitOutput::Escalate)
@@ -160,7 +166,7 @@ impl Wait<'_> {
 
     /// The last deadline.
     async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let found = match self.store.approval(id).await? {
             Some(found) if found.vote != Vote::Waiting => return Ok(question::output_of(&head, &found)),
             found => found,
@@ -190,10 +196,10 @@ impl Wait<'_> {
     /// What the policy makes of nobody's answer, and why it does not contain where it would. Nothing is contained on it in a dry
     /// run, or where a read that decides had failed: that always takes a person. An attacker can wait too, so the containment
     /// takes from the hour's budget like every other automatic change.
-    async fn on_timeout(&self, head: &Head) -> Result<(OnTimeout, Option<String>), WaitError> {
-        let decision = head.decision.as_ref();
+    async fn on_timeout(&self, head: &Incident) -> Result<(OnTimeout, Option<String>), WaitError> {
+        let decision = head.assessment.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
-        let can_contain = head.plan.steps.iter().any(|step| step.may_go_ahead());
+        let can_contain = head.assessment.plan.steps.iter().any(|step| step.may_go_ahead());
         Ok(match self.config.approval.on_timeout {
             OnTimeout::Contain if may_act && can_contain => match self.no_budget(head).await? {
                 None => (OnTimeout::Contain, None),
@@ -205,7 +211,7 @@ impl Wait<'_> {
     }
 
     /// Why the containment is not within the hour's budget. What went ahead has been counted, and is no new change.
-    async fn no_budget(&self, head: &Head) -> Result<Option<String>, WaitError> {
+    async fn no_budget(&self, head: &Incident) -> Result<Option<String>, WaitError> {
         if head.went_ahead() {
             return Ok(None);
         }
@@ -236,7 +242,9 @@ impl Wait<'_> {
             Ok(_) => Ok(output),
             // Somebody spoke in this very moment. Their decision stands; an approval that is not yet enough does not stop the clock.
             Err(error) if error.is_conflict() => match self.store.approval(id).await? {
-                Some(decided) if decided.vote != Vote::Waiting => Ok(question::output_of(&self.store.head(id).await?, &decided)),
+                Some(decided) if decided.vote != Vote::Waiting => {
+                    Ok(question::output_of(&self.store.incident(id).await?, &decided))
+                }
                 Some(_) | None => Err(WaitError::VotedMeanwhile),
             },
             Err(error) => Err(error.into()),

@@ -171,7 +171,7 @@ fn what_people_read_of_a_containment_that_went_ahead_is_what_happened() {
     let said = |world: &World, id: &IncidentId| {
         let posts = world.heard.posts.lock().unwrap();
         let updates = world.heard.updates.lock().unwrap();
-        assert_eq!(world.head(id).slack.as_ref().unwrap().ts.as_deref(), Some("1.1"));
+        assert_eq!(world.head(id).delivery.slack.as_ref().unwrap().ts.as_deref(), Some("1.1"));
         (posts[0].to_value().to_string(), updates.last().map(|update| update.to_value().to_string()).unwrap_or_default())
     };
     for (policy, outcome, headline) in [

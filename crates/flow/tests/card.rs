@@ -70,7 +70,7 @@ fn a_reach_that_cannot_be_read_is_said_and_changes_no_decision() {
     }
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, cordon_core::Route::Ask);
-    let unknown = world.head(&incident).blast_radius.unwrap().unknown;
+    let unknown = world.head(&incident).assessment.blast_radius.unwrap().unknown;
     assert_eq!(unknown.len(), 2, "{unknown:?}");
     assert!(unknown.iter().any(|sentence| sentence.starts_with("The access keys could not be read")), "{unknown:?}");
 }

@@ -37,7 +37,7 @@ fn a_later_event_of_the_same_case_is_merged_once() {
     assert_eq!(world.classified(attach("e2"), "two"), ClassifyOutput::Merged { incident: incident.clone() });
     assert_eq!(world.classified(attach("e2"), "two"), ClassifyOutput::Merged { incident: incident.clone() });
     assert_eq!(world.timeline(&incident), ["detected", "merged"]);
-    assert_eq!(world.head(&incident).merged, 1);
+    assert_eq!(world.head(&incident).merges.merged, 1);
 }
 
 #[test]

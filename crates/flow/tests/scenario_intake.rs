@@ -305,7 +305,7 @@ fn a_burst_of_refused_calls_is_one_incident_about_who_makes_them() {
         let merged = classified(&world, refused(&format!("e{n}"), n, "CreateUser"), &format!("x{n}"));
         assert_eq!(merged, ClassifyOutput::Merged { incident: incident.clone() });
     }
-    assert_eq!(world.head(&incident).merged, 10);
+    assert_eq!(world.head(&incident).merges.merged, 10);
     let entries = run(world.store().timeline(&incident)).unwrap();
     assert_eq!(entries[0].data["burst"]["counted"], 10);
     assert_eq!(entries[0].data["burst"]["seen"][0], json!({"what": "CreateUser", "at": "2026-01-02T03:00:09Z"}));
@@ -439,7 +439,7 @@ fn a_leaked_key_asks_for_a_deny_on_its_user() {
     assert_eq!(head.actor.access_key_id.as_deref(), Some("AKIAEXAMPLEKEY000001"));
     let output = run(world.check().run(CheckInput { incident: incident.clone() })).unwrap();
     assert_eq!(output.route, cordon_core::Route::Ask);
-    assert!(!world.head(&incident).plan.steps.is_empty());
+    assert!(!world.head(&incident).assessment.plan.steps.is_empty());
     let mut redelivered = leaked("aws.health");
     redelivered["id"] = json!("another envelope");
     assert_eq!(classified(&world, redelivered, "y"), ClassifyOutput::Duplicate { incident });
@@ -451,6 +451,6 @@ fn a_notice_that_anybody_could_have_sent_changes_nothing() {
         let world = World::new();
         let incident = opened(classified(&world, leaked(source), "x"));
         let output = run(world.check().run(CheckInput { incident: incident.clone() })).unwrap();
-        assert_eq!((output.route, world.head(&incident).plan.steps.len()), (cordon_core::Route::Alert, 0), "{source}");
+        assert_eq!((output.route, world.head(&incident).assessment.plan.steps.len()), (cordon_core::Route::Alert, 0), "{source}");
     }
 }

@@ -132,13 +132,13 @@ fn scenario_24_cordons_own_roles_and_never_touch_principals_are_left_alone() {
     ] {
         let (world, incident) = checked(event);
         let head = world.head(&incident);
-        let targets: Vec<String> = head.plan.steps.iter().map(|step| step.target.arn()).collect();
+        let targets: Vec<String> = head.assessment.plan.steps.iter().map(|step| step.target.arn()).collect();
         assert!(!targets.iter().any(|target| target.ends_with(left_alone)), "{targets:?}");
-        assert!(head.plan.by_hand.join(" ").contains(says), "{:?}", head.plan.by_hand);
+        assert!(head.assessment.plan.by_hand.join(" ").contains(says), "{:?}", head.assessment.plan.by_hand);
     }
     // A name that only looks like one of Cordon's is nobody's.
     let (world, incident) = checked(on_role("cordon-remediate2"));
-    assert!(world.head(&incident).plan.steps.iter().any(|step| step.target.arn().ends_with("/cordon-remediate2")));
+    assert!(world.head(&incident).assessment.plan.steps.iter().any(|step| step.target.arn().ends_with("/cordon-remediate2")));
 }
 
 #[test]
@@ -260,13 +260,13 @@ fn scenario_30_a_burst_is_accounted_for_merged_and_held_by_the_budget() {
     let routes = routes.into_inner().unwrap();
     assert_eq!(routes.iter().filter(|(_, route)| *route == Route::Act).count(), BUDGET);
     for (incident, _) in routes.iter().filter(|(_, route)| *route == Route::Ask) {
-        let reason = world.head(incident).decision.unwrap().decision_reason;
+        let reason = world.head(incident).assessment.decision.unwrap().decision_reason;
         assert!(reason.contains("budget of 3 automatic enforcements an hour"), "{reason}");
     }
     let changed: BTreeSet<String> =
         world.iam.writes().iter().filter_map(|call| call.parameters.get("UserName").cloned()).collect();
     assert_eq!(changed.len(), BUDGET);
-    let told: u32 = opened.iter().map(|incident| world.head(incident).merged).sum();
+    let told: u32 = opened.iter().map(|incident| world.head(incident).merges.merged).sum();
     assert_eq!(told as usize, EVENTS - ACTORS, "every event stands in an incident");
     for incident in &opened {
         world.timeline(incident);
@@ -291,7 +291,7 @@ fn scenario_31_a_drill_or_a_relay_in_production_is_at_most_an_alert_and_never_a_
             Decision { route: Route::Act, approved_for_remediation: true, decision_reason: String::new(), dry_run: false };
         let (store, now) = (world.store(), world.head(&incident).updated_at);
         let commit = store.commit(&incident, now, |head| {
-            head.decision = Some(forced.clone());
+            head.assessment.decision = Some(forced.clone());
             head.state = State::Decided;
             Some(vec![])
         });
@@ -313,7 +313,7 @@ fn an_event_older_than_the_limit_only_alerts_and_says_so() {
     let world = auto("[limits]\nmax_event_age_minutes = 60\n");
     let (incident, route) = world.checked(made_at("2026-01-02T02:04:04Z", attach("old")));
     assert_eq!(route, Route::Alert);
-    let reason = world.head(&incident).decision.unwrap().decision_reason;
+    let reason = world.head(&incident).assessment.decision.unwrap().decision_reason;
     assert!(reason.contains("the event is 1 h 0 min old"), "{reason}");
     assert!(run(world.remediate().run(RemediateInput::Apply { incident })).is_err());
     assert_eq!(auto("").checked(made_at("2026-01-02T02:04:04Z", attach("young"))).1, Route::Act);

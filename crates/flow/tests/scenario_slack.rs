@@ -74,7 +74,7 @@ fn signed(world: &World, body: &[u8]) -> Reply {
 
 fn nothing_decided(world: &World, incident: &IncidentId) {
     assert!(world.heard.completed.lock().unwrap().is_empty());
-    assert_eq!(world.head(incident).decided_at, None);
+    assert_eq!(world.head(incident).approval.decided_at, None);
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Finding<'_> {
 
     fn product_fields(&self) -> Map<String, Value> {
         let head = self.head;
-        let decision = head.decision.as_ref();
+        let decision = head.assessment.decision.as_ref();
         let rules: Vec<&str> = head.detections.iter().map(|detection| detection.rule.as_str()).collect();
         let fields = [
             ("incident", Some(head.id.to_string())),
@@ -162,9 +162,9 @@ impl Finding<'_> {
             ("outcome", head.outcome.map(|outcome| outcome.as_str().to_owned())),
             ("route", decision.and_then(|decision| json!(decision.route).as_str().map(str::to_owned))),
             ("dry_run", decision.map(|decision| decision.dry_run.to_string())),
-            ("calls", Some(head.plan.calls().join("; "))),
-            ("undo", Some(head.plan.undo().join("; "))),
-            ("by_hand", Some(head.plan.by_hand.join(" "))),
+            ("calls", Some(head.assessment.plan.calls().join("; "))),
+            ("undo", Some(head.assessment.plan.undo().join("; "))),
+            ("by_hand", Some(head.assessment.plan.by_hand.join(" "))),
             ("execution", Some(head.execution.clone())),
             ("log_seq", Some(head.log_seq.to_string())),
             ("last_hash", Some(head.last_hash.clone())),

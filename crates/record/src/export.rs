@@ -49,17 +49,17 @@ fn incident(record: &Record) -> Value {
         "subject": subject,
         "event": head.event,
         "rules": head.detections,
-        "decision": head.decision,
-        "exceptions_checked": head.exceptions_checked,
-        "plan": head.plan,
+        "decision": head.assessment.decision,
+        "exceptions_checked": head.assessment.exceptions_checked,
+        "plan": head.assessment.plan,
         "execution": head.execution,
-        "merged": head.merged,
-        "slack": head.slack,
+        "merged": head.merges.merged,
+        "slack": head.delivery.slack,
         "times": {
             "event": head.event.time,
             "detected": head.opened_at,
-            "asked": head.asked_at,
-            "decided": head.decided_at,
+            "asked": head.approval.asked_at,
+            "decided": head.approval.decided_at,
             "contained": head.contained_at,
             "updated": head.updated_at,
         },
@@ -67,7 +67,7 @@ fn incident(record: &Record) -> Value {
 }
 
 fn steps(record: &Record) -> Vec<Value> {
-    let planned = record.head.plan.steps.iter().enumerate();
+    let planned = record.head.assessment.plan.steps.iter().enumerate();
     planned
         .map(|(n, step)| {
             let stored = record.steps.get(n).and_then(Option::as_ref);

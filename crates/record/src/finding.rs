@@ -2,7 +2,7 @@
 //!
 //! A finding is the same one from its first publication to its last: its id is the incident's.
 
-use cordon_core::incident::{Head, Outcome};
+use cordon_core::incident::{Incident, Outcome};
 use cordon_core::{ActorKind, PrincipalKind, Subject};
 
 use crate::text::line;
@@ -35,7 +35,7 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy)]
 pub struct Finding<'a> {
     /// The incident.
-    pub head: &'a Head,
+    pub head: &'a Incident,
 }
 
 impl Finding<'_> {
@@ -76,7 +76,7 @@ impl Finding<'_> {
         let head = self.head;
         let mut sentences: Vec<String> = head.detections.iter().map(|detection| detection.description.clone()).collect();
         sentences.extend(head.unreadable.clone());
-        if let Some(decision) = &head.decision {
+        if let Some(decision) = &head.assessment.decision {
             let mode = if decision.dry_run { " (dry run: nothing is changed)" } else { "" };
             sentences.push(format!("{}{mode}", decision.decision_reason));
         }
@@ -90,7 +90,7 @@ impl Finding<'_> {
 
     /// The planned calls, and the work that is left to a person.
     pub(crate) fn remediation(&self, max_units: usize) -> Option<String> {
-        let plan = &self.head.plan;
+        let plan = &self.head.assessment.plan;
         let mut parts = plan.by_hand.clone();
         if !plan.steps.is_empty() {
             parts.push(format!("Planned: {}", plan.calls().join("; ")));

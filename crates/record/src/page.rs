@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::json::at;
 use cordon_respond::runner::StepRecord;
 use jiff::Timestamp;
@@ -129,7 +129,7 @@ impl Page {
     }
 }
 
-fn event(head: &Head) -> Section {
+fn event(head: &Incident) -> Section {
     let event = &head.event;
     let mut facts = vec![
         ("Event", theirs(format!("{} ({})", event.name, event.service))),
@@ -153,12 +153,12 @@ fn event(head: &Head) -> Section {
     optional("Refused with", event.error_code.as_deref());
     optional("Request", Some(&event.parameters));
     facts.extend(head.unreadable.iter().map(|reason| ("Needs a person", said(reason))));
-    facts.push(("Later events that joined", ours(head.merged.to_string())));
+    facts.push(("Later events that joined", ours(head.merges.merged.to_string())));
     facts.push(("Execution", theirs(&head.execution)));
     Section { title: "What happened", blocks: vec![Block::Facts(facts)] }
 }
 
-fn rules(head: &Head) -> Section {
+fn rules(head: &Incident) -> Section {
     let mut blocks = Vec::new();
     for detection in &head.detections {
         blocks.push(Block::Facts(vec![
@@ -176,12 +176,12 @@ fn rules(head: &Head) -> Section {
 fn decision(record: &Record) -> Section {
     let head = &record.head;
     let mut facts = Vec::new();
-    if let Some(decision) = &head.decision {
+    if let Some(decision) = &head.assessment.decision {
         facts.push(("Route", ours(json!(decision.route).as_str().unwrap_or_default())));
         facts.push(("Reason", said(&decision.decision_reason)));
         facts.push(("Dry run", ours(if decision.dry_run { "yes: nothing is changed" } else { "no" })));
     }
-    facts.extend(head.exceptions_checked.iter().map(|sentence| ("Exception looked at", said(sentence))));
+    facts.extend(head.assessment.exceptions_checked.iter().map(|sentence| ("Exception looked at", said(sentence))));
     for question in &record.questions {
         facts.push(("Question to people", ours(&question.vote)));
         if let Some(by) = &question.by {
@@ -193,7 +193,7 @@ fn decision(record: &Record) -> Section {
 }
 
 fn plan(record: &Record) -> Section {
-    let plan = &record.head.plan;
+    let plan = &record.head.assessment.plan;
     let mut blocks = Vec::new();
     for (n, step) in plan.steps.iter().enumerate() {
         let stored = record.steps.get(n).and_then(Option::as_ref);
@@ -226,12 +226,12 @@ fn snapshot(stored: Option<&StepRecord>) -> Option<String> {
     Some(brief(&Value::Object(map)))
 }
 
-fn times(head: &Head) -> Section {
+fn times(head: &Incident) -> Section {
     let rows = [
         ("Event", head.event.time),
         ("Detected", Some(head.opened_at)),
-        ("Asked", head.asked_at),
-        ("Decided", head.decided_at),
+        ("Asked", head.approval.asked_at),
+        ("Decided", head.approval.decided_at),
         ("Contained", head.contained_at),
         ("Last change", Some(head.updated_at)),
     ];

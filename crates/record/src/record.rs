@@ -1,6 +1,6 @@
 //! Everything that is stored about one incident, assembled once. The formats only render it.
 
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::timeline::{self, Broken, Entry};
 use cordon_respond::runner::{StepRecord, StepState};
 use jiff::Timestamp;
@@ -21,7 +21,7 @@ pub struct Question {
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The incident's header.
-    pub head: Head,
+    pub head: Incident,
     /// One for each step of the plan, in its order; `None` where nothing was begun.
     pub steps: Vec<Option<StepRecord>>,
     /// The questions that were asked, the oldest first.
@@ -44,7 +44,7 @@ impl Record {
 
 /// How an incident stands, in a word or two.
 #[must_use]
-pub fn status(head: &Head) -> String {
+pub fn status(head: &Incident) -> String {
     match (head.outcome, head.state) {
         (Some(outcome), _) => outcome.as_str().replace('_', " "),
         (None, State::Opened) => "opened".to_owned(),

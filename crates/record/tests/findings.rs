@@ -13,7 +13,7 @@ fn hub() -> Hub {
     Hub { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() }
 }
 
-fn open() -> cordon_core::Head {
+fn open() -> cordon_core::Incident {
     decided(opened(user("iam-test-mallory"), "iam-test-mallory"))
 }
 
@@ -61,7 +61,7 @@ fn both_formats_carry_the_timelines_last_hash() {
     assert_eq!(finding.ocsf()["unmapped"]["cordon"]["last_hash"], json!(head.last_hash));
     assert_eq!(finding.asff(&hub())["ProductFields"]["cordon/last_hash"], json!(head.last_hash));
     let mut long = head.clone();
-    long.plan.by_hand = vec!["x".repeat(4_000); 100];
+    long.assessment.plan.by_hand = vec!["x".repeat(4_000); 100];
     let ocsf = Finding { head: &long }.ocsf();
     assert_eq!(ocsf["metadata"]["is_truncated"], json!(true));
     assert_eq!(ocsf["unmapped"]["cordon"]["last_hash"], json!(head.last_hash));

@@ -11,10 +11,13 @@ use crate::{Store, StoreError, follows, keys, put};
 /// A question to a person.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Approval {
+    /// Counts the writes: each is conditional on the one that was read.
     pub version: u64,
     /// Step Functions' task token. It leaves the table only towards Step Functions.
     pub token: String,
+    /// How it stands.
     pub vote: Vote,
+    /// Until when it can be answered.
     pub deadline: Timestamp,
     /// Whose word decided.
     #[serde(default)]
@@ -85,11 +88,18 @@ impl Approval {
 }
 
 impl Store<'_> {
+    /// The question of an incident; `None` where nobody was asked.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn approval(&self, id: &IncidentId) -> Result<Option<Approval>, StoreError> {
         self.get(&keys::approval(id)).await
     }
 
     /// The write that stores an approval, conditional on the one that was read.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub fn approval_write(id: &IncidentId, approval: &Approval) -> Result<Write, StoreError> {
         put(keys::approval(id), approval, follows(approval.version))
     }

@@ -16,7 +16,9 @@ const TAKE_TRIES: u32 = 10;
 /// What came of taking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Budget {
+    /// It is within the budget.
     Taken,
+    /// The hour has no more.
     UsedUp,
     /// Too many take at this moment to say.
     Contended,
@@ -31,6 +33,9 @@ struct BudgetItem {
 
 impl Store<'_> {
     /// Takes one of the hour's enforcements for an incident.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn take_from_budget(&self, id: &IncidentId, per_hour: u32, now: Timestamp) -> Result<Budget, StoreError> {
         let key = keys::budget(now);
         for _ in 0..TAKE_TRIES {

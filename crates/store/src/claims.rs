@@ -30,6 +30,9 @@ struct ClaimItem {
 
 impl Store<'_> {
     /// Claims an event, and the call that it shares with another account's record, for an execution.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn claim(
         &self,
         event: &EventId,
@@ -70,9 +73,12 @@ impl Store<'_> {
 
     /// The incident that an execution opened for an event, by the execution's own claim. `None` where it opened none, or joined
     /// another's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn opened_by(&self, event: &EventId, execution: &str) -> Result<Option<IncidentId>, StoreError> {
         let Some(claim) = self.get::<ClaimItem>(&keys::event(event)).await? else { return Ok(None) };
-        let head = self.try_head(&claim.incident).await?;
+        let head = self.find(&claim.incident).await?;
         Ok(head.filter(|head| claim.execution == execution && head.execution == execution).map(|head| head.id))
     }
 }

@@ -25,6 +25,7 @@ struct CountItem {
 
 /// What a count came to, with what was counted.
 pub struct Counted {
+    /// Whether it is reached.
     pub count: Count,
     /// What was seen, oldest first: the names of the calls, and when (Unix seconds).
     pub seen: Vec<(String, i64)>,
@@ -32,6 +33,9 @@ pub struct Counted {
 
 impl Store<'_> {
     /// Counts an event for a correlation. `own` is the incident that the event would open.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn count(
         &self,
         tally: &Tally,
@@ -63,6 +67,9 @@ impl Store<'_> {
     }
 
     /// Tells later events of a burst which incident it became part of, where that is not the one its first event would open.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn point_burst(&self, tally: &Tally, from: &str, to: &IncidentId, now: Timestamp) -> Result<(), StoreError> {
         for _ in 0..=COUNT_TRIES {
             let Some(mut item) = self.get::<CountItem>(&keys::count(tally)).await? else { return Ok(()) };

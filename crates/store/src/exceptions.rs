@@ -14,7 +14,9 @@ use crate::{Store, StoreError, decode, follows, keys, put};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum RuleScope {
+    /// Every rule that honours recorded exceptions. Written `*`.
     Any,
+    /// One rule.
     Rule(RuleId),
 }
 
@@ -44,18 +46,25 @@ impl fmt::Display for RuleScope {
 /// An exception as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordedException {
+    /// Derived from its content.
     pub id: ExceptionId,
+    /// Counts the writes: each is conditional on the one that was read.
     pub version: u64,
     /// An ARN pattern of the users or roles that may.
     pub principal: Pattern,
+    /// What they may.
     pub rule: RuleScope,
     /// Whoever answers for it.
     pub owner: String,
     /// The ARN of the approver who recorded it.
     pub created_by: String,
+    /// When it was recorded.
     pub created_at: Timestamp,
+    /// When it ends by itself.
     pub until: Timestamp,
+    /// Why.
     pub reason: String,
+    /// How it was ended before its time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<EndedException>,
     /// When the table forgets it.
@@ -65,8 +74,11 @@ pub struct RecordedException {
 /// How an exception was ended before its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EndedException {
+    /// When.
     pub at: Timestamp,
+    /// The ARN of the approver who ended it.
     pub by: String,
+    /// Why it was ended.
     pub reason: String,
 }
 

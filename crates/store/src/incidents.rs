@@ -4,7 +4,7 @@
 //! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
 
 use cordon_core::IncidentId;
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::timeline::{Entry, NewEntry};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -34,18 +34,21 @@ struct OpenItem {
 
 impl Store<'_> {
     /// Opens the incident, or joins the open one of the same case.
-    pub async fn open(&self, head: &mut Head, entry: NewEntry, now: Timestamp) -> Result<Opening, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open(&self, head: &mut Incident, entry: NewEntry, now: Timestamp) -> Result<Opening, StoreError> {
         let case = keys::open(head);
         let mut version = 1;
         let mut condition = Condition::Absent;
         if let Some(found) = self.get::<OpenItem>(&case).await? {
-            match self.try_head(&found.incident).await? {
+            match self.find(&found.incident).await? {
                 Some(other) if other.id == head.id => {
                     *head = other;
                     return Ok(Opening::Opened);
                 }
                 // What nobody closed for so long (a stopped execution) takes no more events in.
-                Some(other) if other.state != State::Closed && found.expires_at > now.as_second() => {
+                Some(other) if !other.is_closed() && found.expires_at > now.as_second() => {
                     return Ok(Opening::Joined(other.id));
                 }
                 _ => {
@@ -54,7 +57,7 @@ impl Store<'_> {
                 }
             }
         }
-        if let Some(own) = self.try_head(&head.id).await? {
+        if let Some(own) = self.find(&head.id).await? {
             *head = own;
             return Ok(Opening::Opened);
         }
@@ -69,15 +72,15 @@ impl Store<'_> {
     ///
     /// # Errors
     /// [`StoreError::NotFound`] where there is none, or [`StoreError`].
-    pub async fn head(&self, id: &IncidentId) -> Result<Head, StoreError> {
-        self.try_head(id).await?.ok_or_else(|| StoreError::NotFound(id.clone()))
+    pub async fn incident(&self, id: &IncidentId) -> Result<Incident, StoreError> {
+        self.find(id).await?.ok_or_else(|| StoreError::NotFound(id.clone()))
     }
 
     /// The incident's header; `None` where there is none.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn try_head(&self, id: &IncidentId) -> Result<Option<Head>, StoreError> {
+    pub async fn find(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
         self.get(&keys::head(id)).await
     }
 
@@ -90,27 +93,36 @@ impl Store<'_> {
     }
 
     /// The newest incidents of a state.
-    pub async fn by_state(&self, state: State, limit: u32) -> Result<Vec<Head>, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn by_state(&self, state: State, limit: u32) -> Result<Vec<Incident>, StoreError> {
         self.table.by_state(&keys::state_partition(state), limit).await?.into_iter().map(decode).collect()
     }
 
     /// Applies `change` to the newest header and writes it with the entries that `change` returns; starts over where another
     /// writer was first. `change` may decide on what it sees to write nothing, by returning `None`.
-    pub async fn commit<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn commit<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Incident, StoreError>
     where
-        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+        F: Fn(&mut Incident) -> Option<Vec<NewEntry>> + Send + Sync,
     {
         self.commit_with(id, now, |head| change(head).map(|entries| (entries, Vec::new()))).await
     }
 
     /// As [`Store::commit`], with further writes in the same transaction. A condition of theirs that fails is final.
-    pub async fn commit_with<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn commit_with<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Incident, StoreError>
     where
-        F: Fn(&mut Head) -> Option<(Vec<NewEntry>, Vec<Write>)> + Send + Sync,
+        F: Fn(&mut Incident) -> Option<(Vec<NewEntry>, Vec<Write>)> + Send + Sync,
     {
         let mut tries = 0;
         loop {
-            let before = self.head(id).await?;
+            let before = self.incident(id).await?;
             let mut head = before.clone();
             let Some((entries, extra)) = change(&mut head) else { return Ok(before) };
             match self.write_head(&mut head, entries, extra, now).await {
@@ -118,7 +130,7 @@ impl Store<'_> {
                 Err(error) if error.is_conflict() && tries < TRIES => {
                     tries += 1;
                     // The header is as it was read: then it was one of the further writes that did not hold.
-                    if self.head(id).await?.version == before.version {
+                    if self.incident(id).await?.version == before.version {
                         return Err(TableError::Condition.into());
                     }
                 }
@@ -128,11 +140,14 @@ impl Store<'_> {
     }
 
     /// Ends the incident: no event joins it any more.
-    pub async fn close<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Head, StoreError>
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn close<F>(&self, id: &IncidentId, now: Timestamp, change: F) -> Result<Incident, StoreError>
     where
-        F: Fn(&mut Head) -> Option<Vec<NewEntry>> + Send + Sync,
+        F: Fn(&mut Incident) -> Option<Vec<NewEntry>> + Send + Sync,
     {
-        let found = self.head(id).await?;
+        let found = self.incident(id).await?;
         let case = keys::open(&found);
         let holds_case = self.get::<OpenItem>(&case).await?.is_some_and(|open| open.incident == *id);
         self.commit_with(id, now, |head| {
@@ -146,7 +161,7 @@ impl Store<'_> {
 
     async fn write_head(
         &self,
-        head: &mut Head,
+        head: &mut Incident,
         entries: Vec<NewEntry>,
         extra: Vec<Write>,
         now: Timestamp,

@@ -3,7 +3,7 @@
 //! INVARIANT: a key never changes, so that items of an older version are found. Other people's texts are hashed if they could
 //! exceed DynamoDB's limit.
 
-use cordon_core::incident::{Head, State};
+use cordon_core::incident::{Incident, State};
 use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal};
 use cordon_detect::Tally;
 use jiff::Timestamp;
@@ -57,7 +57,7 @@ pub(crate) fn shared_event(shared: &EventId) -> Key {
 
 /// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
 /// because the open incident's plan would not undo it. What a correlation counted is one case for each of its groups.
-pub(crate) fn open(head: &Head) -> Key {
+pub(crate) fn open(head: &Incident) -> Key {
     if let Some(group) = &head.group {
         return hashed_if_long("OPEN", &format!("group#{group}"));
     }
@@ -153,7 +153,7 @@ pub(crate) fn state_partition(state: State) -> String {
 }
 
 /// The place in the index `by_state`: in the order of opening.
-pub(crate) fn state_order(head: &Head) -> String {
+pub(crate) fn state_order(head: &Incident) -> String {
     format!("{}#{}", head.opened_at, head.id)
 }
 

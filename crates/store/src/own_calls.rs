@@ -68,6 +68,9 @@ fn naming(named: impl Fn(&str) -> Option<String>) -> Vec<String> {
 
 impl Store<'_> {
     /// Says that an undo is about to make these calls, so that their events open no incident.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn announce(&self, calls: impl Iterator<Item = &Call> + Send, now: Timestamp) -> Result<(), StoreError> {
         let announced = Announced::now(now);
         let keys: BTreeSet<Key> = calls.map(keys::planned_call).collect();
@@ -77,6 +80,9 @@ impl Store<'_> {
     }
 
     /// Whether an undo had said that it would make this call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn is_announced(&self, event: &Event) -> Result<bool, StoreError> {
         let Some(made_at) = event.time else { return Ok(false) };
         let announced: Option<Announced> = self.get(&keys::made_call(event)).await?;

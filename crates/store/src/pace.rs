@@ -38,7 +38,7 @@ pub struct Minute<'a> {
 impl Minute<'_> {
     /// The minute before.
     #[must_use]
-    pub fn before(self) -> Self {
+    pub fn previous(self) -> Self {
         Self { number: self.number - 1, ..self }
     }
 }
@@ -49,8 +49,8 @@ pub struct BurstSummary {
     /// Where it stands.
     pub at: SlackMessage,
     /// How many messages earlier minutes of the same burst left to it.
-    #[serde(default)]
-    pub before: u64,
+    #[serde(default, rename = "before")]
+    pub carried_over: u64,
     /// When DynamoDB may delete the item, in Unix seconds.
     pub expires_at: i64,
 }

@@ -87,11 +87,17 @@ impl Provenance {
 
 impl Store<'_> {
     /// Who gave a principal an exception, where Cordon saw it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn provenance(&self, principal: &Principal, grant: Grant<'_>) -> Result<Option<Provenance>, StoreError> {
         self.get(&keys::provenance(principal, grant)).await
     }
 
     /// Keeps what an event gave or took away, before anything is decided on it. Of two writers one starts over.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn remember(&self, observed: Vec<Observed<'_>>) -> Result<(), StoreError> {
         for Observed { principal, grant, provenance } in observed {
             let key = keys::provenance(&principal, grant);

@@ -9,6 +9,9 @@ use crate::{Store, StoreError, follows, keys, put};
 
 impl<'a> Store<'a> {
     /// The record of a plan's step, counted from 1.
+    ///
+    /// # Errors
+    /// [`StoreError`].
     pub async fn step(&self, id: &IncidentId, n: usize) -> Result<Option<StepRecord>, StoreError> {
         self.get(&keys::step(id, n)).await
     }

@@ -267,6 +267,6 @@ async fn decide(
 /// Updates the card. The vote is recorded already, whatever happens here.
 async fn show_on_card(sdk: &SdkConfig, table: &DynamoTable, id: &IncidentId) -> Result<(), VotedError> {
     let store = Store::new(table);
-    let Some(machine) = voted::state_machine(&store.head(id).await?.execution) else { return Ok(()) };
+    let Some(machine) = voted::state_machine(&store.incident(id).await?.execution) else { return Ok(()) };
     voted::show_on_card(store, &StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine), id).await
 }

@@ -2,7 +2,7 @@
 //!
 //! INVARIANT: nothing is decided on it. A read that fails becomes a sentence, never an error and never a reason.
 
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{BlastRadius, KeyUse, Principal, PrincipalKind, Subject};
 use cordon_respond::port::{Account, IamError};
 
@@ -12,7 +12,7 @@ use crate::accounts::Accounts;
 const KEYS_MAX: usize = 4;
 
 /// `None` where the event names no principal of the account that the incident is in.
-pub async fn gather(accounts: &dyn Accounts, head: &Head) -> Option<BlastRadius> {
+pub async fn gather(accounts: &dyn Accounts, head: &Incident) -> Option<BlastRadius> {
     let principal = of_whom(head)?;
     let mut found = BlastRadius {
         principal: principal.clone(),
@@ -55,7 +55,7 @@ async fn keys(iam: &dyn Account, user: &str) -> Result<Vec<KeyUse>, IamError> {
     Ok(uses)
 }
 
-fn of_whom(head: &Head) -> Option<Principal> {
+fn of_whom(head: &Incident) -> Option<Principal> {
     let subject = match &head.subject {
         Subject::Principal { principal } => Some(principal.clone()),
         Subject::AccessKey { user: Some(user), .. } => {

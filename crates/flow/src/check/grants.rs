@@ -4,18 +4,18 @@ use std::collections::BTreeMap;
 
 use cordon_core::config::end;
 use cordon_core::decision::Verdict;
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
 use cordon_store::{Change, Grant, Provenance};
 use jiff::Timestamp;
 
-use super::judge::Findings;
+use super::exceptions::Checked;
 use super::objections::{contradiction, objection, said};
 use super::{Check, CheckError, unreadable};
 
 pub(super) struct Grants<'a> {
     pub check: &'a Check<'a>,
-    pub head: &'a Head,
+    pub head: &'a Incident,
     pub event_time: Timestamp,
 }
 
@@ -49,7 +49,7 @@ enum Origin {
 
 impl Grants<'_> {
     /// The tag of whom the rule is about: the subject, where something is undone on it; else the actor.
-    pub async fn tag(&self, response: &Response, findings: &mut Findings) -> Result<Verdict, CheckError> {
+    pub async fn tag(&self, response: &Response, checked: &mut Checked) -> Result<Verdict, CheckError> {
         let actor = self.head.actor.principal();
         let tagged = if response.revert.is_empty() {
             actor.clone()
@@ -58,7 +58,7 @@ impl Grants<'_> {
         };
         let Some(principal) = tagged else { return Ok(Verdict::Caught) };
         if principal.kind == PrincipalKind::Group {
-            findings.say("Groups carry no tags, so no exception tag was looked for.".to_owned());
+            checked.say("Groups carry no tags, so no exception tag was looked for.".to_owned());
             return Ok(Verdict::Caught);
         }
         let wanted = &self.check.config.exceptions;
@@ -70,21 +70,21 @@ impl Grants<'_> {
         };
         let tags = match tags {
             Ok(tags) => tags,
-            Err(error) => return Ok(findings.unknown(format!("The tags of `{principal}` could not be read ({error})"))),
+            Err(error) => return Ok(checked.unknown(format!("The tags of `{principal}` could not be read ({error})"))),
         };
         if tags.get(&wanted.tag_key) != Some(&wanted.tag_value) {
-            findings.say(format!("`{principal}` does not carry the exception tag `{name}`."));
+            checked.say(format!("`{principal}` does not carry the exception tag `{name}`."));
             return Ok(Verdict::Caught);
         }
         let what = format!("the tag `{name}` of `{principal}`");
         let standing =
             Standing { principal: &principal, grant: Grant::Tag(&wanted.tag_key), what, value: Some(&wanted.tag_value) };
-        let until = match self.until(&principal, &tags, findings).await? {
+        let until = match self.until(&principal, &tags, checked).await? {
             End::At(until) => Some(until),
             End::Open => None,
             End::Objected(verdict) => return Ok(verdict),
         };
-        match self.weigh(&standing, findings).await? {
+        match self.weigh(&standing, checked).await? {
             Some(verdict) => Ok(verdict),
             None => {
                 let kind = if principal.kind == PrincipalKind::Role { "Role" } else { "User" };
@@ -99,7 +99,7 @@ impl Grants<'_> {
         &self,
         principal: &Principal,
         tags: &'t BTreeMap<String, String>,
-        findings: &mut Findings,
+        checked: &mut Checked,
     ) -> Result<End<'t>, CheckError> {
         let (key, required) = (&self.check.config.exceptions.until_key, self.check.config.exceptions.require_until);
         // IAM takes a key in any case of letters for the same one, and an end only ever limits.
@@ -116,15 +116,15 @@ impl Grants<'_> {
             Some((_, Some(_))) => None,
         };
         if let Some(objection) = objection {
-            findings.say(capitalised(&format!("{objection}, so the exception tag does not count.")));
+            checked.say(capitalised(&format!("{objection}, so the exception tag does not count.")));
             return Ok(End::Objected(Verdict::Caught));
         }
         let standing = Standing { principal, grant: Grant::Tag(key), what: format!("the tag `{key}` of `{principal}`"), value };
-        let verdict = match self.provenance(&standing, findings).await? {
+        let verdict = match self.provenance(&standing, checked).await? {
             Origin::Unknown(verdict) => Some(verdict),
             // It does not stand, and nobody was seen taking it away.
             Origin::Unseen => None,
-            Origin::Seen(provenance) => self.object(&provenance, &standing, findings),
+            Origin::Seen(provenance) => self.object(&provenance, &standing, checked),
         };
         Ok(match (verdict, value) {
             (Some(verdict), _) => End::Objected(verdict),
@@ -133,7 +133,7 @@ impl Grants<'_> {
         })
     }
 
-    pub async fn group(&self, findings: &mut Findings) -> Result<Verdict, CheckError> {
+    pub async fn group(&self, checked: &mut Checked) -> Result<Verdict, CheckError> {
         let Some(principal) = self.head.actor.principal().filter(|_| self.head.actor.kind == ActorKind::IamUser) else {
             return Ok(Verdict::Caught);
         };
@@ -143,44 +143,44 @@ impl Grants<'_> {
         };
         let groups = match groups {
             Ok(groups) => groups,
-            Err(error) => return Ok(findings.unknown(format!("The groups of `{principal}` could not be read ({error})"))),
+            Err(error) => return Ok(checked.unknown(format!("The groups of `{principal}` could not be read ({error})"))),
         };
         let exempt = &self.check.config.exceptions.exempt_groups;
         for group in groups.iter().filter(|group| exempt.contains(group)) {
             let what = format!("the membership of `{principal}` in the exempt group `{group}`");
             let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
-            match self.weigh(&standing, findings).await? {
+            match self.weigh(&standing, checked).await? {
                 None => return Ok(Verdict::Exempt(format!("Actor is in the exempt group: {group}"))),
                 Some(Verdict::Caught) => {}
                 Some(verdict) => return Ok(verdict),
             }
         }
-        findings.say(format!("`{principal}` is in no exempt group that counts (exempt: {}).", exempt.join(", ")));
+        checked.say(format!("`{principal}` is in no exempt group that counts (exempt: {}).", exempt.join(", ")));
         Ok(Verdict::Caught)
     }
 
     /// A grant stands; does it count? `None` where it does.
-    async fn weigh(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Option<Verdict>, CheckError> {
+    async fn weigh(&self, standing: &Standing<'_>, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
         let what = &standing.what;
-        let origin = match self.provenance(standing, findings).await? {
+        let origin = match self.provenance(standing, checked).await? {
             Origin::Unknown(verdict) => return Ok(Some(verdict)),
-            Origin::Seen(provenance) => match self.object(&provenance, standing, findings) {
+            Origin::Seen(provenance) => match self.object(&provenance, standing, checked) {
                 Some(verdict) => return Ok(Some(verdict)),
                 None => said(&provenance),
             },
             Origin::Unseen if self.check.config.exceptions.require_provenance => {
-                findings.say(capitalised(&format!(
+                checked.say(capitalised(&format!(
                     "nobody was seen giving {what}, which exceptions.require_provenance wants, so it does not count."
                 )));
                 return Ok(Some(Verdict::Caught));
             }
             Origin::Unseen => "given before Cordon could see who did it".to_owned(),
         };
-        findings.say(capitalised(&format!("{what} was {origin}.")));
+        checked.say(capitalised(&format!("{what} was {origin}.")));
         Ok(None)
     }
 
-    fn object(&self, provenance: &Provenance, standing: &Standing<'_>, findings: &mut Findings) -> Option<Verdict> {
+    fn object(&self, provenance: &Provenance, standing: &Standing<'_>, checked: &mut Checked) -> Option<Verdict> {
         let limits = &self.check.config.exceptions;
         let actor = self.head.actor.principal();
         let is_gone = standing.value.is_none() && matches!(standing.grant, Grant::Tag(_));
@@ -191,17 +191,17 @@ impl Grants<'_> {
         };
         let objection = contradicted
             .or_else(|| objection(provenance, &standing.what, actor.as_ref(), self.event_time, limits.min_age_hours))?;
-        findings.say(capitalised(&format!("{objection}.")));
+        checked.say(capitalised(&format!("{objection}.")));
         Some(Verdict::Caught)
     }
 
-    async fn provenance(&self, standing: &Standing<'_>, findings: &mut Findings) -> Result<Origin, CheckError> {
+    async fn provenance(&self, standing: &Standing<'_>, checked: &mut Checked) -> Result<Origin, CheckError> {
         match self.check.store.provenance(standing.principal, standing.grant).await {
             Ok(Some(provenance)) => Ok(Origin::Seen(provenance)),
             Ok(None) => Ok(Origin::Unseen),
             Err(error) => {
                 let sentence = unreadable(error, &format!("Who gave {}", standing.what))?;
-                Ok(Origin::Unknown(findings.unknown(sentence)))
+                Ok(Origin::Unknown(checked.unknown(sentence)))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use cordon_cards::{Alert, Failure, Occasion};
 use cordon_contract::NotifyOutput;
-use cordon_core::incident::{Head, Outcome, State};
+use cordon_core::incident::{Incident, Outcome};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{EventId, IncidentId};
@@ -58,11 +58,11 @@ impl Notify<'_> {
         })
     }
 
-    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Head, StoreError> {
+    async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Incident, StoreError> {
         let data = json!({"state": state, "error": error, "cause": cause});
         self.store
             .close(id, self.clock.now(), |head| {
-                if head.state == State::Closed {
+                if head.is_closed() {
                     return None;
                 }
                 head.outcome = Some(Outcome::Failed);

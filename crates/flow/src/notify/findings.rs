@@ -3,7 +3,7 @@
 //! INVARIANT: nothing here stops or delays messages to people, or changes: those come first. A destination that rejects a finding
 //! is a line on the timeline, never an error of the state.
 
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_record::Finding;
 use serde_json::{Map, Value, json};
@@ -12,7 +12,7 @@ use super::Notify;
 
 impl Notify<'_> {
     /// Publishes the incident as it stands, everywhere.
-    pub(super) async fn publish_finding(&self, head: &Head) {
+    pub(super) async fn publish_finding(&self, head: &Incident) {
         let finding = Finding { head };
         let mut failed = Map::new();
         for place in self.findings {

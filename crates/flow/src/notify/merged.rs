@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use cordon_cards::{self as cards, Alert, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{Head, MergedTold, State};
+use cordon_core::incident::{Incident, MergedTold};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_store::Turn;
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +25,7 @@ const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Deli
 impl Notify<'_> {
     pub(super) async fn merged(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
-        if !is_due(&self.store.head(id).await?, now) {
+        if !is_due(&self.store.incident(id).await?, now) {
             return Ok(NOTHING);
         }
         let mine = AtomicBool::new(false);
@@ -37,8 +37,8 @@ impl Notify<'_> {
                 if !due {
                     return None;
                 }
-                head.merged_told = Some(MergedTold { count: head.merged, at: now });
-                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": head.merged}))])
+                head.delivery.merged_told = Some(MergedTold { count: head.merges.merged, at: now });
+                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": head.merges.merged}))])
             })
             .await?;
         if !mine.load(Ordering::Relaxed) {
@@ -59,8 +59,8 @@ impl Notify<'_> {
     }
 
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
-    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Head) -> Result<Posted, NotifyError> {
-        let Some(at) = &head.slack else { return Ok(Posted::InSummary) };
+    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Incident) -> Result<Posted, NotifyError> {
+        let Some(at) = &head.delivery.slack else { return Ok(Posted::InSummary) };
         let note = cards::joined(head);
         if at.ts.is_none() {
             return Ok(self.post(channel, head, Turn::Told, &note).await);
@@ -74,13 +74,15 @@ impl Notify<'_> {
     }
 }
 
-fn is_due(head: &Head, now: Timestamp) -> bool {
-    if head.state == State::Closed {
+fn is_due(head: &Incident, now: Timestamp) -> bool {
+    if head.is_closed() {
         return false;
     }
-    match head.merged_told {
-        None => head.merged > 0,
-        Some(told) if head.merged <= told.count => false,
-        Some(told) => u64::from(head.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE,
+    match head.delivery.merged_told {
+        None => head.merges.merged > 0,
+        Some(told) if head.merges.merged <= told.count => false,
+        Some(told) => {
+            u64::from(head.merges.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE
+        }
     }
 }

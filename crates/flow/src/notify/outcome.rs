@@ -3,7 +3,7 @@
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{Head, Outcome, State};
+use cordon_core::incident::{Incident, Outcome};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::runner::StepRecord;
 use cordon_store::{Approval, Turn};
@@ -22,7 +22,7 @@ impl Notify<'_> {
         let head = self
             .store
             .close(id, now, |head| {
-                if head.state == State::Closed {
+                if head.is_closed() {
                     return None;
                 }
                 head.outcome = Some(outcome);
@@ -33,8 +33,9 @@ impl Notify<'_> {
             })
             .await?;
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
-        let is_known = matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.asked_at.is_none();
-        if is_known || head.outcome_told {
+        let is_known =
+            matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.approval.asked_at.is_none();
+        if is_known || head.delivery.outcome_told {
             self.publish_finding(&head).await;
             return Ok(NOTHING);
         }
@@ -55,7 +56,7 @@ impl Notify<'_> {
         let data = told.data();
         self.store
             .commit(id, self.clock.now(), |head| {
-                head.outcome_told = reached_somebody;
+                head.delivery.outcome_told = reached_somebody;
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
             .await?;
@@ -63,22 +64,22 @@ impl Notify<'_> {
     }
 
     /// The card at the end of an incident.
-    pub(super) async fn outcome_card(&self, head: &Head, outcome: Outcome) -> Result<Message, NotifyError> {
-        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.plan.steps.len());
-        for n in 1..=head.plan.steps.len() {
+    pub(super) async fn outcome_card(&self, head: &Incident, outcome: Outcome) -> Result<Message, NotifyError> {
+        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.assessment.plan.steps.len());
+        for n in 1..=head.assessment.plan.steps.len() {
             steps.push(self.store.step(&head.id, n).await?);
         }
         let approval = self.store.approval(&head.id).await?;
         Ok(cards::outcome(head, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
     }
 
-    async fn show_outcome(&self, channel: &dyn Channel, head: &Head, outcome: Outcome) -> Result<Posted, NotifyError> {
+    async fn show_outcome(&self, channel: &dyn Channel, head: &Incident, outcome: Outcome) -> Result<Posted, NotifyError> {
         let card = self.outcome_card(head, outcome).await?;
         let turn = match outcome {
             Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
             Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Told,
         };
-        let Some(at) = head.slack.as_ref().filter(|at| at.ts.is_some()) else {
+        let Some(at) = head.thread() else {
             return Ok(self.post(channel, head, turn, &card).await);
         };
         Ok(match channel.update(at, &card).await {

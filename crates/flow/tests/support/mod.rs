@@ -11,7 +11,7 @@ pub mod asking;
 use std::sync::{Arc, Mutex};
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
 use cordon_flow::check::Check;
@@ -202,8 +202,8 @@ impl World {
         Remediate { store: self.store(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
     }
 
-    pub fn head(&self, id: &IncidentId) -> Head {
-        run(self.store().head(id)).unwrap()
+    pub fn head(&self, id: &IncidentId) -> Incident {
+        run(self.store().incident(id)).unwrap()
     }
 
     /// The kinds of the timeline's entries, whose chain is checked on the way.

@@ -4,7 +4,7 @@
 
 use cordon_core::decision::{Decision, Route};
 use cordon_core::event::Event;
-use cordon_core::incident::{EventFacts, Found, Head, SlackMessage};
+use cordon_core::incident::{EventFacts, Found, Incident, SlackMessage};
 use cordon_core::timeline::{Entry, Kind, NewEntry};
 use cordon_core::{
     Actor, Call, Detection, IncidentId, Level, Outcome, Plan, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, State,
@@ -49,7 +49,7 @@ pub fn session(name: &str) -> Value {
 }
 
 /// An open incident: somebody gave `subject` the administrator's policy.
-pub fn opened(identity: Value, subject: &str) -> Head {
+pub fn opened(identity: Value, subject: &str) -> Incident {
     let record = json!({
         "eventVersion": "1.11", "eventID": "0a1b2c3d-0000-4000-8000-000000000001", "eventName": "AttachUserPolicy",
         "eventSource": "iam.amazonaws.com", "eventTime": "2026-01-02T03:04:00Z", "awsRegion": "us-east-1",
@@ -70,7 +70,7 @@ pub fn opened(identity: Value, subject: &str) -> Head {
     };
     let id = IncidentId::derive(event.account.as_ref(), &event.id);
     let execution = format!("arn:aws:states:us-east-1:{ACCOUNT}:execution:cordon:5d1c");
-    Head::open(id, found, execution, at(0))
+    Incident::open(id, found, execution, at(0))
 }
 
 pub fn detection(rule: &str, level: Level, tags: &[&str]) -> Detection {
@@ -86,21 +86,21 @@ pub fn detection(rule: &str, level: Level, tags: &[&str]) -> Detection {
 }
 
 /// With its decision and plan.
-pub fn decided(mut head: Head) -> Head {
+pub fn decided(mut head: Incident) -> Incident {
     head.state = State::Decided;
     head.updated_at = at(1);
-    head.decided_at = Some(at(40));
-    head.asked_at = Some(at(2));
-    head.decision = Some(Decision {
+    head.approval.decided_at = Some(at(40));
+    head.approval.asked_at = Some(at(2));
+    head.assessment.decision = Some(Decision {
         route: Route::Ask,
         approved_for_remediation: true,
         decision_reason: "Approved for remediation".to_owned(),
         dry_run: false,
     });
-    head.exceptions_checked = vec!["The user has no tag SecurityApproved".to_owned()];
+    head.assessment.exceptions_checked = vec!["The user has no tag SecurityApproved".to_owned()];
     let target = Principal::new(PrincipalKind::User, ACCOUNT.parse().unwrap(), "iam-test-mallory");
     let detach = [("PolicyArn", ADMIN), ("UserName", "iam-test-mallory")];
-    head.plan = Plan {
+    head.assessment.plan = Plan {
         steps: vec![PlannedStep {
             remedy: RemedyKind::DetachPolicy,
             purpose: Purpose::Revert,
@@ -117,11 +117,11 @@ pub fn decided(mut head: Head) -> Head {
         }],
         by_hand: vec!["End the sessions of `iam-test-mallory`.".to_owned()],
     };
-    head.slack = Some(SlackMessage { channel: "C0EXAMPLE".to_owned(), ts: Some("1.2".to_owned()) });
+    head.delivery.slack = Some(SlackMessage { channel: "C0EXAMPLE".to_owned(), ts: Some("1.2".to_owned()) });
     head
 }
 
-pub fn closed(mut head: Head, outcome: Outcome) -> Head {
+pub fn closed(mut head: Incident, outcome: Outcome) -> Incident {
     head.state = State::Closed;
     head.outcome = Some(outcome);
     head.updated_at = at(60);
@@ -130,7 +130,7 @@ pub fn closed(mut head: Head, outcome: Outcome) -> Head {
 }
 
 /// An event without a name, a time or a caller.
-pub fn unreadable() -> Head {
+pub fn unreadable() -> Incident {
     let mut head = opened(json!({}), "x");
     head.account = None;
     head.subject = Subject::Unknown;
@@ -151,7 +151,7 @@ pub fn unreadable() -> Head {
 pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)> `` ` </code> | [a](https://evil.example) \
                            @here https://evil.example & \" ' \u{202e}gnp.\u{1b}[31m\n# Heading\n- **bold** <!-- --> ${{7*7}} %s";
 
-pub fn hostile() -> Head {
+pub fn hostile() -> Incident {
     let mut head = decided(opened(session("x"), "y"));
     head.actor.arn = Some(HOSTILE.to_owned());
     head.actor.name = Some(HOSTILE.to_owned());
@@ -168,8 +168,8 @@ pub fn hostile() -> Head {
     head.event.error_code = Some(HOSTILE.to_owned());
     head.event.parameters = HOSTILE.repeat(8);
     head.execution = HOSTILE.to_owned();
-    head.exceptions_checked = vec![HOSTILE.to_owned(); 40];
-    head.plan.by_hand = vec![HOSTILE.to_owned(); 40];
+    head.assessment.exceptions_checked = vec![HOSTILE.to_owned(); 40];
+    head.assessment.plan.by_hand = vec![HOSTILE.to_owned(); 40];
     for detection in &mut head.detections {
         detection.title = HOSTILE.to_owned();
         detection.author = HOSTILE.to_owned();
@@ -180,9 +180,9 @@ pub fn hostile() -> Head {
 }
 
 /// The record of an incident with this header, whose timeline fits it.
-pub fn record(mut head: Head) -> Record {
+pub fn record(mut head: Incident) -> Record {
     let mut timeline: Vec<Entry> = Vec::new();
-    let Head { event, subject, outcome, .. } = head.clone();
+    let Incident { event, subject, outcome, .. } = head.clone();
     let mut add = |new: NewEntry| {
         head.log_seq += 1;
         let entry = Entry::chain(new, head.log_seq, at(head.log_seq as i64), &head.last_hash);
@@ -209,16 +209,16 @@ pub fn record(mut head: Head) -> Record {
         "snapshot": {"remedy": "detach-policy", "target_unique_id": "AIDAEXAMPLE", "attached": true},
     }))
     .unwrap();
-    let steps = if head.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
+    let steps = if head.assessment.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
     let question = Question { vote: "approved".to_owned(), by: Some("U0ADA".to_owned()), deadline: at(14_400) };
-    let questions = if head.asked_at.is_some() { vec![question] } else { vec![] };
+    let questions = if head.approval.asked_at.is_some() { vec![question] } else { vec![] };
     Record { head, steps, questions, timeline, exported_at: at(86_400) }
 }
 
 /// Named, so that a test can say which one failed.
-pub fn incidents() -> Vec<(String, Head)> {
+pub fn incidents() -> Vec<(String, Incident)> {
     let mallory = || decided(opened(user("iam-test-mallory"), "iam-test-mallory"));
-    let mut incidents: Vec<(String, Head)> =
+    let mut incidents: Vec<(String, Incident)> =
         OUTCOMES.into_iter().map(|outcome| (outcome.as_str().to_owned(), closed(mallory(), outcome))).collect();
     let mut v6 = mallory();
     v6.event.source_ip = Some("2001:db8::7".to_owned());
@@ -231,9 +231,9 @@ pub fn incidents() -> Vec<(String, Head)> {
     let mut account = decided(opened(root(), "bob"));
     account.subject = Subject::Account { account: ACCOUNT.parse().unwrap() };
     let mut merged = mallory();
-    merged.merged = 4;
+    merged.merges.merged = 4;
     let mut long = hostile();
-    long.plan.by_hand = vec!["x".repeat(4_000); 100];
+    long.assessment.plan.by_hand = vec!["x".repeat(4_000); 100];
     let more = [
         ("open", mallory()),
         ("undecided", opened(user("bob"), "carol")),

@@ -6,7 +6,7 @@
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{BrokenGlass, Head, Skipped};
+use cordon_core::incident::{BrokenGlass, Incident, Skipped};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ type Fate = Result<(), DeliveryError>;
 impl Notify<'_> {
     /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
     pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let alert = Alert::of(&head, Occasion::Escalated);
         let escalation = self.approval.escalation.as_ref();
         let mut sns = vec![self.publish(&head, alert.clone()).await];
@@ -41,9 +41,9 @@ impl Notify<'_> {
 
     /// Everybody who was not waited for is told, by name.
     pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let mut alert = Alert::of(&head, Occasion::BreakGlass);
-        let glass = head.break_glass.clone().unwrap_or_else(|| BrokenGlass {
+        let glass = head.approval.break_glass.clone().unwrap_or_else(|| BrokenGlass {
             by: "unknown".to_owned(),
             reason: String::new(),
             skipped: Vec::new(),
@@ -63,7 +63,7 @@ impl Notify<'_> {
 
     /// What an undo from Slack came to.
     pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.head(id).await?;
+        let head = self.store.incident(id).await?;
         let request = self.store.undo_request(id).await?;
         let mut alert = Alert::of(&head, Occasion::Undone);
         let (message, undo) = match &request {
@@ -103,8 +103,8 @@ fn best(fates: &[Fate]) -> Delivery {
 }
 
 /// Below the card where it has a thread, else a message of its own.
-async fn in_thread(channel: &dyn Channel, head: &Head, message: &Message) -> Fate {
-    match head.slack.as_ref().filter(|at| at.ts.is_some()) {
+async fn in_thread(channel: &dyn Channel, head: &Incident, message: &Message) -> Fate {
+    match head.thread() {
         Some(at) => channel.reply(at, message).await.map(|_| ()),
         None => channel.post(message).await.map(|_| ()),
     }

@@ -4,7 +4,7 @@
 //! that holds, it asks a person.
 
 use cordon_core::decision::{Judged, Verdict};
-use cordon_core::incident::Head;
+use cordon_core::incident::Incident;
 use cordon_core::{Detection, ExceptionKind, Response, RuleId};
 use cordon_store::RecordedException;
 use jiff::Timestamp;
@@ -16,14 +16,14 @@ use crate::exceptions::{Bearing, bearing};
 
 /// What was found about exceptions, for the decision, the card and the timeline.
 #[derive(Default)]
-pub(super) struct Findings {
+pub(super) struct Checked {
     pub judged: Vec<Judged>,
     pub sentences: Vec<String>,
     /// The recorded exceptions and the automation that let rules pass, with whose they are.
     pub exempted_by: Vec<Value>,
 }
 
-impl Findings {
+impl Checked {
     pub fn is_caught(&self, detection: &Detection) -> bool {
         self.judged.iter().any(|judged| judged.rule == detection.rule && !matches!(judged.verdict, Verdict::Exempt(_)))
     }
@@ -54,29 +54,29 @@ enum Listed {
     Unread(String),
 }
 
-pub(super) struct Judge<'a> {
+pub(super) struct ExceptionCheck<'a> {
     check: &'a Check<'a>,
-    head: &'a Head,
+    head: &'a Incident,
     event_time: Timestamp,
     /// Read once, when the first rule asks.
     recorded: Option<Listed>,
-    findings: Findings,
+    checked: Checked,
 }
 
-impl<'a> Judge<'a> {
-    pub fn new(check: &'a Check<'a>, head: &'a Head) -> Self {
+impl<'a> ExceptionCheck<'a> {
+    pub fn new(check: &'a Check<'a>, head: &'a Incident) -> Self {
         let event_time = head.event.time.unwrap_or(head.opened_at);
-        Self { check, head, event_time, recorded: None, findings: Findings::default() }
+        Self { check, head, event_time, recorded: None, checked: Checked::default() }
     }
 
-    pub async fn run(mut self) -> Result<Findings, CheckError> {
+    pub async fn run(mut self) -> Result<Checked, CheckError> {
         for detection in &self.head.detections {
             let Some(response) = &detection.response else { continue };
             let verdict = self.exceptions(&detection.rule, response).await?;
             let gate = self.check.config.gate(&detection.rule);
-            self.findings.judged.push(Judged { rule: detection.rule.clone(), gate, verdict });
+            self.checked.judged.push(Judged { rule: detection.rule.clone(), gate, verdict });
         }
-        Ok(self.findings)
+        Ok(self.checked)
     }
 
     async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, CheckError> {
@@ -84,8 +84,8 @@ impl<'a> Judge<'a> {
         let mut unknown = None;
         for kind in &response.exceptions {
             let verdict = match kind {
-                ExceptionKind::Tag => grants.tag(response, &mut self.findings).await?,
-                ExceptionKind::Group => grants.group(&mut self.findings).await?,
+                ExceptionKind::Tag => grants.tag(response, &mut self.checked).await?,
+                ExceptionKind::Group => grants.group(&mut self.checked).await?,
                 ExceptionKind::Recorded => self.recorded(rule).await?,
                 ExceptionKind::Automation => self.automation(rule),
             };
@@ -96,7 +96,7 @@ impl<'a> Judge<'a> {
             }
         }
         if response.exceptions.is_empty() {
-            self.findings.say(format!("The rule `{rule}` honours no exception."));
+            self.checked.say(format!("The rule `{rule}` honours no exception."));
         }
         Ok(unknown.unwrap_or(Verdict::Caught))
     }
@@ -105,8 +105,8 @@ impl<'a> Judge<'a> {
         let Some(automation) = self.check.config.exceptions.automation(&self.head.actor, rule) else { return Verdict::Caught };
         let role = self.head.actor.issuer_arn.as_deref().unwrap_or_default();
         let sentence = format!("`{role}` is trusted automation of cordon.toml: {}", automation.name);
-        self.findings.say(format!("{sentence}."));
-        self.findings.exempted_by(json!({"automation": automation.name, "role": role}));
+        self.checked.say(format!("{sentence}."));
+        self.checked.exempted_by(json!({"automation": automation.name, "role": role}));
         Verdict::Exempt(sentence)
     }
 
@@ -119,20 +119,20 @@ impl<'a> Judge<'a> {
         }
         let recorded = match &self.recorded {
             Some(Listed::Read(recorded)) => recorded,
-            Some(Listed::Unread(sentence)) => return Ok(self.findings.unknown(sentence.clone())),
+            Some(Listed::Unread(sentence)) => return Ok(self.checked.unknown(sentence.clone())),
             None => return Ok(Verdict::Caught),
         };
         for exception in recorded {
             match bearing(exception, &self.head.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
-                    self.findings.say(format!("{sentence}."));
-                    self.findings.exempted_by(json!({
+                    self.checked.say(format!("{sentence}."));
+                    self.checked.exempted_by(json!({
                         "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
                         "until": exception.until, "reason": exception.reason, "rule": exception.rule,
                     }));
                     return Ok(Verdict::Exempt(sentence));
                 }
-                Bearing::Not(sentence) => self.findings.say(sentence),
+                Bearing::Not(sentence) => self.checked.say(sentence),
                 Bearing::None => {}
             }
         }

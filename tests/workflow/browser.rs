@@ -1,13 +1,14 @@
 //! The page as a person uses it: a real browser, real buttons, and IAM's own answer at the end.
 //!
 //! Needs Debian's `chromium` and `chromium-driver`, or a ChromeDriver and browser that `CORDON_CHROMEDRIVER` and
-//! `CORDON_CHROMIUM` name. Without them these tests say that they were skipped, unless `CORDON_BROWSER=required`.
+//! `CORDON_CHROMIUM` name. Without them these tests are skipped, unless `CORDON_REQUIRE` says `browser`.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use cordon_testkit::Need;
 use fantoccini::elements::Element;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -50,8 +51,7 @@ impl Browser {
         let chromedriver = found("CORDON_CHROMEDRIVER", &["chromedriver"]);
         let chromium = found("CORDON_CHROMIUM", &["chromium", "chromium-browser", "google-chrome"]);
         let (Some(chromedriver), Some(chromium)) = (chromedriver, chromium) else {
-            assert_ne!(std::env::var("CORDON_BROWSER").as_deref(), Ok("required"), "no chromedriver and chromium on the path");
-            eprintln!("skipped: no chromedriver and chromium on the path");
+            Need::Browser.skip("no chromedriver and chromium on the path");
             return None;
         };
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();

@@ -1,14 +1,16 @@
 //! Every message and dialog, with honest and hostile texts, against the models of Slack's own `slack_sdk`.
 //!
 //! The models come from PyPI into an environment below the target directory, pinned by hash. Where Python or PyPI cannot be had, the
-//! test says so and checks nothing, unless `CORDON_REQUIRE_SLACK_SDK` is set, as it is in continuous integration.
+//! test is skipped, unless `CORDON_REQUIRE` says `slack-sdk`.
 //! What `slack_sdk` lets pass (51 blocks, a field of 2,001 characters, an unknown type) is for [`cordon_slack::validate_message`].
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use cordon_slack::{Modal, ModalKind, validate_message};
+use cordon_testkit::Need;
+use cordon_testkit::python::{EnvironmentError, environment};
 use serde_json::{Value, json};
 
 use crate::tests::messages_of;
@@ -29,33 +31,10 @@ fn manifest() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Below the target directory, beside the sandbox's.
-fn environment() -> PathBuf {
+/// Python with Slack's models, in an environment below the target directory.
+fn python() -> Result<PathBuf, EnvironmentError> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| manifest().join("../../target"), PathBuf::from);
-    target.join("slack-sdk")
-}
-
-/// The environment's Python, made on the first run and whenever the requirements change.
-fn python() -> Result<PathBuf, String> {
-    let requirements = manifest().join("tests/slack_sdk/requirements.txt");
-    let wanted = std::fs::read_to_string(&requirements).map_err(|error| error.to_string())?;
-    let (folder, stamp) = (environment(), environment().join("stamp"));
-    let python = folder.join("bin/python");
-    if std::fs::read_to_string(&stamp).is_ok_and(|made| made == wanted) && python.exists() {
-        return Ok(python);
-    }
-    let host = std::env::var_os("CORDON_PYTHON").unwrap_or_else(|| "python3".into());
-    let run = |command: &mut Command| match command.output() {
-        Ok(Output { status, .. }) if status.success() => Ok(()),
-        Ok(output) => Err(String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or("no reason given").to_owned()),
-        Err(error) => Err(error.to_string()),
-    };
-    run(Command::new(host).args(["-m", "venv", "--clear"]).arg(&folder))?;
-    let options =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "--only-binary", ":all:", "-r"];
-    run(Command::new(&python).args(options).arg(&requirements))?;
-    std::fs::write(&stamp, wanted).map_err(|error| error.to_string())?;
-    Ok(python)
+    environment(&target.join("slack-sdk"), &manifest().join("tests/slack_sdk/requirements.txt"))
 }
 
 fn checked(python: &Path, lines: &[Value]) -> (bool, String) {
@@ -89,11 +68,7 @@ fn messages(text: &str) -> Vec<Message> {
 fn every_message_and_dialog_is_one_that_slacks_own_models_take() {
     let python = match python() {
         Ok(python) => python,
-        Err(reason) => {
-            assert!(std::env::var_os("CORDON_REQUIRE_SLACK_SDK").is_none(), "slack_sdk cannot be had: {reason}");
-            eprintln!("skipped: slack_sdk cannot be had: {reason}");
-            return;
-        }
+        Err(error) => return Need::SlackSdk.skip_because(&error),
     };
     let mut lines = Vec::new();
     // Four kilobytes of what is escaped, of what is hidden, and of what is wide.

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_core::{EventId, Level};
 use cordon_detect::{Count, Counts, Enriched, MemoryCounts, RuleBook, RuleSource};
+use cordon_testkit::Need;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -119,12 +120,9 @@ fn records(file: &Path) -> Vec<Labelled> {
 
 /// The folder's files with their records; `None` where the environment names no folder.
 fn corpora() -> Option<Vec<(PathBuf, Vec<Labelled>)>> {
-    let Some(folder) = std::env::var_os("CORDON_CORPORA") else {
-        println!("skipped: CORDON_CORPORA does not name a folder of labelled records");
-        return None;
-    };
-    let found: Vec<_> = files(Path::new(&folder), "jsonl").into_iter().map(|file| (file.clone(), records(&file))).collect();
-    assert!(!found.is_empty(), "{} holds no .jsonl", folder.to_string_lossy());
+    let folder = Need::Corpora.folder_or_skip()?;
+    let found: Vec<_> = files(&folder, "jsonl").into_iter().map(|file| (file.clone(), records(&file))).collect();
+    assert!(!found.is_empty(), "{} holds no .jsonl", folder.display());
     Some(found)
 }
 

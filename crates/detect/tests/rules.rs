@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_core::{ExceptionKind, Gate, Level, Log, RemedyKind};
 use cordon_detect::{Enriched, Expected, Rule, RuleBook, RuleSource, cases, check_cases, event_patterns, pattern};
+use cordon_testkit::Need;
 use serde_json::{Value, json};
 
 /// Rules that match refused calls too, with the reason.
@@ -413,14 +414,11 @@ fn the_example_of_the_guide_to_writing_rules_loads_and_keeps_its_cases() {
 /// Public rules drop in. The folder is named by the environment, because the rules are not ours to ship.
 #[test]
 fn public_sigma_rules_load_and_their_events_fit_the_patterns() {
-    let Some(folder) = std::env::var_os("CORDON_SIGMA_RULES") else {
-        println!("skipped: CORDON_SIGMA_RULES does not name a folder of Sigma rules");
-        return;
-    };
-    let book = load(Path::new(&folder));
+    let Some(folder) = Need::SigmaRules.folder_or_skip() else { return };
+    let book = load(&folder);
     assert!(!book.rules().is_empty());
     assert!(book.rules().iter().all(|rule| rule.response.is_none() && rule.author != "unknown"));
-    let all = [sources(Path::new(&folder)), sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))].concat();
+    let all = [sources(&folder), sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))].concat();
     let both = RuleBook::load(all.clone()).map_err(|errors| format!("{errors:?}")).unwrap();
     for detail in event_patterns(&both) {
         let size = pattern::envelope(&detail).to_string().chars().count();

@@ -1,13 +1,13 @@
 //! The public conformance cases for JSON parsers, <https://github.com/nst/JSONTestSuite>.
 //!
-//! `CORDON_JSON_TEST_SUITE` names a folder with them (its `test_parsing`, or the folder above). Without it, this test says that it
-//! was skipped.
+//! `CORDON_JSON_TEST_SUITE` names a folder with them (its `test_parsing`, or the folder above). Without it, this test is
+//! skipped.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
 
 use cordon_json_scan::{KeySet, Scan, Scanner, levels};
+use cordon_testkit::Need;
 use serde_json::Value;
 
 /// What the name of a case asks for.
@@ -19,7 +19,7 @@ enum Expected {
 }
 
 fn cases() -> Option<Vec<(String, Expected, Vec<u8>)>> {
-    let folder = PathBuf::from(std::env::var_os("CORDON_JSON_TEST_SUITE")?);
+    let folder = Need::JsonTestSuite.folder_or_skip()?;
     let below = folder.join("test_parsing");
     let folder = if below.is_dir() { below } else { folder };
     let mut cases = Vec::new();
@@ -49,9 +49,7 @@ fn is_valid(scanner: &mut Scanner<'_>, text: &[u8]) -> Option<bool> {
 
 #[test]
 fn the_public_conformance_cases_are_kept() {
-    let Some(cases) = cases() else {
-        return println!("skipped: CORDON_JSON_TEST_SUITE names no folder of conformance cases");
-    };
+    let Some(cases) = cases() else { return };
     assert!(cases.len() > 300, "only {} cases", cases.len());
     let keys = KeySet::new(&BTreeSet::from(["a", "b", "key"]));
     let mut proven = 0;

@@ -1,77 +1,34 @@
 //! Every finding conforms to the published schemas: OCSF's export, and Security Hub's API model.
 //!
 //! The schemas come from PyPI, pinned by hash, into an environment below the target directory. If they cannot be fetched, the
-//! test says so and is skipped, unless `CORDON_PUBLISHED_SCHEMAS=required`.
+//! tests are skipped, unless `CORDON_REQUIRE` names `published-schemas`.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::sync::LazyLock;
 
 use cordon_record::{Finding, Hub};
+use cordon_testkit::Need;
+use cordon_testkit::python::{EnvironmentError, environment};
 use serde_json::{Value, json};
 use support::{ACCOUNT, incidents};
 
-const REQUIREMENTS: &str = include_str!("published/requirements.txt");
+const REQUIREMENTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/published/requirements.txt");
 const CHECK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/published/check.py");
-
-/// Why the schemas cannot be had.
-#[derive(Debug, thiserror::Error)]
-enum NoSchemas {
-    #[error("Python cannot be started: {0}")]
-    NoPython(io::Error),
-    /// With the last line of what the tool said.
-    #[error("{0}")]
-    Refused(String),
-    #[error("the environment cannot be written: {0}")]
-    Unwritable(io::Error),
-}
-
-/// Python with the schemas.
-fn python() -> Result<PathBuf, NoSchemas> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("published-schemas");
-    let python = folder.join("bin/python");
-    let stamp = folder.join("cordon.stamp");
-    if fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == REQUIREMENTS) {
-        return Ok(python);
-    }
-    let _not_there = fs::remove_dir_all(&folder);
-    let base = std::env::var("CORDON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
-    succeeded(Command::new(base).args(["-m", "venv"]).arg(&folder).output())?;
-    let requirements = folder.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(NoSchemas::Unwritable)?;
-    let pip =
-        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--retries", "1", "--require-hashes"];
-    let install = Command::new(&python).args(pip).args(["--only-binary", ":all:", "-r"]).arg(&requirements).output();
-    succeeded(install)?;
-    fs::write(&stamp, REQUIREMENTS).map_err(NoSchemas::Unwritable)?;
-    Ok(python)
-}
-
-fn succeeded(output: io::Result<Output>) -> Result<(), NoSchemas> {
-    let output = output.map_err(NoSchemas::NoPython)?;
-    if output.status.success() { Ok(()) } else { Err(NoSchemas::Refused(last_line(&output.stderr))) }
-}
-
-fn last_line(text: &[u8]) -> String {
-    String::from_utf8_lossy(text).trim().lines().last().unwrap_or("no reason given").to_owned()
-}
 
 fn python_or_skip() -> Option<PathBuf> {
     // Both tests at once would make the environment twice.
-    static PYTHON: LazyLock<Result<PathBuf, NoSchemas>> = LazyLock::new(python);
+    static PYTHON: LazyLock<Result<PathBuf, EnvironmentError>> =
+        LazyLock::new(|| environment(&Path::new(env!("CARGO_TARGET_TMPDIR")).join("published-schemas"), Path::new(REQUIREMENTS)));
     match &*PYTHON {
         Ok(python) => Some(python.clone()),
-        Err(reason) => {
-            let required = std::env::var("CORDON_PUBLISHED_SCHEMAS").is_ok_and(|value| value == "required");
-            assert!(!required, "the published schemas cannot be had: {reason}");
-            // Past the test harness, which keeps what a passing test prints.
-            let _ = writeln!(io::stderr(), "skipped: findings were not checked against the published schemas: {reason}");
+        Err(error) => {
+            Need::PublishedSchemas.skip_because(error);
             None
         }
     }

@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use cordon_core::Log;
 use cordon_detect::RuleBook;
 use cordon_replay::{Replay, Tally};
+use cordon_testkit::Need;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use serde_json::json;
@@ -215,10 +216,7 @@ fn the_cases_of_every_rule_are_found_the_same_with_and_without_parsing_everythin
 
 #[test]
 fn recorded_events_are_found_the_same_with_and_without_parsing_everything() {
-    let Some(folder) = std::env::var_os("CORDON_CORPORA").map(PathBuf::from) else {
-        println!("skipped: CORDON_CORPORA names no folder of recorded events");
-        return;
-    };
+    let Some(folder) = Need::Corpora.folder_or_skip() else { return };
     let mut books = vec![replayed::catalogue()];
     if let Some(rules) = std::env::var_os("CORDON_SIGMA_RULES") {
         books.push(replayed::book(&PathBuf::from(rules)));

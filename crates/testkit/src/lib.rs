@@ -9,6 +9,8 @@ pub mod laws;
 pub mod memory_progress;
 #[cfg(feature = "table")]
 pub mod memory_table;
+pub mod needs;
+pub mod python;
 
 use std::future::Future;
 use std::pin::pin;
@@ -23,6 +25,7 @@ pub use faults::{Failure, Faults, When};
 pub use memory_progress::MemoryProgress;
 #[cfg(feature = "table")]
 pub use memory_table::MemoryTable;
+pub use needs::Need;
 
 /// Runs a future over fakes until it is done or killed; `None` where it was killed.
 pub fn until_killed<F: Future>(future: F) -> Option<F::Output> {

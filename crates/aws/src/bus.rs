@@ -26,10 +26,16 @@ pub struct EventBus {
 }
 
 impl EventBus {
-    /// A bus by its name or ARN, with a time-out of its own.
+    /// The bus of this name or ARN, which gets four seconds to take a finding.
     #[must_use]
     pub fn new(sdk: &SdkConfig, name: String) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(TIMEOUT).build();
+        Self::with_timeout(sdk, name, TIMEOUT)
+    }
+
+    /// [`EventBus::new`] with another limit for one finding, retries included.
+    #[must_use]
+    pub fn with_timeout(sdk: &SdkConfig, name: String, timeout: Duration) -> Self {
+        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
         let config = aws_sdk_eventbridge::config::Builder::from(sdk).timeout_config(timeouts).build();
         Self { client: aws_sdk_eventbridge::Client::from_conf(config), name }
     }

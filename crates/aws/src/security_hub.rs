@@ -32,9 +32,19 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
+    /// The Security Hub of `hub`, which gets four seconds to take a finding.
+    ///
     /// # Errors
     /// There are no credentials to sign with, or no TLS.
     pub fn new(sdk: &SdkConfig, hub: Hub) -> Result<Self, DeliveryError> {
+        Self::with_timeout(sdk, hub, TIMEOUT)
+    }
+
+    /// [`SecurityHub::new`] with another limit for one finding.
+    ///
+    /// # Errors
+    /// As [`SecurityHub::new`] has them.
+    pub fn with_timeout(sdk: &SdkConfig, hub: Hub, timeout: Duration) -> Result<Self, DeliveryError> {
         let url = match sdk.endpoint_url() {
             Some(base) => format!("{}{PATH}", base.trim_end_matches('/')),
             None => format!("https://{SERVICE}.{}.amazonaws.com{PATH}", hub.region),
@@ -45,7 +55,7 @@ impl SecurityHub {
             let _ = rustls::crypto::ring::default_provider().install_default();
         }
         let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
+            .timeout(timeout)
             .redirect(Policy::none())
             .build()
             .map_err(|_| failed("no usable certificate store or TLS provider"))?;

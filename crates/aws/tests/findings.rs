@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -23,6 +24,8 @@ use cordon_record::{Finding, Hub};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+/// Longer than the slowest machine needs: no answer here depends on how busy it is.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 const ACCOUNT: &str = "111122223333";
 /// <https://docs.aws.amazon.com/securityhub/latest/userguide/asff-required-attributes.html>
 const REQUIRED: [&str; 12] = [
@@ -74,6 +77,7 @@ fn config(endpoint: &str) -> SdkConfig {
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .sleep_impl(aws_smithy_async::rt::sleep::SharedAsyncSleep::new(aws_smithy_async::rt::sleep::TokioSleep::new()))
         .time_source(aws_smithy_async::time::SharedTimeSource::new(aws_smithy_async::time::SystemTimeSource::new()))
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .endpoint_url(endpoint)
         .build()
 }
@@ -104,13 +108,13 @@ async fn publish(place: &dyn Findings) -> Result<(), DeliveryError> {
 
 async fn to_security_hub(status: u16, body: Value) -> (Result<(), DeliveryError>, Aws) {
     let (sdk, aws) = aws(status, body).await;
-    let hub = SecurityHub::new(&sdk, hub()).unwrap();
+    let hub = SecurityHub::with_timeout(&sdk, hub(), PATIENCE).unwrap();
     (publish(&hub).await, aws)
 }
 
 async fn to_bus(status: u16, body: Value) -> (Result<(), DeliveryError>, Aws) {
     let (sdk, aws) = aws(status, body).await;
-    (publish(&EventBus::new(&sdk, "cordon".to_owned())).await, aws)
+    (publish(&EventBus::with_timeout(&sdk, "cordon".to_owned(), PATIENCE)).await, aws)
 }
 
 #[tokio::test]
@@ -175,7 +179,7 @@ async fn a_finding_that_security_hub_does_not_take_is_a_failure_that_says_why() 
         assert!(!message.contains("secret-of-the-key") && !message.contains("session-token"), "{message}");
     }
     // Nobody listens there.
-    let hub = SecurityHub::new(&config("http://127.0.0.1:9"), hub()).unwrap();
+    let hub = SecurityHub::with_timeout(&config("http://127.0.0.1:9"), hub(), PATIENCE).unwrap();
     assert!(publish(&hub).await.unwrap_err().message.contains("out of reach"));
 }
 

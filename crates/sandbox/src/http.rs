@@ -1,4 +1,4 @@
-//! The HTTP client for this machine's own servers: no proxy, short limits.
+//! The HTTP client for this machine's own servers: no proxy, and limits that only a hung server exceeds, however busy the machine.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ pub(crate) fn client() -> Result<reqwest::Client, SandboxError> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
-        .connect_timeout(Duration::from_secs(3))
-        .timeout(Duration::from_secs(15))
+        .connect_timeout(Duration::from_secs(20))
+        .timeout(Duration::from_secs(60))
         .redirect(reqwest::redirect::Policy::none())
         .build()
         .map_err(|error| SandboxError::unexpected("cannot make an HTTP client", error))

@@ -131,6 +131,8 @@ struct State {
     faults: VecDeque<(String, Option<String>, Fault)>,
     last_ts: (i64, u32),
     triggers: Vec<modal::Trigger>,
+    /// Triggers do not expire.
+    keeps_triggers: bool,
     modals: Vec<OpenModal>,
     /// Channels beside a stack's own, with the stack: id and name.
     channels: Vec<(String, String, String)>,

@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// Longer than the slowest machine needs.
+const PATIENCE: Duration = Duration::from_secs(600);
 const TOKEN: &str = "xoxb-sandbox";
 
 /// A stand-in that listens, with one stack whose callback is `callback_url`.
@@ -25,13 +27,18 @@ async fn stand_in(callback_port: u16) -> SlackStandIn {
         signing_secret: "0123456789abcdef".into(),
         callback_url: Some("http://abcd1234.execute-api.localhost:4566/slack".into()),
     });
+    slack.keep_triggers();
     let app = router(slack.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
     slack
 }
 
+fn client() -> reqwest::Client {
+    crate::http::client().unwrap()
+}
+
 async fn call(slack: &SlackStandIn, method: &str, token: &str, body: Value) -> (u16, Value) {
-    let client = crate::http::client().unwrap();
+    let client = client();
     let url = format!("{}/{method}", slack.api_url());
     let answer = client.post(url).bearer_auth(token).json(&body).send().await.unwrap();
     (answer.status().as_u16(), answer.json().await.unwrap_or_default())
@@ -102,7 +109,7 @@ async fn faults_come_in_turn_and_then_end() {
 #[tokio::test]
 async fn a_webhook_takes_a_message_and_gives_no_ts() {
     let slack = stand_in(0).await;
-    let client = crate::http::client().unwrap();
+    let client = client();
     let post = |path: &str| client.post(format!("{}/services/{path}", slack.base_url())).json(&card()).send();
     let answer = post("T0/B0/hush").await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap()), (200, "ok".to_owned()));
@@ -115,7 +122,7 @@ async fn a_waiter_is_woken_by_the_message_and_gives_up_in_time() {
     let slack = stand_in(0).await;
     let none = slack.wait_for_message("cordon", Duration::from_millis(20), |_| true).await;
     assert_eq!(none, None);
-    let waiting = slack.wait_for_message("cordon", Duration::from_secs(10), |message| message.text == "Critical");
+    let waiting = slack.wait_for_message("cordon", PATIENCE, |message| message.text == "Critical");
     let (found, _) = tokio::join!(waiting, call(&slack, "chat.postMessage", TOKEN, card()));
     assert_eq!(found.unwrap().buttons()[0].0, "cordon_approve");
 }
@@ -164,7 +171,7 @@ async fn a_click_reaches_the_callback_signed_over_the_bytes_it_sends() {
     assert_eq!(payload["container"]["message_ts"], posted["ts"]);
 
     // The answer to a click goes to its own address, five times.
-    let client = crate::http::client().unwrap();
+    let client = client();
     let url = payload["response_url"].as_str().unwrap();
     for attempt in 0..6 {
         let sent = client.post(url).json(&json!({"text": format!("no {attempt}")})).send().await.unwrap();
@@ -189,10 +196,10 @@ async fn a_button_that_is_not_there_cannot_be_pressed() {
 async fn a_published_alert_is_kept_with_its_subject() {
     let slack = stand_in(0).await;
     let notification = json!({"Type": "Notification", "Subject": "[Cordon] CRITICAL", "Message": "{\"incident\":\"inc-1\"}"});
-    let client = crate::http::client().unwrap();
+    let client = client();
     let sent = client.post(format!("{}/sns/cordon", slack.base_url())).body(notification.to_string()).send().await.unwrap();
     assert_eq!(sent.status().as_u16(), 200);
-    let alert = slack.wait_for_alert("cordon", Duration::from_secs(1), |_| true).await.unwrap();
+    let alert = slack.wait_for_alert("cordon", PATIENCE, |_| true).await.unwrap();
     assert_eq!((alert.subject.as_str(), &alert.message["incident"]), ("[Cordon] CRITICAL", &json!("inc-1")));
     assert!(slack.alerts("another").is_empty());
 }
@@ -229,7 +236,7 @@ async fn a_dialog_is_opened_once_for_a_click_and_sent_off_signed() {
     assert_eq!(call(&slack, "views.open", TOKEN, open(&trigger, &view)).await.1["ok"], true);
     assert_eq!(call(&slack, "views.open", TOKEN, open(&trigger, &view)).await.1["error"], "exchanged_trigger_id");
 
-    let modal = slack.wait_for_modal("cordon", "U0ALICE001", Duration::from_secs(1)).await.unwrap();
+    let modal = slack.wait_for_modal("cordon", "U0ALICE001", PATIENCE).await.unwrap();
     assert!(matches!(slack.submit(&modal.id, "no").await, Err(ClickError::Reason { least: 3, most: 20 })));
     assert_eq!(slack.submit(&modal.id, "planned work").await.unwrap().body, "taken");
     let (headers, body) = received.lock().unwrap()[1].clone();
@@ -255,7 +262,7 @@ fn payload_of(body: &[u8]) -> Value {
 async fn a_groups_members_are_listed_and_another_channel_is_open_to_its_own_stack() {
     let slack = stand_in(0).await;
     slack.set_group("S0SECURITY", &["U0ALICE001", "U0BOB00002"]);
-    let client = crate::http::client().unwrap();
+    let client = client();
     let list = |group: &str| {
         let url = format!("{}/usergroups.users.list", slack.api_url());
         client.post(url).bearer_auth(TOKEN).form(&[("usergroup", group)]).send()

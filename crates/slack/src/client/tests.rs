@@ -12,6 +12,9 @@ use axum::response::IntoResponse;
 
 use super::*;
 
+/// Longer than the slowest machine needs: only the test of silence is about time.
+const PATIENCE: Duration = Duration::from_secs(3_600);
+
 #[derive(Clone, Default)]
 struct Server {
     answers: Arc<Mutex<VecDeque<Answer>>>,
@@ -62,7 +65,7 @@ async fn talking(answers: impl IntoIterator<Item = Answer>) -> (SlackClient, Ser
     let app = Router::new().fallback(handle).with_state(server.clone());
     tokio::spawn(async move { axum::serve(listener, app).await });
     let client = SlackClient::new(&format!("{origin}/api"), Some(Secret::new("xoxb-HUNTER2"))).unwrap();
-    (client, server, origin)
+    (client.with_limits(PATIENCE, RETRY_WAIT_MAX), server, origin)
 }
 
 fn message() -> Message {
@@ -149,7 +152,7 @@ async fn scenario_14_a_long_retry_after_is_handed_on_at_once() {
     let (client, server, _) = talking([rate_limited("30"), rate_limited("soon")]).await;
     let error = client.post_message("C1", &message(), None).await.unwrap_err();
     assert_eq!(error, SlackError::RateLimited { call: "chat.postMessage", retry_after_s: 30 });
-    let impatient = client.with_limits(Duration::from_secs(1), Duration::ZERO);
+    let impatient = client.with_limits(PATIENCE, Duration::ZERO);
     let error = impatient.post_message("C1", &message(), None).await.unwrap_err();
     assert_eq!(error, SlackError::RateLimited { call: "chat.postMessage", retry_after_s: 1 });
     assert_eq!(server.seen.lock().unwrap().len(), 2);
@@ -158,7 +161,7 @@ async fn scenario_14_a_long_retry_after_is_handed_on_at_once() {
 #[tokio::test]
 async fn scenario_14_a_fault_of_slacks_and_silence_are_transient() {
     assert!(error_of(answer(503, "")).await.is_transient());
-    let (client, _, _) = talking([Answer { after: Duration::from_secs(5), ..answer(200, "") }]).await;
+    let (client, _, _) = talking([Answer { after: PATIENCE, ..answer(200, "") }]).await;
     let impatient = client.with_limits(Duration::from_millis(100), Duration::ZERO);
     let error = impatient.post_message("C1", &message(), None).await.unwrap_err();
     assert_eq!(error, SlackError::Transient { call: "chat.postMessage", reason: "no answer in time" });

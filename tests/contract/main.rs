@@ -13,14 +13,14 @@ use std::collections::BTreeSet;
 
 use cordon_contract::ErrorName;
 use cordon_tests::machine::{self, Machine, Run};
-use cordon_tests::{repository, terraform};
+use cordon_tests::{repository, sentence, terraform};
 use hcl::Expression;
 use serde_json::json;
 use ways::Asked;
 
 /// The definition of a sample deployment.
 fn sample() -> Machine {
-    machine::sample().unwrap_or_else(|fault| panic!("{fault}"))
+    machine::sample().unwrap_or_else(|error| panic!("{}", sentence(&error)))
 }
 
 fn assert_none(faults: impl IntoIterator<Item = String>) {
@@ -140,7 +140,7 @@ fn only_what_names_itself_an_undo_or_a_vote_is_one_and_everything_else_is_an_eve
     let machine = sample();
     let first = |input: serde_json::Value| {
         let run = Run { state: machine.start().to_owned(), input, variables: serde_json::Map::new() };
-        machine.past_choices(run).unwrap_or_else(|fault| panic!("{fault}")).state
+        machine.past_choices(run).unwrap_or_else(|error| panic!("{}", sentence(&error))).state
     };
     assert_eq!(first(json!({"cordon": "undo", "incident": ways::INCIDENT})), "Undo");
     assert_eq!(first(json!({"cordon": "voted", "incident": ways::INCIDENT})), "NotifyVoted");

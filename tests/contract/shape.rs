@@ -5,9 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cordon_contract::ErrorName;
-use cordon_tests::jsonata;
 use cordon_tests::machine::{APPROVAL_TIMEOUT_SECONDS, ESCALATION_TIMEOUT_SECONDS, Machine, Way};
 use cordon_tests::terraform::{self, TerraformError};
+use cordon_tests::{jsonata, sentence};
 use hcl::eval::{Context, Evaluate as _};
 use serde_json::Value;
 
@@ -104,7 +104,7 @@ pub fn timeouts(machine: &Machine) -> Vec<String> {
     let mut faults = Vec::new();
     let functions = match function_timeouts() {
         Ok(functions) => functions,
-        Err(error) => return vec![error.to_string()],
+        Err(error) => return vec![sentence(&error)],
     };
     for (name, task) in machine.of_type("Task") {
         let Some(seconds) = task["TimeoutSeconds"].as_u64() else {

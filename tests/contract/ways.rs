@@ -10,7 +10,8 @@ use cordon_contract::{
     RemediateOutput, WaitInput, WaitOutput,
 };
 use cordon_core::{IncidentId, Outcome, Route};
-use cordon_tests::machine::{EXECUTION, Machine, Run};
+use cordon_tests::machine::{EXECUTION, Machine, Run, StepError};
+use cordon_tests::sentence;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
@@ -25,19 +26,48 @@ macro_rules! variants {
     }};
 }
 
-fn incident() -> Result<IncidentId, String> {
-    INCIDENT.parse().map_err(|error| format!("the sample incident is none: {error}"))
+/// Why the definition and the Rust types do not fit, or a sample could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ContractError {
+    /// The execution itself cannot go on.
+    #[error(transparent)]
+    Step(#[from] StepError),
+    /// An answer is no JSON.
+    #[error("an answer cannot be written")]
+    Wire(#[from] serde_json::Error),
+    #[error("`{state}` sends {payload}, which its function cannot read: change one of them")]
+    Unreadable { state: String, payload: Value, source: serde_json::Error },
+    #[error("`{state}` sends {lost:?}, which its function does not read: correct the name, or send it no more")]
+    Lost { state: String, lost: Vec<String> },
+    #[error("`{state}` calls `{function}`: say in tests/contract/ways.rs what it takes and answers")]
+    UnknownFunction { state: String, function: String },
+    #[error("`{state}` must close the incident as `{outcome}`, and sends {payload}")]
+    Outcome { state: &'static str, outcome: &'static str, payload: Value },
+    #[error("`{state}` must lead to `{end}`, not to `{reached}`")]
+    End { state: &'static str, end: &'static str, reached: String },
+    #[error("`{state}` must give `incident` and `outcome` as the output of the execution, not {output}")]
+    Output { state: &'static str, output: Value },
+    #[error("`RecordFailure` must say the execution and the state that failed, not `{execution}` and `{state}`")]
+    FailureWithoutPlace { execution: String, state: String },
+    #[error("`RecordFailure` must name the incident when `{0}` has failed")]
+    FailureWithoutIncident(String),
+    #[error("`{0}` must cut the cause of a failure to 2000 characters: a message has to hold it")]
+    LongCause(String),
 }
 
-fn wire(value: impl Serialize) -> Result<Value, String> {
-    serde_json::to_value(value).map_err(|error| error.to_string())
+fn incident() -> IncidentId {
+    INCIDENT.parse().unwrap()
+}
+
+fn wire(value: impl Serialize) -> Result<Value, ContractError> {
+    Ok(serde_json::to_value(value)?)
 }
 
 /// An answer, and the state that does something about it.
 pub type Answer = (Value, &'static str);
 
-pub fn of_classify() -> Result<Vec<Answer>, String> {
-    let incident = incident()?;
+pub fn of_classify() -> Result<Vec<Answer>, ContractError> {
+    let incident = incident();
     let id = || incident.clone();
     variants!(ClassifyOutput:
         ClassifyOutput::Ignored => (ClassifyOutput::Ignored, "Ignored"),
@@ -51,7 +81,7 @@ pub fn of_classify() -> Result<Vec<Answer>, String> {
     .collect()
 }
 
-pub fn of_check() -> Result<Vec<Answer>, String> {
+pub fn of_check() -> Result<Vec<Answer>, ContractError> {
     variants!(Route:
         Route::Exempt => (Route::Exempt, "NotifyExempt"),
         Route::Alert => (Route::Alert, "NotifyAlert"),
@@ -85,13 +115,13 @@ fn of_question() -> Vec<(WaitOutput, Option<&'static str>, Option<&'static str>)
 }
 
 /// Of the callback, and of `Expire`, which both can say what was decided in time.
-pub fn of_wait() -> Result<Vec<Answer>, String> {
+pub fn of_wait() -> Result<Vec<Answer>, ContractError> {
     let ways = of_question().into_iter().filter_map(|(answer, way, _)| Some((answer, way?)));
     ways.map(|(answer, way)| Ok((wire(answer)?, way))).collect()
 }
 
 /// Of `Escalate`.
-pub fn of_escalate() -> Result<Vec<Answer>, String> {
+pub fn of_escalate() -> Result<Vec<Answer>, ContractError> {
     let ways = of_question().into_iter().filter_map(|(answer, _, way)| Some((answer, way?)));
     ways.map(|(answer, way)| Ok((wire(answer)?, way))).collect()
 }
@@ -120,7 +150,7 @@ fn of_remediate() -> Vec<(RemediateOutput, Vec<(Asked, &'static str)>)> {
     )
 }
 
-pub fn answers_to(asked: Asked) -> Result<Vec<Answer>, String> {
+pub fn answers_to(asked: Asked) -> Result<Vec<Answer>, ContractError> {
     let answer = |(answer, ways): (RemediateOutput, Vec<(Asked, &'static str)>)| {
         ways.into_iter().find(|(to, _)| *to == asked).map(|(_, way)| Ok((wire(answer)?, way)))
     };
@@ -128,12 +158,15 @@ pub fn answers_to(asked: Asked) -> Result<Vec<Answer>, String> {
 }
 
 /// The same answers where they lead elsewhere: `(answer's result, way)`.
-pub fn answers_with<const N: usize>(asked: Asked, elsewhere: [(&'static str, &'static str); N]) -> Result<Vec<Answer>, String> {
+pub fn answers_with<const N: usize>(
+    asked: Asked,
+    elsewhere: [(&'static str, &'static str); N],
+) -> Result<Vec<Answer>, ContractError> {
     let way = |result: &Value, way| elsewhere.iter().find(|(name, _)| result == name).map_or(way, |(_, way)| *way);
     Ok(answers_to(asked)?.into_iter().map(|(answer, usual)| (answer.clone(), way(&answer["result"], usual))).collect())
 }
 
-fn of_notify() -> Result<Vec<Value>, String> {
+fn of_notify() -> Result<Vec<Value>, ContractError> {
     let fates = variants!(Delivery:
         Delivery::Sent => Delivery::Sent,
         Delivery::Skipped => Delivery::Skipped,
@@ -163,19 +196,14 @@ pub const INPUTS: [(&str, &str); 5] = [
 ];
 
 impl Call {
-    fn decode(state: &str, function: &str, payload: &Value) -> Result<Self, String> {
-        fn as_input<T: Serialize + DeserializeOwned>(state: &str, payload: &Value) -> Result<T, String> {
-            let input: T = serde_json::from_value(payload.clone()).map_err(|error| {
-                format!("`{state}` sends {payload}, which its function cannot read ({error}): change one of them")
-            })?;
+    fn decode(state: &str, function: &str, payload: &Value) -> Result<Self, ContractError> {
+        fn as_input<T: Serialize + DeserializeOwned>(state: &str, payload: &Value) -> Result<T, ContractError> {
+            let unreadable = |source| ContractError::Unreadable { state: state.to_owned(), payload: payload.clone(), source };
+            let input: T = serde_json::from_value(payload.clone()).map_err(unreadable)?;
             let read = wire(&input)?;
             let sent = payload.as_object().into_iter().flat_map(Map::keys);
-            let lost: Vec<_> = sent.filter(|key| read.get(key).is_none()).collect();
-            if lost.is_empty() {
-                Ok(input)
-            } else {
-                Err(format!("`{state}` sends {lost:?}, which its function does not read: correct the name, or send it no more"))
-            }
+            let lost: Vec<String> = sent.filter(|key| read.get(key).is_none()).cloned().collect();
+            if lost.is_empty() { Ok(input) } else { Err(ContractError::Lost { state: state.to_owned(), lost }) }
         }
         match function {
             "classify" => as_input::<ClassifyInput>(state, payload).map(|_| Self::Classify),
@@ -183,13 +211,13 @@ impl Call {
             "notify" => as_input(state, payload).map(Self::Notify),
             "wait-for-approval" => as_input(state, payload).map(Self::Wait),
             "remediate" => as_input(state, payload).map(Self::Remediate),
-            other => Err(format!("`{state}` calls `{other}`: say in tests/contract/ways.rs what it takes and answers")),
+            other => Err(ContractError::UnknownFunction { state: state.to_owned(), function: other.to_owned() }),
         }
     }
 
     /// Every answer that this call can have.
-    fn answers(&self) -> Result<Vec<Value>, String> {
-        let answers = |answers: Result<Vec<Answer>, String>| Ok(answers?.into_iter().map(|(answer, _)| answer).collect());
+    fn answers(&self) -> Result<Vec<Value>, ContractError> {
+        let answers = |answers: Result<Vec<Answer>, ContractError>| Ok(answers?.into_iter().map(|(answer, _)| answer).collect());
         match self {
             Self::Classify => answers(of_classify()),
             Self::Check => answers(of_check()),
@@ -214,10 +242,10 @@ pub fn before(state: &str) -> Run {
 }
 
 /// Where an answer leads, where it should lead elsewhere.
-pub fn astray(machine: &Machine, state: &str, answers: Result<Vec<Answer>, String>) -> Vec<String> {
+pub fn astray(machine: &Machine, state: &str, answers: Result<Vec<Answer>, ContractError>) -> Vec<String> {
     let answers = match answers {
         Ok(answers) => answers,
-        Err(fault) => return vec![fault],
+        Err(error) => return vec![sentence(&error)],
     };
     let way = |(answer, wanted): &Answer| {
         let reached = machine.succeed(&before(state), answer).and_then(|run| machine.past_choices(run));
@@ -227,7 +255,7 @@ pub fn astray(machine: &Machine, state: &str, answers: Result<Vec<Answer>, Strin
                 "{answer} from `{state}` leads to `{}`, and should to `{wanted}`: correct the choice after it",
                 run.state
             )),
-            Err(fault) => Some(fault),
+            Err(error) => Some(sentence(&error)),
         }
     };
     answers.iter().filter_map(way).collect()
@@ -257,30 +285,28 @@ const BESIDE: [&str; 3] = ["Undone", "UndoRefused", "CardShown"];
 pub fn closings(machine: &Machine) -> Vec<String> {
     let mut faults = Vec::new();
     for (outcome, state, end) in outcomes() {
-        let checked = machine.payload(&before(state)).and_then(|payload| {
+        let check = || {
+            let payload = machine.payload(&before(state))?;
             let function = machine.states().get(state).and_then(|state| machine.function(state)).unwrap_or_default();
             let call = Call::decode(state, &function, &payload)?;
             let answers = call.answers()?;
             match call {
                 Call::Notify(NotifyInput::Outcome { outcome: said, .. }) if said == outcome => {}
                 Call::Notify(NotifyInput::Failure { .. }) if outcome == Outcome::Failed => {}
-                _ => return Err(format!("`{state}` must close the incident as `{}`, and sends {payload}", outcome.as_str())),
+                _ => return Err(ContractError::Outcome { state, outcome: outcome.as_str(), payload }),
             }
             for answer in answers {
                 let run = machine.succeed(&before(state), &answer)?;
                 if run.state != end {
-                    return Err(format!("`{state}` must lead to `{end}`, not to `{}`", run.state));
+                    return Err(ContractError::End { state, end, reached: run.state });
                 }
                 if outcome != Outcome::Failed && (run.input["outcome"] != wire(outcome)? || run.input["incident"] != INCIDENT) {
-                    return Err(format!(
-                        "`{state}` must give `incident` and `outcome` as the output of the execution, not {}",
-                        run.input
-                    ));
+                    return Err(ContractError::Output { state, output: run.input });
                 }
             }
             Ok(())
-        });
-        faults.extend(checked.err());
+        };
+        faults.extend(check().err().map(|error| sentence(&error)));
     }
     let ends: BTreeSet<&str> = machine.of_type("Succeed").chain(machine.of_type("Fail")).map(|(name, _)| name).collect();
     let named: BTreeSet<&str> = outcomes().into_iter().map(|(_, _, end)| end).chain(WITHOUT_INCIDENT).chain(BESIDE).collect();
@@ -326,8 +352,8 @@ pub fn walk(machine: &Machine) -> Walk {
                         .insert(format!("`{}` has no way for {}, which a function answers: add a choice", run.state, run.input));
                 }
                 Ok(next) => open.push(next),
-                Err(fault) => {
-                    walk.faults.insert(fault);
+                Err(error) => {
+                    walk.faults.insert(sentence(&error));
                 }
             }
         }
@@ -336,36 +362,36 @@ pub fn walk(machine: &Machine) -> Walk {
 }
 
 /// Every step that can follow.
-fn steps(machine: &Machine, run: &Run) -> Vec<Result<Run, String>> {
+fn steps(machine: &Machine, run: &Run) -> Vec<Result<Run, ContractError>> {
     if machine.states().get(&run.state).is_none_or(|state| state["Type"] != "Task") {
-        return machine.go_on(run).transpose().into_iter().collect();
+        return machine.go_on(run).transpose().map(|next| next.map_err(ContractError::from)).into_iter().collect();
     }
     let function = machine.states().get(&run.state).and_then(|state| machine.function(state)).unwrap_or_default();
-    let call = machine.payload(run).and_then(|payload| Call::decode(&run.state, &function, &payload));
-    let answers = call.and_then(|call| {
+    let answers = || {
+        let call = Call::decode(&run.state, &function, &machine.payload(run)?)?;
         tells_the_whole_failure(machine, &call)?;
         call.answers()
-    });
-    let mut steps: Vec<_> = match answers {
-        Ok(answers) => answers.iter().map(|answer| machine.succeed(run, answer)).collect(),
-        Err(fault) => vec![Err(fault)],
+    };
+    let mut steps: Vec<Result<Run, ContractError>> = match answers() {
+        Ok(answers) => answers.iter().map(|answer| Ok(machine.succeed(run, answer)?)).collect(),
+        Err(error) => vec![Err(error)],
     };
     let names = ErrorName::ALL.into_iter().map(ErrorName::as_str).chain(["States.Timeout", "Lambda.Unknown"]);
-    steps.extend(names.map(|error| machine.fail(run, error, None)));
-    steps.push(machine.fail(run, ErrorName::Internal.as_str(), Some(&"ä".repeat(2_001))));
+    steps.extend(names.map(|error| Ok(machine.fail(run, error, None)?)));
+    steps.push(machine.fail(run, ErrorName::Internal.as_str(), Some(&"ä".repeat(2_001))).map_err(ContractError::from));
     steps
 }
 
-fn tells_the_whole_failure(machine: &Machine, call: &Call) -> Result<(), String> {
+fn tells_the_whole_failure(machine: &Machine, call: &Call) -> Result<(), ContractError> {
     let Call::Notify(NotifyInput::Failure { incident, execution, state, cause, .. }) = call else { return Ok(()) };
     if execution != EXECUTION || !machine.states().contains_key(state) {
-        return Err(format!("`RecordFailure` must say the execution and the state that failed, not `{execution}` and `{state}`"));
+        return Err(ContractError::FailureWithoutPlace { execution: execution.clone(), state: state.clone() });
     }
     if incident.is_none() && state != "Classify" {
-        return Err(format!("`RecordFailure` must name the incident when `{state}` has failed"));
+        return Err(ContractError::FailureWithoutIncident(state.clone()));
     }
     if cause.chars().count() > 2_000 {
-        return Err(format!("`{state}` must cut the cause of a failure to 2000 characters: a message has to hold it"));
+        return Err(ContractError::LongCause(state.clone()));
     }
     Ok(())
 }

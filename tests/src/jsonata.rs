@@ -9,6 +9,32 @@ use serde_json::{Map, Value};
 /// What an expression can see: `$states` and the assigned variables, without the dollar sign.
 pub type Scope = Map<String, Value>;
 
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum JsonataError {
+    /// It is outside the part of JSONata that is known here.
+    #[error(
+        "`{expression}` is more JSONata than the tests know, from `{rest}` on: say it more simply, or teach tests/src/jsonata.rs"
+    )]
+    Unknown {
+        /// The whole expression.
+        expression: String,
+        /// Where reading it stopped.
+        rest: String,
+    },
+    /// It names a variable that no state before has assigned.
+    #[error("`${name}` in `{expression}` is not assigned on this way")]
+    Unassigned {
+        /// The variable, without its dollar sign.
+        name: String,
+        /// The whole expression.
+        expression: String,
+    },
+    /// It is JSONata's "nothing" where a field needs a value.
+    #[error("`{0}` yields nothing, which fails an execution")]
+    Nothing(String),
+}
+
 /// The expression of a field, where the field holds one: `{% … %}`.
 #[must_use]
 pub fn expression(text: &str) -> Option<&str> {
@@ -18,18 +44,18 @@ pub fn expression(text: &str) -> Option<&str> {
 /// Fills in every expression of a field, however deep.
 ///
 /// # Errors
-/// An expression that is not known here, or that yields nothing: Step Functions fails the execution then.
-pub fn fill_in(template: &Value, scope: &Scope) -> Result<Value, String> {
+/// [`JsonataError`] for an expression that is not known here, or that yields nothing: Step Functions fails the execution then.
+pub fn fill_in(template: &Value, scope: &Scope) -> Result<Value, JsonataError> {
     match template {
         Value::String(text) => match expression(text) {
-            Some(found) => evaluate(found, scope)?.ok_or_else(|| format!("`{found}` yields nothing, which fails an execution")),
+            Some(found) => evaluate(found, scope)?.ok_or_else(|| JsonataError::Nothing(found.to_owned())),
             None => Ok(template.clone()),
         },
         Value::Array(items) => items.iter().map(|item| fill_in(item, scope)).collect(),
         Value::Object(fields) => fields
             .iter()
             .map(|(key, field)| Ok((key.clone(), fill_in(field, scope)?)))
-            .collect::<Result<Map<_, _>, String>>()
+            .collect::<Result<Map<_, _>, JsonataError>>()
             .map(Value::Object),
         Value::Null | Value::Bool(_) | Value::Number(_) => Ok(template.clone()),
     }
@@ -38,8 +64,8 @@ pub fn fill_in(template: &Value, scope: &Scope) -> Result<Value, String> {
 /// Evaluates an expression; `None` is JSONata's "nothing".
 ///
 /// # Errors
-/// What cannot be read, or a variable that is not assigned.
-pub fn evaluate(text: &str, scope: &Scope) -> Result<Option<Value>, String> {
+/// [`JsonataError`] for what cannot be read, or a variable that is not assigned.
+pub fn evaluate(text: &str, scope: &Scope) -> Result<Option<Value>, JsonataError> {
     let mut reader = Reader { text, rest: text, scope };
     let value = reader.condition()?;
     if reader.rest.trim().is_empty() { Ok(value) } else { Err(reader.unknown()) }
@@ -52,11 +78,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn unknown(&self) -> String {
-        format!(
-            "`{}` is more JSONata than the tests know, from `{}` on: say it more simply, or teach jsonata.rs",
-            self.text, self.rest
-        )
+    fn unknown(&self) -> JsonataError {
+        JsonataError::Unknown { expression: self.text.to_owned(), rest: self.rest.to_owned() }
     }
 
     fn takes(&mut self, token: &str) -> bool {
@@ -67,11 +90,11 @@ impl Reader<'_> {
         found.is_some()
     }
 
-    fn must_take(&mut self, token: &str) -> Result<(), String> {
+    fn must_take(&mut self, token: &str) -> Result<(), JsonataError> {
         if self.takes(token) { Ok(()) } else { Err(self.unknown()) }
     }
 
-    fn condition(&mut self) -> Result<Option<Value>, String> {
+    fn condition(&mut self) -> Result<Option<Value>, JsonataError> {
         let value = self.comparison()?;
         if !self.takes("?") {
             return Ok(value);
@@ -82,7 +105,7 @@ impl Reader<'_> {
         Ok(if value == Some(Value::Bool(true)) { yes } else { no })
     }
 
-    fn comparison(&mut self) -> Result<Option<Value>, String> {
+    fn comparison(&mut self) -> Result<Option<Value>, JsonataError> {
         let left = self.joined()?;
         if !self.takes("=") {
             return Ok(left);
@@ -91,7 +114,7 @@ impl Reader<'_> {
         Ok(Some(Value::Bool(left.is_some() && left == right)))
     }
 
-    fn joined(&mut self) -> Result<Option<Value>, String> {
+    fn joined(&mut self) -> Result<Option<Value>, JsonataError> {
         let mut value = self.term()?;
         while self.takes("&") {
             value = Some(Value::String(as_text(value.as_ref()) + &as_text(self.term()?.as_ref())));
@@ -99,7 +122,7 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn term(&mut self) -> Result<Option<Value>, String> {
+    fn term(&mut self) -> Result<Option<Value>, JsonataError> {
         if self.takes("'") {
             let (text, rest) = self.rest.split_once('\'').ok_or_else(|| self.unknown())?;
             self.rest = rest;
@@ -124,8 +147,11 @@ impl Reader<'_> {
         word.to_owned()
     }
 
-    fn path(&mut self, name: &str) -> Result<Option<Value>, String> {
-        let known = self.scope.get(name).ok_or_else(|| format!("`${name}` in `{}` is not assigned on this way", self.text))?;
+    fn path(&mut self, name: &str) -> Result<Option<Value>, JsonataError> {
+        let known = self
+            .scope
+            .get(name)
+            .ok_or_else(|| JsonataError::Unassigned { name: name.to_owned(), expression: self.text.to_owned() })?;
         let mut value = Some(known.clone());
         while self.takes(".") {
             let field = self.word();
@@ -134,7 +160,7 @@ impl Reader<'_> {
         Ok(value)
     }
 
-    fn call(&mut self, name: &str) -> Result<Option<Value>, String> {
+    fn call(&mut self, name: &str) -> Result<Option<Value>, JsonataError> {
         let mut arguments = vec![self.condition()?];
         while self.takes(",") {
             arguments.push(self.condition()?);
@@ -175,7 +201,7 @@ mod tests {
     fn is_refused(text: &str) {
         let scope = json!({"states": {"input": {"route": "ask"}}});
         let value = evaluate(text, scope.as_object().unwrap());
-        assert!(value.is_err(), "{text}: {value:?}");
+        assert!(matches!(value, Err(JsonataError::Unknown { .. } | JsonataError::Unassigned { .. })), "{text}: {value:?}");
     }
 
     #[test]

@@ -2,14 +2,14 @@
 
 use hcl::{Block, Body, Expression};
 
-use crate::repository;
+use crate::repository::{self, ReadError};
 
 /// Why there is no structure.
 #[derive(Debug, thiserror::Error)]
 pub enum TerraformError {
-    /// The file cannot be read: the path and the cause.
-    #[error("{0}")]
-    Unreadable(String),
+    /// The file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// It is no Terraform.
     #[error("`{path}` is no Terraform")]
     NoTerraform {
@@ -26,7 +26,7 @@ pub enum TerraformError {
 /// # Errors
 /// [`TerraformError`] where it cannot be read or parsed.
 pub fn parse(path: &str) -> Result<Body, TerraformError> {
-    let text = repository::read(path).map_err(TerraformError::Unreadable)?;
+    let text = repository::read(path)?;
     hcl::parse(&text).map_err(|source| TerraformError::NoTerraform { path: path.to_owned(), source })
 }
 

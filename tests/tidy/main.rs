@@ -19,15 +19,16 @@ use std::sync::OnceLock;
 use cordon_tests::cargo::{self, Member};
 use cordon_tests::machine;
 use cordon_tests::repository::{self, SourceFile};
+use cordon_tests::sentence;
 
 fn files() -> &'static [SourceFile] {
     static FILES: OnceLock<Vec<SourceFile>> = OnceLock::new();
-    FILES.get_or_init(|| repository::files().unwrap_or_else(|fault| panic!("{fault}")))
+    FILES.get_or_init(|| repository::files().unwrap_or_else(|error| panic!("{}", sentence(&error))))
 }
 
 fn members() -> &'static BTreeMap<String, Member> {
     static MEMBERS: OnceLock<BTreeMap<String, Member>> = OnceLock::new();
-    MEMBERS.get_or_init(|| cargo::members().unwrap_or_else(|error| panic!("{error:?}")))
+    MEMBERS.get_or_init(|| cargo::members().unwrap_or_else(|error| panic!("{}", sentence(&error))))
 }
 
 fn assert_none(faults: &[String]) {

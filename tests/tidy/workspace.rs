@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use cargo_metadata::DependencyKind;
 use cordon_tests::cargo::Member;
+use cordon_tests::repository::ReadError;
+use cordon_tests::sentence;
 
 /// Crates that wait, call out, or talk to AWS.
 const OUTSIDE: [&str; 9] =
@@ -100,7 +102,7 @@ pub fn directions(members: &BTreeMap<String, Member>) -> Vec<String> {
 }
 
 /// `manifest` gives the text of a member's `Cargo.toml`.
-pub fn manifests(members: &BTreeMap<String, Member>, manifest: impl Fn(&Member) -> Result<String, String>) -> Vec<String> {
+pub fn manifests(members: &BTreeMap<String, Member>, manifest: impl Fn(&Member) -> Result<String, ReadError>) -> Vec<String> {
     let mut faults = Vec::new();
     for member in members.values() {
         let place = format!("{}/Cargo.toml", member.folder);
@@ -113,9 +115,10 @@ pub fn manifests(members: &BTreeMap<String, Member>, manifest: impl Fn(&Member) 
         if member.description.as_deref().unwrap_or_default().is_empty() {
             faults.push(format!("{place} must say in `description` what the package decides or does"));
         }
-        match manifest(member).and_then(|text| text.parse::<toml::Table>().map_err(|error| error.to_string())) {
-            Ok(manifest) => faults.extend(own_versions_and_lints(&place, &manifest)),
-            Err(fault) => faults.push(fault),
+        match manifest(member).map(|text| text.parse::<toml::Table>()) {
+            Ok(Ok(manifest)) => faults.extend(own_versions_and_lints(&place, &manifest)),
+            Ok(Err(error)) => faults.push(format!("{place} is no TOML: {error}")),
+            Err(error) => faults.push(sentence(&error)),
         }
     }
     faults

@@ -11,6 +11,7 @@ mod links;
 mod names;
 mod scenarios;
 mod sources;
+mod trees;
 mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,11 @@ fn keys_of_the_table_are_made_in_the_store_alone() {
 #[test]
 fn no_modules_of_the_flow_import_each_other_in_a_circle() {
     assert_none(&layers::circles(files(), "crates/flow/src/"));
+}
+
+#[test]
+fn no_http_client_is_built_for_what_only_decides_or_shows() {
+    assert_none(&trees::forbidden(trees::tree));
 }
 
 #[test]

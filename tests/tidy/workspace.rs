@@ -45,7 +45,21 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         (
             "cordon-slack",
             vec!["cordon-*", "aws-*", "lambda_runtime"],
-            "it knows Slack and nothing of incidents: let cordon-flow translate",
+            "it knows Slack and nothing of incidents: let cordon-cards translate",
+        ),
+        (
+            "cordon-cards",
+            vec![
+                "aws-*",
+                "lambda_runtime",
+                "cordon-aws",
+                "cordon-contract",
+                "cordon-detect",
+                "cordon-flow",
+                "cordon-lambda",
+                "cordon-store",
+            ],
+            "it shows an incident and knows no state and no port: give it what it shows",
         ),
         (
             "cordon-cli",
@@ -169,6 +183,7 @@ mod tests {
             "cordon-aws",
             "cordon-bundle",
             "cordon-cli",
+            "cordon-cards",
             "cordon-testkit",
             "notify",
         ];

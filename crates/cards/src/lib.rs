@@ -1,5 +1,5 @@
-//! What people read of an incident: the card in Slack in each of its forms, the thread below it, the summary of a burst, the notice
-//! of a failure, and the structured alert for SNS.
+//! What people read of an incident: the card in Slack in each of its forms with its buttons and dialogs, the thread below it, the
+//! summary of a burst, the notice of a failure, the answer to a click, and the structured alert for SNS.
 //!
 //! A card answers, in this order, what somebody woken at night asks: what is this, must I do something, who did what to whom from
 //! where, why is it dangerous, what exactly will happen, how is it undone. An incident has one card, which is posted once and then
@@ -14,14 +14,17 @@
 #![warn(missing_docs)]
 
 mod alert;
+mod answer;
 mod burst;
 mod card;
+mod dialog;
 mod ending;
 mod failure;
 mod layout;
 mod links;
 mod open;
 mod people;
+mod press;
 mod reach;
 #[cfg(test)]
 mod slack_sdk;
@@ -32,8 +35,11 @@ mod thread;
 pub use cordon_slack::{Message, Notice};
 
 pub use alert::{ALERT_SCHEMA, Alert, Occasion};
+pub use answer::Answer;
 pub use burst::Burst;
+pub use dialog::{Dialog, DialogKind, REASON};
 pub use ending::outcome;
 pub use failure::Failure;
 pub use open::{acting, alert, asking, current, decided, exempt, needs_person};
+pub use press::{Action, Press, PressError, Pressed, foreign};
 pub use thread::{ended, escalated, glass_broken, joined, note, undone};

@@ -8,13 +8,13 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use cordon_slack::{Modal, ModalKind, validate_message};
+use cordon_slack::validate_message;
 use cordon_testkit::Need;
 use cordon_testkit::python::{EnvironmentError, environment};
 use serde_json::{Value, json};
 
 use crate::tests::messages_of;
-use crate::{Burst, Failure, Message};
+use crate::{Burst, Dialog, DialogKind, Failure, Message};
 
 const HOSTILE: [&str; 8] = [
     "",
@@ -80,8 +80,9 @@ fn every_message_and_dialog_is_one_that_slacks_own_models_take() {
                 json!({"name": format!("message {n} of {}", text.chars().take(20).collect::<String>()), "message": message}),
             );
         }
-        for kind in [ModalKind::Deny, ModalKind::BreakGlass, ModalKind::Undo] {
-            let view = Modal { kind, incident: "inc-0123456789abcdef0123".into(), subject: text.clone() }.to_view();
+        for kind in [DialogKind::Deny, DialogKind::BreakGlass, DialogKind::Undo] {
+            let view =
+                Dialog { kind, incident: "inc-0123456789abcdef0123".parse().unwrap(), subject: text.clone() }.modal().to_view();
             assert_eq!(cordon_slack::modal::validate(&view), Ok(()));
             lines.push(json!({"name": format!("{kind:?}"), "view": view}));
         }

@@ -1,4 +1,4 @@
-//! A question to people, as a decision sees it: the answers so far, and the state of the question.
+//! A question to people, as a decision sees it: the choices, the answers so far, and the state of the question.
 //!
 //! It does not hold the task token of the stored question: code that shows or counts a decision does not need it.
 
@@ -20,6 +20,32 @@ pub enum Vote {
     Denied,
     /// Nobody decided before the last deadline.
     Expired,
+}
+
+/// What a person chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Approve.
+    Approve,
+    /// Approve alone, where more people are wanted.
+    BreakGlass,
+    /// Deny.
+    Deny,
+    /// Look into it: decides nothing, and puts the escalation off once.
+    Looking,
+}
+
+impl Choice {
+    /// As the timeline names it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "approve",
+            Self::BreakGlass => "break_glass",
+            Self::Deny => "deny",
+            Self::Looking => "looking",
+        }
+    }
 }
 
 /// One person's approval. However often they say it, and whichever way, it counts once.

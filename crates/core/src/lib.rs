@@ -20,7 +20,7 @@ pub mod record;
 pub mod timeline;
 pub mod touched;
 
-pub use approval::{Ballot, Question, Vote};
+pub use approval::{Ballot, Choice, Question, Vote};
 pub use blast_radius::{BlastRadius, KeyUse};
 pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};

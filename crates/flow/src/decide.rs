@@ -4,8 +4,6 @@
 //! first decision wins by a conditional write, and later voters are told who decided. One denial decides. A refusal changes
 //! nothing.
 
-mod answer;
-
 use cordon_core::approval::{Ballot, Vote};
 use cordon_core::incident::{BrokenGlass, Incident, Looking, State};
 use cordon_core::timeline::{Kind, NewEntry};
@@ -13,7 +11,8 @@ use cordon_core::{Config, IncidentId};
 use cordon_store::{Approval, Store, StoreError};
 use serde_json::{Value, json};
 
-pub use answer::{Answer, Choice};
+pub use cordon_cards::Answer;
+pub use cordon_core::Choice;
 
 use crate::approver::{Person, Voter, entitled, skipped};
 use crate::ports::{Channel, Clock, Completion, DeliveryError, Tasks};
@@ -115,7 +114,7 @@ impl Decide<'_> {
     }
 
     async fn refuse(&self, id: &IncidentId, by: &str, choice: Choice, reason: String) -> Result<Answer, DecideError> {
-        let data = json!({"choice": choice.word(), "reason": reason});
+        let data = json!({"choice": choice.as_str(), "reason": reason});
         self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(Kind::Refused, by, data.clone())])).await?;
         Ok(Answer::Refused(reason))
     }
@@ -188,7 +187,7 @@ impl Decide<'_> {
 
     async fn answer(&self, head: &Incident, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
         if written.vote == Vote::Waiting {
-            return Ok(Answer::counted(written));
+            return Ok(Answer::counted(&written.question()));
         }
         match question::deliver(self.tasks, head, written).await? {
             Completion::Delivered => Ok(Answer::Accepted(choice)),
@@ -268,7 +267,7 @@ fn approve(found: &Approval, ballot: Ballot) -> Counted {
         return Counted::Write { next: Box::new(next), kind: Kind::Approved, data, glass: None };
     }
     if found.ballots.iter().any(|other| other.person == ballot.person) {
-        return Counted::Nothing(Answer::counted(found));
+        return Counted::Nothing(Answer::counted(&found.question()));
     }
     Counted::Write { next: Box::new(next), kind: Kind::Voted, data, glass: None }
 }

@@ -1,11 +1,10 @@
 //! The ports: everything that a state needs from outside. Each error says whether a retry can help.
 
 use async_trait::async_trait;
-use cordon_cards::{Alert, Message, Notice};
+use cordon_cards::{Alert, Dialog, Message, Notice};
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
 use cordon_respond::IamError;
-use cordon_slack::{Modal, Secret};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -41,16 +40,21 @@ pub trait Channel: Send + Sync {
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError>;
     /// Replaces a posted message. A message without `ts` cannot be replaced: a new one is posted.
     async fn update(&self, at: &SlackMessage, message: &Message) -> Result<(), DeliveryError>;
-    /// Answers a click so that only the person who clicked sees it.
-    async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError>;
-    /// Replaces the message that was clicked on, where it cannot be replaced by its id.
-    async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError>;
     /// Whether a click can open a dialog here. An incoming webhook's cannot.
     fn has_dialogs(&self) -> bool;
-    /// Opens a dialog for the click that brought the trigger. Needs a bot token.
-    async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError>;
     /// The ids of a user group's members. Needs a bot token; asked at most once a decision, so not kept here.
     async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError>;
+}
+
+/// Somebody who has just done something with a card, as far as they can be reached now.
+#[async_trait]
+pub trait Presser: Send + Sync {
+    /// Says something that only they see. Nothing where they cannot be reached.
+    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError>;
+    /// Replaces the message that they pressed on, where it cannot be replaced by its id. Nothing where it cannot be reached.
+    async fn replace(&self, message: &Message) -> Result<(), DeliveryError>;
+    /// Asks them for a reason. `false` where no dialog can be opened.
+    async fn ask(&self, dialog: &Dialog) -> Result<bool, DeliveryError>;
 }
 
 /// A place that takes findings in for other tools: the event bus, Security Hub. It gets the same finding again at the end of

@@ -78,7 +78,7 @@ fn a_card_that_was_decided_gets_no_buttons_back_from_a_later_event() {
     let (incident, _) = world.checked(attach("e"));
     let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(ask)).unwrap();
-    let buttons = |message: &cordon_slack::Message| message.blocks.iter().any(|block| block["type"] == "actions");
+    let buttons = |message: &cordon_cards::Message| message.blocks.iter().any(|block| block["type"] == "actions");
     merge(&world, 1);
     assert!(buttons(world.heard.updates.lock().unwrap().last().unwrap()), "the question still stands");
     run(world.decide().run(

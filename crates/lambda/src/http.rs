@@ -4,14 +4,14 @@ use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use cordon_flow::callback::Reply;
 use cordon_slack::interaction::MAX_BODY_BYTES;
+use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use cordon_slack::{Request, Response};
 
 pub use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 
 /// A header's value; `None` where it is missing or not text.
-#[must_use]
-pub fn header<'a>(request: &'a ApiGatewayV2httpRequest, name: &str) -> Option<&'a str> {
+fn header<'a>(request: &'a ApiGatewayV2httpRequest, name: &str) -> Option<&'a str> {
     request.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
@@ -25,9 +25,15 @@ pub fn raw_body(request: &ApiGatewayV2httpRequest) -> Option<Vec<u8>> {
     if request.is_base64_encoded { STANDARD.decode(body).ok() } else { Some(body.as_bytes().to_vec()) }
 }
 
+/// The request as Slack signed it, with the bytes that [`raw_body`] gave.
+#[must_use]
+pub fn signed<'a>(request: &'a ApiGatewayV2httpRequest, body: &'a [u8]) -> Request<'a> {
+    Request { timestamp: header(request, TIMESTAMP_HEADER), signature: header(request, SIGNATURE_HEADER), body }
+}
+
 /// The answer, as plain text or JSON.
 #[must_use]
-pub fn response(reply: Reply) -> ApiGatewayV2httpResponse {
+pub fn response(reply: Response) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(reply.status);
     let content_type = if reply.is_json { "application/json" } else { "text/plain; charset=utf-8" };

@@ -3,6 +3,7 @@
 
 #![warn(missing_docs)]
 
+pub mod click;
 pub mod http;
 pub mod serve;
 pub mod settings;

@@ -1,13 +1,14 @@
-//! Slack as the functions use it: the secret read at start-up, and the channel that it names.
+//! Slack as the functions use it: the secret read at start-up, the channel that it names, and the answer to who clicked.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+use cordon_cards::{Dialog, Message, Notice};
 use cordon_core::incident::SlackMessage;
-use cordon_flow::ports::{Channel, DeliveryError};
+use cordon_flow::ports::{Channel, DeliveryError, Presser};
 use cordon_slack::client::{Reply, SlackClient, SlackError};
 use cordon_slack::secret::{Delivery, SlackSecret};
-use cordon_slack::{Message, Modal, Notice, Secret};
+use cordon_slack::{Click, Interaction};
 
 use crate::Settings;
 
@@ -100,14 +101,6 @@ impl Channel for SlackChannel {
         }
     }
 
-    async fn whisper(&self, response_url: &Secret, notice: &Notice) -> Result<(), DeliveryError> {
-        self.client.respond(response_url, Reply::Ephemeral(notice)).await.map_err(failed)
-    }
-
-    async fn replace(&self, response_url: &Secret, message: &Message) -> Result<(), DeliveryError> {
-        self.client.respond(response_url, Reply::Replace(message)).await.map_err(failed)
-    }
-
     fn has_dialogs(&self) -> bool {
         match &self.secret.delivery {
             Delivery::Bot { .. } => true,
@@ -115,16 +108,53 @@ impl Channel for SlackChannel {
         }
     }
 
-    async fn open_modal(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
-        self.client.open_view(trigger_id, modal).await.map_err(failed)
-    }
-
     async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
         self.client.users_in_group(group).await.map_err(failed)
     }
 }
 
+/// Whoever clicked, reached by what the click brought along. A dialog that was sent off brings nothing along: it is answered by
+/// the response.
+pub struct Clicker<'a> {
+    channel: &'a SlackChannel,
+    click: Option<&'a Click>,
+}
+
+#[async_trait]
+impl Presser for Clicker<'_> {
+    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError> {
+        match self.click.and_then(|click| click.response_url.as_ref()) {
+            Some(url) => self.channel.client.respond(url, Reply::Ephemeral(notice)).await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    async fn replace(&self, message: &Message) -> Result<(), DeliveryError> {
+        match self.click.and_then(|click| click.response_url.as_ref()) {
+            Some(url) => self.channel.client.respond(url, Reply::Replace(message)).await.map_err(failed),
+            None => Ok(()),
+        }
+    }
+
+    async fn ask(&self, dialog: &Dialog) -> Result<bool, DeliveryError> {
+        match self.click.and_then(|click| click.trigger_id.as_ref()).filter(|_| self.channel.has_dialogs()) {
+            Some(trigger) => self.channel.client.open_view(trigger, &dialog.modal()).await.map(|()| true).map_err(failed),
+            None => Ok(false),
+        }
+    }
+}
+
 impl SlackChannel {
+    /// Whoever did this.
+    #[must_use]
+    pub fn clicker<'a>(&'a self, interaction: &'a Interaction) -> Clicker<'a> {
+        let click = match interaction {
+            Interaction::Click(click) => Some(click),
+            Interaction::Submission(_) => None,
+        };
+        Clicker { channel: self, click }
+    }
+
     async fn post_in(&self, channel: &str, message: &Message, thread: Option<&str>) -> Result<SlackMessage, DeliveryError> {
         let posted = self.client.post_message(channel, message, thread).await.map_err(failed)?;
         Ok(SlackMessage { channel: posted.channel, ts: Some(posted.ts) })

@@ -16,69 +16,107 @@ pub use limits::{LimitError, validate, validate_message};
 pub use list::List;
 pub use weight::{MAX_WEIGHT, weight};
 
+/// The most blocks of a message. Lengths here and below are in Slack's characters; see [`crate::text::units`].
 pub const MAX_BLOCKS: usize = 50;
+/// A section's text.
 pub const MAX_SECTION: usize = 3_000;
+/// The most fields of a section.
 pub const MAX_FIELDS: usize = 10;
+/// One field's text.
 pub const MAX_FIELD: usize = 2_000;
+/// A header's text.
 pub const MAX_HEADER: usize = 150;
+/// The most elements of a context block.
 pub const MAX_CONTEXT_ELEMENTS: usize = 10;
+/// The most buttons of an actions block.
 pub const MAX_ACTION_ELEMENTS: usize = 25;
+/// A button's text.
 pub const MAX_BUTTON: usize = 75;
+/// A button's value.
 pub const MAX_VALUE: usize = 2_000;
+/// The title of the dialog between a click and its effect.
 pub const MAX_CONFIRM_TITLE: usize = 100;
+/// Its text.
 pub const MAX_CONFIRM_TEXT: usize = 300;
+/// Each of its two buttons.
 pub const MAX_CONFIRM_BUTTON: usize = 30;
 /// The fallback text.
 pub const MAX_TEXT: usize = 40_000;
+/// The most blocks of a dialog.
 pub const MAX_VIEW_BLOCKS: usize = 100;
+/// A dialog's title, and each of its two buttons.
 pub const MAX_VIEW_TITLE: usize = 24;
+/// A dialog's `private_metadata`.
 pub const MAX_METADATA: usize = 3_000;
+/// The label of an input, and its hint.
 pub const MAX_LABEL: usize = 2_000;
+/// The most that can be written into an input.
 pub const MAX_INPUT: u64 = 3_000;
-const MAX_ID: usize = 255;
+/// The longest id of a block, an element or a dialog.
+pub const MAX_ID: usize = 255;
 
 /// A block; its strings are `mrkdwn` unless said otherwise.
 #[derive(Clone, Debug)]
 pub enum Block {
     /// Plain text.
     Header(String),
+    /// A paragraph.
     Section(String),
     /// A section of lines, as many as fit.
     List(List),
+    /// A section of short texts in two columns, at most [`MAX_FIELDS`].
     Fields(Vec<String>),
+    /// Small print: at most [`MAX_CONTEXT_ELEMENTS`] texts on a line.
     Context(Vec<String>),
+    /// A line.
     Divider,
+    /// A row of buttons, at most [`MAX_ACTION_ELEMENTS`].
     Actions(Vec<Button>),
 }
 
 /// A button; all its strings are plain text.
 #[derive(Clone, Debug)]
 pub struct Button {
+    /// Comes back with a click.
     pub action_id: &'static str,
+    /// The words on it.
     pub text: String,
+    /// Comes back with a click.
     pub value: String,
+    /// Its colour.
     pub style: Style,
+    /// The dialog that asks again, if there is one.
     pub confirm: Option<Confirm>,
 }
 
+/// The colour of a button.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
+    /// Grey.
     Plain,
+    /// Green.
     Primary,
+    /// Red.
     Danger,
 }
 
 /// The dialog between a click and its effect.
 #[derive(Clone, Debug)]
 pub struct Confirm {
+    /// The dialog's title.
     pub title: String,
+    /// What the click is about to do.
     pub text: String,
+    /// The button that goes on.
     pub confirm: String,
+    /// The button that goes back.
     pub deny: String,
+    /// The colour of the button that goes on.
     pub style: Style,
 }
 
 impl Block {
+    /// The block as Slack takes it.
     pub fn to_value(&self) -> Value {
         self.to_value_of(100)
     }
@@ -107,6 +145,7 @@ impl Block {
         }
     }
 
+    /// Whether it is a list that is shortened only after all others.
     pub fn is_kept(&self) -> bool {
         matches!(self, Self::List(List { kept: true, .. }))
     }

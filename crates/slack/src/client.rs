@@ -41,25 +41,62 @@ const SLACKS_OWN_FAULTS: [&str; 4] = ["fatal_error", "internal_error", "request_
 pub enum SlackError {
     /// Slack's own name for what is wrong, such as `channel_not_found`.
     #[error("Slack refused `{call}`: {error}")]
-    Api { call: &'static str, error: String },
+    Api {
+        /// The Web API's method, or the kind of hook.
+        call: &'static str,
+        /// Slack's name for it.
+        error: String,
+    },
+    /// Too many calls, also after waiting.
     #[error("Slack takes no `{call}` for {retry_after_s} s")]
-    RateLimited { call: &'static str, retry_after_s: u64 },
+    RateLimited {
+        /// The Web API's method, or the kind of hook.
+        call: &'static str,
+        /// How long Slack wants to be left alone, in seconds.
+        retry_after_s: u64,
+    },
+    /// No answer, or a fault of Slack's own; the call may have taken effect.
     #[error("`{call}` did not reach Slack: {reason}")]
-    Transient { call: &'static str, reason: &'static str },
+    Transient {
+        /// The Web API's method, or the kind of hook.
+        call: &'static str,
+        /// The kind of fault.
+        reason: &'static str,
+    },
+    /// An answer that is not Slack's.
     #[error("Slack's answer to `{call}` could not be read (status {status})")]
-    Unreadable { call: &'static str, status: u16 },
+    Unreadable {
+        /// The Web API's method, or the kind of hook.
+        call: &'static str,
+        /// The answer's HTTP status.
+        status: u16,
+    },
+    /// An address that is neither Slack's nor the stand-in's.
     #[error("the {what} is not an address that Cordon may send to")]
-    Address { what: &'static str },
+    Address {
+        /// Whose address it is.
+        what: &'static str,
+    },
+    /// A call that an incoming webhook cannot make.
     #[error("`{call}` needs a bot token, and there is none")]
-    NoToken { call: &'static str },
+    NoToken {
+        /// The Web API's method.
+        call: &'static str,
+    },
+    /// A message that Slack would refuse.
     #[error("the message is not one that Slack takes")]
     Limits(#[from] LimitError),
+    /// No HTTP client.
     #[error("the HTTP client could not be built: {reason}")]
-    Client { reason: &'static str },
+    Client {
+        /// Why, as far as it can be told.
+        reason: &'static str,
+    },
 }
 
 impl SlackError {
     /// Whether the same call may succeed later.
+    #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Transient { .. })
     }
@@ -68,7 +105,9 @@ impl SlackError {
 /// Where a message lies, for updates and its thread.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Posted {
+    /// The channel's id.
     pub channel: String,
+    /// The message's id in the channel.
     pub ts: String,
 }
 
@@ -113,6 +152,9 @@ pub struct SlackClient {
 
 impl SlackClient {
     /// `base` is [`SLACK_API_URL`] or a stand-in's address; plain http only to this machine. No token: webhook and `respond` only.
+    ///
+    /// # Errors
+    /// Where the address is not one that a token may be sent to, or no HTTP client can be built.
     pub fn new(base: &str, token: Option<Secret>) -> Result<Self, SlackError> {
         let base = address::base(base)?;
         let mut builder = client_builder();
@@ -133,6 +175,9 @@ impl SlackClient {
     }
 
     /// Posts a message, into a thread if `thread_ts` is given.
+    ///
+    /// # Errors
+    /// Where the message breaks a limit, or Slack does not take it.
     pub async fn post_message(&self, channel: &str, message: &Message, thread_ts: Option<&str>) -> Result<Posted, SlackError> {
         let call = "chat.postMessage";
         validate_message(message)?;
@@ -151,6 +196,9 @@ impl SlackClient {
     }
 
     /// Replaces a message that the same token posted.
+    ///
+    /// # Errors
+    /// Where the message breaks a limit, or Slack does not take it.
     pub async fn update_message(&self, channel: &str, ts: &str, message: &Message) -> Result<(), SlackError> {
         validate_message(message)?;
         let mut body = json!({"channel": channel, "ts": ts});
@@ -159,12 +207,18 @@ impl SlackClient {
     }
 
     /// Says something to one person in a channel.
+    ///
+    /// # Errors
+    /// Where Slack does not take it.
     pub async fn post_ephemeral(&self, channel: &str, user_id: &str, notice: &Notice) -> Result<(), SlackError> {
         let body = json!({"channel": channel, "user": user_id, "text": notice.as_str(), "parse": "none", "link_names": false});
         self.api("chat.postEphemeral", &body).await.map(drop)
     }
 
     /// Posts through an incoming webhook. Slack does not say where the message lies.
+    ///
+    /// # Errors
+    /// Where the message breaks a limit, the address is not Slack's, or Slack does not take it.
     pub async fn post_webhook(&self, webhook_url: &Secret, message: &Message) -> Result<(), SlackError> {
         validate_message(message)?;
         let url = address::hook(webhook_url.expose(), &self.base, "webhook")?;
@@ -174,6 +228,9 @@ impl SlackClient {
     }
 
     /// Answers a click. Slack takes five answers within half an hour of it.
+    ///
+    /// # Errors
+    /// Where the message breaks a limit, the address is not Slack's, or Slack does not take it.
     pub async fn respond(&self, response_url: &Secret, reply: Reply<'_>) -> Result<(), SlackError> {
         let url = address::hook(response_url.expose(), &self.base, "response_url")?;
         let body = match reply {
@@ -189,6 +246,9 @@ impl SlackClient {
     }
 
     /// Opens a dialog for the click that brought the trigger, within three seconds of it.
+    ///
+    /// # Errors
+    /// Where the dialog breaks a limit, or Slack does not take it.
     pub async fn open_view(&self, trigger_id: &Secret, modal: &Modal) -> Result<(), SlackError> {
         let view = modal.to_view();
         crate::modal::validate(&view)?;
@@ -196,6 +256,9 @@ impl SlackClient {
     }
 
     /// The members of a user group. Needs the scope `usergroups:read`.
+    ///
+    /// # Errors
+    /// Where Slack does not say.
     pub async fn users_in_group(&self, group: &str) -> Result<Vec<String>, SlackError> {
         let call = "usergroups.users.list";
         // A method that reads takes no JSON.

@@ -1,7 +1,7 @@
 //! Reads the body of an interactivity request into what a person did: a click on a button, or a dialog that was sent off.
 //!
-//! It says what was done, where and by whom; it never decides whether that person may. It must run only after the signature
-//! verified. Whatever is not one of Cordon's buttons or dialogs is refused, and a refusal repeats nothing of the body.
+//! It says what was done, where and by whom; it never decides whether that person may, nor what a button means. It must run only
+//! after the signature verified. A refusal repeats nothing of the body.
 //!
 //! Source: <https://docs.slack.dev/reference/interaction-payloads>
 
@@ -10,63 +10,62 @@ mod form;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::modal::{self, About, ModalKind};
+use crate::blocks::{MAX_ID as MAX_ACTION_ID, MAX_METADATA, MAX_VALUE};
+use crate::modal;
 use crate::secret::Secret;
-use crate::{APPROVE, BREAK_GLASS, DENY, LOOKING, UNDO};
+use crate::text::{truncate, units};
 
 /// The largest body that is looked at.
 pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
 const MAX_ID: usize = 32;
-const MAX_INCIDENT: usize = 64;
 const MAX_NAME: usize = 256;
 const MAX_TRIGGER: usize = 256;
-
-/// Which button was clicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    Approve,
-    Deny,
-    /// "I'm looking": takes the incident on, decides nothing.
-    Looking,
-    /// On an outcome: take the changes back.
-    Undo,
-    /// Approve past the quorum, with a reason.
-    BreakGlass,
-}
 
 /// What a person did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Interaction {
+    /// A click on a button of a message.
     Click(Click),
+    /// A dialog that was sent off.
     Submission(Submission),
 }
 
 /// Who did it, and from where, as Slack says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
+    /// `U…` or `W…`.
     pub user_id: String,
     /// What the person calls themself. Anybody can take any name: for display only, never for a decision.
     pub user_name: Option<String>,
     /// The workspace that the person belongs to, where Slack says so: it differs from `team_id` for a guest from another company.
     pub user_team_id: Option<String>,
+    /// The workspace that it came from: `T…`, or `E…`.
     pub team_id: String,
+    /// The organisation, where the workspace belongs to one.
     pub enterprise_id: Option<String>,
+    /// Whether the app is installed for the whole organisation.
     pub is_enterprise_install: bool,
+    /// `A…`.
     pub app_id: Option<String>,
     /// Slack sends these two flags only in some payloads; absent means "not said", which reads as false.
     pub is_bot: bool,
+    /// Somebody whom the workspace lets into some of its channels only.
     pub is_guest: bool,
 }
 
 /// One click on one button.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Click {
-    pub action: Action,
-    /// The button's value. Its characters are checked (`a-z`, `0-9`, `-`), its meaning is not.
-    pub incident: String,
+    /// The button's `action_id`. Like the value, it is what Slack was given with the message, within Slack's limits.
+    pub action_id: String,
+    /// The button's `value`, if it has one.
+    pub value: Option<String>,
+    /// Who clicked.
     pub sender: Sender,
+    /// The channel of the message.
     pub channel_id: String,
+    /// The id of the message.
     pub message_ts: Option<String>,
     /// Whoever knows it can write into the channel for half an hour; hence not printable.
     pub response_url: Option<Secret>,
@@ -77,15 +76,27 @@ pub struct Click {
 /// A dialog that was sent off. Slack names no channel here: the dialog was opened for a click that named one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Submission {
-    pub kind: ModalKind,
-    /// Its characters are checked, its meaning is not.
-    pub incident: String,
+    /// The dialog's `callback_id`.
+    pub callback_id: String,
+    /// The dialog's `private_metadata`, at most 3,000 characters.
+    pub metadata: String,
+    /// Who sent it off.
     pub sender: Sender,
-    /// What was written, trimmed; an attacker's text like any other, and possibly empty.
-    pub reason: String,
+    state: Value,
+}
+
+impl Submission {
+    /// The text that was written into a field, on one line, trimmed; anybody's text, and possibly empty. `None` where the dialog has
+    /// no such field.
+    #[must_use]
+    pub fn written(&self, field: &str) -> Option<String> {
+        modal::written(&self.state, field)
+    }
 }
 
 impl Interaction {
+    /// Who did it.
+    #[must_use]
     pub fn sender(&self) -> &Sender {
         match self {
             Self::Click(click) => &click.sender,
@@ -93,45 +104,57 @@ impl Interaction {
         }
     }
 
-    pub fn incident(&self) -> &str {
+    /// The channel; a dialog names none.
+    #[must_use]
+    pub fn channel_id(&self) -> Option<&str> {
         match self {
-            Self::Click(click) => &click.incident,
-            Self::Submission(submission) => &submission.incident,
+            Self::Click(click) => Some(&click.channel_id),
+            Self::Submission(_) => None,
         }
     }
 }
 
 impl Sender {
     /// Whether Slack says that the person belongs to another workspace than the one that this came from.
+    #[must_use]
     pub fn is_from_outside(&self) -> bool {
         self.user_team_id.as_ref().is_some_and(|team| *team != self.team_id && Some(team) != self.enterprise_id.as_ref())
     }
 }
 
-/// Why a body is neither. All of them are the sender's fault (400).
+/// Why a body is neither a click nor a submission. All of them are the sender's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InteractionError {
+    /// Longer than any click or dialog.
     #[error("the body is larger than {MAX_BODY_BYTES} bytes")]
     TooLarge,
+    /// No form, or one with half an escape or bytes that are not UTF-8.
     #[error("the body is not a UTF-8 form")]
     NotForm,
+    /// A form without the field.
     #[error("the body has no `payload` field")]
     NoPayload,
+    /// A form with two of them, which two readers could read differently.
     #[error("the body has more than one `payload` field")]
     TwoPayloads,
+    /// The field's JSON lacks what Slack always sends.
     #[error("the payload is not JSON of the shape that Slack documents")]
     NotPayload,
+    /// Another kind of interaction, such as a shortcut.
     #[error("the payload is neither a click nor a dialog that was sent off")]
     UnknownKind,
+    /// Slack sends exactly one for a button.
     #[error("the payload reports no single action")]
     NotOneAction,
-    #[error("the action is not one of Cordon's")]
-    UnknownAction,
+    /// A field whose shape is not Slack's; named.
     #[error("the payload's `{0}` is missing or malformed")]
     Bad(&'static str),
 }
 
 /// Reads a body of the type `application/x-www-form-urlencoded`.
+///
+/// # Errors
+/// Where it is neither a click nor a dialog that was sent off.
 pub fn parse(body: &[u8]) -> Result<Interaction, InteractionError> {
     if body.len() > MAX_BODY_BYTES {
         return Err(InteractionError::TooLarge);
@@ -232,7 +255,7 @@ impl From {
     fn into_sender(self) -> Result<Sender, InteractionError> {
         Ok(Sender {
             user_id: Some(self.user.id.clone()).filter(|id| is_id(id)).ok_or(InteractionError::Bad("user.id"))?,
-            user_name: self.user.name.or(self.user.username).map(|name| crate::text::truncate(&name, MAX_NAME)),
+            user_name: self.user.name.or(self.user.username).map(|name| truncate(&name, MAX_NAME)),
             user_team_id: optional_id(self.user.team_id, "user.team_id")?,
             team_id: optional_id(self.team.map(|team| team.id), "team.id")?.ok_or(InteractionError::Bad("team.id"))?,
             enterprise_id: optional_id(self.enterprise.map(|it| it.id), "enterprise.id")?,
@@ -247,21 +270,13 @@ impl From {
 impl ClickPayload {
     fn into_click(self) -> Result<Click, InteractionError> {
         let [clicked] = <[Clicked; 1]>::try_from(self.actions).map_err(|_| InteractionError::NotOneAction)?;
-        let action = match clicked.action_id.as_str() {
-            APPROVE => Action::Approve,
-            DENY => Action::Deny,
-            LOOKING => Action::Looking,
-            UNDO => Action::Undo,
-            BREAK_GLASS => Action::BreakGlass,
-            _ => return Err(InteractionError::UnknownAction),
-        };
         let (container_channel, container_ts) = self.container.map_or((None, None), |it| (it.channel_id, it.message_ts));
         let channel = self.channel.map(|channel| channel.id).or(container_channel);
         let message_ts = container_ts.or(self.message.and_then(|message| message.ts));
         let trigger = self.trigger_id.filter(|id| !id.is_empty());
         Ok(Click {
-            action,
-            incident: clicked.value.filter(|value| is_incident(value)).ok_or(InteractionError::Bad("value"))?,
+            action_id: within(clicked.action_id, MAX_ACTION_ID, "action_id")?,
+            value: clicked.value.map(|value| within(value, MAX_VALUE, "value")).transpose()?,
             sender: self.from.into_sender()?,
             channel_id: optional_id(channel, "channel.id")?.ok_or(InteractionError::Bad("channel.id"))?,
             message_ts: optional(message_ts, is_ts, "message.ts")?,
@@ -273,17 +288,17 @@ impl ClickPayload {
 
 impl SubmissionPayload {
     fn into_submission(self) -> Result<Submission, InteractionError> {
-        if self.view.callback_id != modal::CALLBACK_ID {
-            return Err(InteractionError::UnknownAction);
-        }
-        let About { incident, choice } =
-            serde_json::from_str(&self.view.private_metadata).map_err(|_| InteractionError::Bad("view.private_metadata"))?;
-        if !is_incident(&incident) {
-            return Err(InteractionError::Bad("view.private_metadata"));
-        }
-        let reason = modal::reason(&self.view.state).ok_or(InteractionError::Bad("view.state"))?;
-        Ok(Submission { kind: choice, incident, sender: self.from.into_sender()?, reason })
+        Ok(Submission {
+            callback_id: within(self.view.callback_id, MAX_ACTION_ID, "view.callback_id")?,
+            metadata: within(self.view.private_metadata, MAX_METADATA, "view.private_metadata")?,
+            sender: self.from.into_sender()?,
+            state: self.view.state,
+        })
     }
+}
+
+fn within(value: String, most: usize, field: &'static str) -> Result<String, InteractionError> {
+    if units(&value) > most { Err(InteractionError::Bad(field)) } else { Ok(value) }
 }
 
 fn optional_id(value: Option<String>, field: &'static str) -> Result<Option<String>, InteractionError> {
@@ -299,11 +314,6 @@ fn optional(value: Option<String>, holds: fn(&str) -> bool, field: &'static str)
 
 fn is_id(value: &str) -> bool {
     (1..=MAX_ID).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_alphanumeric())
-}
-
-pub(crate) fn is_incident(value: &str) -> bool {
-    (1..=MAX_INCIDENT).contains(&value.len())
-        && value.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn is_ts(value: &str) -> bool {

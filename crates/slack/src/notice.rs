@@ -35,6 +35,7 @@ impl Notice {
         self
     }
 
+    /// Ready `mrkdwn`.
     pub fn as_str(&self) -> &str {
         &self.0
     }

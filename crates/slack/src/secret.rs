@@ -15,6 +15,7 @@ const SIGNING_SECRET_MIN: usize = 16;
 pub struct Secret(String);
 
 impl Secret {
+    /// Wraps a value.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
@@ -35,15 +36,25 @@ impl fmt::Debug for Secret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// `chat.postMessage` and `chat.update`: the message can be updated and has a thread.
-    Bot { token: Secret, channel: String },
+    Bot {
+        /// `xoxb-…`
+        token: Secret,
+        /// The default channel's id.
+        channel: String,
+    },
     /// An incoming webhook: it can only post; a click is answered through its `response_url`.
-    Webhook { url: Secret },
+    Webhook {
+        /// The webhook's address.
+        url: Secret,
+    },
 }
 
 /// What the secret holds: the key that proves a click, and one way of delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlackSecret {
+    /// The key that Slack signs requests with.
     pub signing_secret: Secret,
+    /// The way of messages to Slack.
     pub delivery: Delivery,
     /// Only clicks from this workspace count, if given.
     pub team_id: Option<String>,
@@ -54,20 +65,38 @@ pub struct SlackSecret {
 /// What is wrong with the secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
+    /// Not a JSON object.
     #[error("the Slack secret is not a JSON object (line {line}, column {column})")]
-    NotJson { line: usize, column: usize },
+    NotJson {
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// A key that must be there; named.
     #[error("the Slack secret has no `{0}`")]
     Missing(&'static str),
+    /// A value of another shape.
     #[error("`{key}` in the Slack secret must be {expected}")]
-    Bad { key: &'static str, expected: &'static str },
+    Bad {
+        /// The key.
+        key: &'static str,
+        /// The shape that it must have, in words.
+        expected: &'static str,
+    },
+    /// No way of delivery, or two; which of the keys there are.
     #[error("the Slack secret needs either `bot_token` with `channel`, or `webhook_url`; it has {0}")]
     Delivery(&'static str),
+    /// A key that means nothing, with its name where it looks like one.
     #[error("the Slack secret has a key that is not known{0}; known are {known}", known = KEYS.join(", "))]
     UnknownKey(String),
 }
 
 impl SlackSecret {
     /// Reads the secret string. Keys: `signing_secret`; `bot_token` and `channel`, or `webhook_url`; optionally `team_id`, `app_id`.
+    ///
+    /// # Errors
+    /// The first key that is missing, unknown or malformed. No error repeats a value.
     pub fn parse(json: &str) -> Result<Self, SecretError> {
         // serde's own message can quote the value it stumbled over, so only the place is kept.
         let keys: Map<String, Value> =

@@ -24,21 +24,30 @@ const DIGEST_BYTES: usize = 32;
 /// Why a request is refused. None of them tells a forger anything but which header to look at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignatureError {
+    /// A header that is not there; named.
     #[error("the request has no `{0}` header")]
     Missing(&'static str),
+    /// A timestamp that is not digits alone.
     #[error("the timestamp is not a number of seconds")]
     BadTimestamp,
+    /// A request that is too old, or from the future: possibly a replay.
     #[error("the timestamp is more than {TOLERANCE_S} seconds away from now")]
     OutsideWindow,
+    /// A signature of another shape or version.
     #[error("the signature is not `v0=` and 64 hexadecimal digits")]
     BadFormat,
+    /// A signature of another secret, time or body.
     #[error("the signature does not match")]
     Mismatch,
+    /// A secret that everybody knows.
     #[error("the signing secret is empty")]
     EmptySecret,
 }
 
 /// Checks a request as Slack documents it. `body` is what arrived, after base64 if the gateway applied that, before any decoding.
+///
+/// # Errors
+/// The first check that the request does not pass.
 pub fn verify(
     secret: &Secret,
     timestamp: Option<&str>,
@@ -55,7 +64,10 @@ pub fn verify(
     keyed(secret, timestamp, body)?.verify_slice(&claimed).map_err(|_| SignatureError::Mismatch)
 }
 
-/// Signs a body as Slack would: the value of the signature header. For the sandbox's stand-in and for tests.
+/// Signs a body as Slack would: the value of the signature header. For stand-ins and for tests.
+///
+/// # Errors
+/// Where the secret is empty.
 pub fn sign(secret: &Secret, timestamp: i64, body: &[u8]) -> Result<String, SignatureError> {
     let digest = keyed(secret, &timestamp.to_string(), body)?.finalize().into_bytes();
     Ok(format!("{VERSION}={}", hex::encode(digest)))

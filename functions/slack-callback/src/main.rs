@@ -4,12 +4,13 @@
 
 use cordon_aws::{DynamoTable, StateMachine, StepFunctions, SystemClock};
 use cordon_core::Config;
-use cordon_flow::callback::{Callback, Reply, Request};
+use cordon_flow::callback::Callback;
 use cordon_flow::decide::Decide;
-use cordon_lambda::http::{ApiGatewayV2httpRequest, header, raw_body, response};
+use cordon_lambda::click::Clicks;
+use cordon_lambda::http::{ApiGatewayV2httpRequest, raw_body, response, signed};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, StartError};
-use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use cordon_slack::Response;
 use cordon_store::Store;
 
 struct App {
@@ -42,9 +43,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .await
 }
 
-async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
+async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Response {
     let Some(body) = raw_body(request) else {
-        return Reply::text(400, "The body cannot be read.");
+        return Response::text(400, "The body cannot be read.");
     };
     let decide = Decide {
         store: Store::new(&app.table),
@@ -53,14 +54,17 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Reply {
         tasks: &app.tasks,
         clock: &SystemClock,
     };
-    let callback = Callback { decide, executions: &app.executions, secret: app.slack.secret(), channel: &app.slack };
-    let signed =
-        Request { timestamp: header(request, TIMESTAMP_HEADER), signature: header(request, SIGNATURE_HEADER), body: &body };
-    match callback.run(&signed).await {
+    let callback = Callback { decide, executions: &app.executions, channel: &app.slack };
+    let clicks = Clicks { secret: app.slack.secret(), callback };
+    let interaction = match clicks.receive(&signed(request, &body)) {
+        Ok(interaction) => interaction,
+        Err(error) => return error.response(),
+    };
+    match clicks.answer(&interaction, &app.slack.clicker(&interaction)).await {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(%error, "a click could not be handled");
-            Reply::text(500, "Something failed; please click again.")
+            Response::text(500, "Something failed; please click again.")
         }
     }
 }

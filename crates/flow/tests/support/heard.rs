@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cordon_cards::Alert;
+use cordon_cards::{Alert, Dialog, Message, Notice};
 use cordon_core::incident::SlackMessage;
-use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Publisher, Tasks};
+use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Presser, Publisher, Tasks};
 use cordon_respond::IamError;
-use cordon_slack::{Message, Modal, Notice, Secret};
 use cordon_testkit::Faults;
 use serde_json::Value;
 
@@ -22,7 +21,7 @@ pub struct Heard {
     /// Replies in a thread: the `ts` above, and what was said.
     pub replies: Mutex<Vec<(String, Message)>>,
     pub updates: Mutex<Vec<Message>>,
-    pub modals: Mutex<Vec<Modal>>,
+    pub dialogs: Mutex<Vec<Dialog>>,
     /// As with an incoming webhook.
     pub has_no_dialogs: Mutex<bool>,
     /// The user groups that there are.
@@ -69,16 +68,6 @@ impl Channel for Heard {
         self.faults.killable("slack", heard).await
     }
 
-    async fn whisper(&self, _url: &Secret, notice: &Notice) -> Result<(), DeliveryError> {
-        self.whispers.lock().unwrap().push(notice.as_str().to_owned());
-        Ok(())
-    }
-
-    async fn replace(&self, _url: &Secret, message: &Message) -> Result<(), DeliveryError> {
-        self.updates.lock().unwrap().push(message.clone());
-        Ok(())
-    }
-
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
         let heard = || {
             Self::answer(&self.slack_is_down)?;
@@ -104,16 +93,29 @@ impl Channel for Heard {
         !*self.has_no_dialogs.lock().unwrap()
     }
 
-    async fn open_modal(&self, _trigger: &Secret, modal: &Modal) -> Result<(), DeliveryError> {
-        Self::answer(&self.slack_is_down)?;
-        self.modals.lock().unwrap().push(modal.clone());
-        Ok(())
-    }
-
     async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
         Self::answer(&self.slack_is_down)?;
         let groups = self.groups.lock().unwrap();
         groups.get(group).cloned().ok_or_else(|| DeliveryError { message: "no_such_subteam".to_owned() })
+    }
+}
+
+#[async_trait]
+impl Presser for Heard {
+    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError> {
+        self.whispers.lock().unwrap().push(notice.as_str().to_owned());
+        Ok(())
+    }
+
+    async fn replace(&self, message: &Message) -> Result<(), DeliveryError> {
+        self.updates.lock().unwrap().push(message.clone());
+        Ok(())
+    }
+
+    async fn ask(&self, dialog: &Dialog) -> Result<bool, DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        self.dialogs.lock().unwrap().push(dialog.clone());
+        Ok(true)
     }
 }
 

@@ -9,19 +9,54 @@ use crate::text::{truncate, units};
 /// Why Slack would refuse a message, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LimitError {
+    /// A list with too many entries.
     #[error("{at} has {found}, more than the {limit} that Slack takes")]
-    TooMany { at: String, found: usize, limit: usize },
+    TooMany {
+        /// The place, as in `blocks[2].fields`.
+        at: String,
+        /// How many there are.
+        found: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// A text that is too long, in Slack's characters.
     #[error("{at} is {found} characters long, more than the {limit} that Slack takes")]
-    TooLong { at: String, found: usize, limit: usize },
+    TooLong {
+        /// The place, as in `blocks[2].text`.
+        at: String,
+        /// Its length.
+        found: usize,
+        /// The most that Slack takes.
+        limit: usize,
+    },
+    /// A text or a list that must not be empty.
     #[error("{at} is empty")]
-    Empty { at: String },
+    Empty {
+        /// The place.
+        at: String,
+    },
+    /// A type that Slack may not know either.
     #[error("{at} is of the type `{kind}`, which is not one that Cordon posts")]
-    UnknownType { at: String, kind: String },
+    UnknownType {
+        /// The place.
+        at: String,
+        /// The type, cut.
+        kind: String,
+    },
+    /// A value of another shape.
     #[error("{at} is not {expected}")]
-    Malformed { at: String, expected: &'static str },
+    Malformed {
+        /// The place.
+        at: String,
+        /// The shape that Slack takes, as in "a list".
+        expected: &'static str,
+    },
 }
 
 /// Checks the blocks of a message against Slack's limits.
+///
+/// # Errors
+/// The first limit that is not kept.
 pub fn validate(blocks: &[Value]) -> Result<(), LimitError> {
     at_most("blocks", blocks.len(), MAX_BLOCKS)?;
     for (index, block) in blocks.iter().enumerate() {
@@ -40,6 +75,9 @@ pub fn validate(blocks: &[Value]) -> Result<(), LimitError> {
 }
 
 /// Checks a whole message: its blocks, and the text that stands for them where they cannot be shown.
+///
+/// # Errors
+/// The first limit that is not kept.
 pub fn validate_message(message: &Message) -> Result<(), LimitError> {
     if message.text.is_empty() {
         return Err(LimitError::Empty { at: "text".to_owned() });

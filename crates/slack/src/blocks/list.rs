@@ -8,7 +8,9 @@ const MORE: usize = 140;
 /// A section of lines; its strings are ready `mrkdwn`.
 #[derive(Clone, Debug)]
 pub struct List {
+    /// The line above it.
     pub title: String,
+    /// The lines. Each is shown whole or not at all.
     pub lines: Vec<String>,
     /// The most characters of the section, its title among them.
     pub budget: usize,

@@ -16,6 +16,7 @@ const BLOCK: usize = 100;
 /// Quotes, colon and comma of a field.
 const MARKS: usize = 6;
 
+/// The weight of blocks, to be held against [`MAX_WEIGHT`].
 pub fn weight(blocks: &[Value]) -> usize {
     blocks.iter().map(|block| BLOCK + of(block)).sum()
 }

@@ -224,7 +224,7 @@ fn a_client_is_built_without_anybody_having_installed_a_tls_provider() {
 #[tokio::test]
 async fn a_dialog_is_opened_with_the_trigger_of_the_click() {
     let (client, server, _) = talking([answer(200, r#"{"ok":true,"view":{"id":"V1"}}"#)]).await;
-    let modal = Modal { kind: crate::ModalKind::Deny, incident: "inc-1".into(), subject: "user x".into() };
+    let modal = crate::modal::tests::modal();
     client.open_view(&Secret::new("1.2.abc"), &modal).await.unwrap();
     let seen = server.seen.lock().unwrap()[0].clone();
     assert_eq!(seen.path, "/api/views.open");

@@ -3,6 +3,8 @@
 //! Stricter than a browser's form: two fields of the name, half an escape, or bytes that are not UTF-8 are refused, because what
 //! reads a body differently from whoever signed it is how a signature gets to cover something else.
 
+use percent_encoding::percent_decode;
+
 use super::InteractionError;
 
 /// The one `payload` field, decoded.
@@ -19,22 +21,13 @@ pub(super) fn payload_field(body: &[u8]) -> Result<String, InteractionError> {
     found.ok_or(InteractionError::NoPayload)
 }
 
-/// Form decoding that refuses what `form_urlencoded` would paper over: half an escape, and bytes that are not UTF-8.
+/// Form decoding that refuses what a browser's would paper over: half an escape, and bytes that are not UTF-8.
 fn decode(encoded: &[u8]) -> Result<String, InteractionError> {
-    let mut decoded = Vec::with_capacity(encoded.len());
-    let mut bytes = encoded.iter().copied();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let (Some(high), Some(low)) = (bytes.next(), bytes.next()) else { return Err(InteractionError::NotForm) };
-                let mut one = [0];
-                hex::decode_to_slice([high, low], &mut one).map_err(|_| InteractionError::NotForm)?;
-                let [one] = one;
-                one
-            }
-            _ => byte,
-        });
+    let mut after_signs = encoded.split(|byte| *byte == b'%').skip(1);
+    if !after_signs.all(|rest| matches!(rest, [high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())) {
+        return Err(InteractionError::NotForm);
     }
-    String::from_utf8(decoded).map_err(|_| InteractionError::NotForm)
+    let spaced: Vec<u8> = encoded.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let decoded = percent_decode(&spaced).decode_utf8().map_err(|_| InteractionError::NotForm)?;
+    Ok(decoded.into_owned())
 }

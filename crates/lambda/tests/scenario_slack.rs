@@ -1,13 +1,15 @@
-//! Scenarios 8 to 11, 13 and 14: Slack.
+//! Scenarios 8 to 11, 13 and 14: Slack, over the whole way of a click from its bytes to its response.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../../flow/tests/support/mod.rs"]
 mod support;
 
 use cordon_contract::{Delivery, NotifyInput, WaitInput};
 use cordon_core::{IncidentId, Outcome, Route};
-use cordon_flow::callback::{Callback, Reply, Request};
-use cordon_slack::{SlackSecret, sign, validate_message};
+use cordon_flow::callback::Callback;
+use cordon_lambda::click::Clicks;
+use cordon_slack::{Request, Response, SlackSecret, sign, validate_message};
 use cordon_testkit::run;
 use serde_json::{Value, json};
 use support::{APPROVER, World, attach, event};
@@ -51,10 +53,14 @@ fn form(payload: &Value) -> Vec<u8> {
     format!("payload={encoded}").into_bytes()
 }
 
-fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &[u8]) -> Reply {
+fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &[u8]) -> Response {
     let secret = secret();
-    let callback = Callback { decide: world.decide(), executions: &world.heard, secret: &secret, channel: &world.heard };
-    run(callback.run(&Request { timestamp, signature, body })).unwrap()
+    let callback = Callback { decide: world.decide(), executions: &world.heard, channel: &world.heard };
+    let clicks = Clicks { secret: &secret, callback };
+    match clicks.receive(&Request { timestamp, signature, body }) {
+        Ok(interaction) => run(clicks.answer(&interaction, &world.heard)).unwrap(),
+        Err(error) => error.response(),
+    }
 }
 
 fn now(world: &World) -> i64 {
@@ -66,7 +72,7 @@ fn signature(timestamp: i64, body: &[u8]) -> String {
 }
 
 /// Signed rightly, at this moment.
-fn signed(world: &World, body: &[u8]) -> Reply {
+fn signed(world: &World, body: &[u8]) -> Response {
     let timestamp = now(world).to_string();
     let signature = signature(now(world), body);
     send(world, Some(&timestamp), Some(&signature), body)
@@ -182,7 +188,7 @@ fn scenario_11_who_comes_from_elsewhere_or_is_no_approver_decides_nothing_with_a
             assert!(reply.status < 500, "{who} {action}: {reply:?}");
             nothing_decided(&world, &incident);
             assert_eq!(world.heard.updates.lock().unwrap().len(), cards, "the buttons stay: {who} {action}");
-            assert!(world.heard.modals.lock().unwrap().is_empty(), "{who} {action}");
+            assert!(world.heard.dialogs.lock().unwrap().is_empty(), "{who} {action}");
             if matches!(action, "cordon_approve" | "cordon_deny") {
                 assert_eq!(reply.status, 200);
                 assert_eq!(world.timeline(&incident).last().unwrap(), "refused", "{who} {action}");
@@ -311,8 +317,8 @@ fn the_glass_is_broken_by_a_click_and_a_reason_and_by_nothing_less() {
     let shown = world.heard.updates.lock().unwrap().last().unwrap().to_value().to_string();
     assert!(shown.contains("1 of 2 approvals") && shown.contains("cordon_break_glass"), "{shown}");
     assert_eq!(signed(&world, &form(&click(&incident, "cordon_break_glass"))).status, 200);
-    let asks = world.heard.modals.lock().unwrap().last().unwrap().clone();
-    assert_eq!((asks.kind, asks.incident.as_str()), (cordon_slack::ModalKind::BreakGlass, incident.as_str()));
+    let asks = world.heard.dialogs.lock().unwrap().last().unwrap().clone();
+    assert_eq!((asks.kind, asks.incident.as_str()), (cordon_cards::DialogKind::BreakGlass, incident.as_str()));
     nothing_decided(&world, &incident);
 
     let blank = with(submission(&incident, "break_glass"), "/view/state/values/reason/reason/value", json!("  "));
@@ -332,6 +338,6 @@ fn a_glass_on_an_old_card_opens_no_dialog_once_the_policy_has_taken_it_back() {
     let incident = asked(&world);
     let reply = signed(&world, &form(&click(&incident, "cordon_break_glass")));
     assert!(reply.text.contains("not allowed here"), "{reply:?}");
-    assert!(world.heard.modals.lock().unwrap().is_empty());
+    assert!(world.heard.dialogs.lock().unwrap().is_empty());
     assert_eq!(world.timeline(&incident).last().unwrap(), "refused");
 }

@@ -1,38 +1,20 @@
-//! What a person chose, and what they are told.
+//! The answer to somebody who chose: that their word counts, or why it does not.
 
-use cordon_cards::Notice;
-use cordon_store::Approval;
+use cordon_core::{Choice, Question};
+use cordon_slack::Notice;
 
-/// What a person chose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
-    Approve,
-    /// Approve alone, where more people are wanted.
-    BreakGlass,
-    Deny,
-    /// Decides nothing, and stops the escalation once.
-    Looking,
-}
+use crate::people::is_arn;
 
-impl Choice {
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::BreakGlass => "break_glass",
-            Self::Deny => "deny",
-            Self::Looking => "looking",
-        }
-    }
-}
-
-/// What the person is told.
+/// What came of a person's choice, as they are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
     /// The decision counts.
     Accepted(Choice),
     /// The approval counts, and is not yet enough.
     Counted {
+        /// How many people have approved.
         approved: usize,
+        /// How many it takes.
         wanted: u32,
     },
     /// The person looks into it.
@@ -42,27 +24,35 @@ pub enum Answer {
     },
     /// Somebody else did before.
     LookingAlready {
+        /// As the timeline names them.
         by: String,
     },
     /// Somebody decided before.
     Already {
+        /// Approved, or denied.
         approved: bool,
+        /// As the timeline names them.
         by: String,
     },
     /// The deadline is past or the incident is over.
     Expired(String),
     /// This person may not decide this incident, in a sentence.
     Refused(String),
+    /// There is no such incident.
     NotFound,
 }
 
 impl Answer {
-    pub(super) fn late() -> Self {
+    /// The deadline is past.
+    #[must_use]
+    pub fn late() -> Self {
         Self::Expired("The time for this decision is over; nothing was changed by this.".to_owned())
     }
 
-    pub(super) fn counted(approval: &Approval) -> Self {
-        Self::Counted { approved: approval.ballots.len(), wanted: approval.quorum }
+    /// An approval counts, and is not yet enough.
+    #[must_use]
+    pub fn counted(question: &Question<'_>) -> Self {
+        Self::Counted { approved: question.ballots.len(), wanted: question.quorum }
     }
 
     /// Whether the person's word stands.
@@ -74,7 +64,7 @@ impl Answer {
         }
     }
 
-    /// What the person reads in Slack.
+    /// As the person reads it in Slack.
     #[must_use]
     pub fn notice(&self) -> Notice {
         match self {
@@ -121,11 +111,6 @@ impl Answer {
             Self::NotFound => "There is no such incident.".to_owned(),
         }
     }
-}
-
-/// Who spoke on the command line has no Slack id to mention.
-fn is_arn(by: &str) -> bool {
-    by.starts_with("arn:")
 }
 
 fn verb(approved: bool) -> &'static str {

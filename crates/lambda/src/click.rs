@@ -1,0 +1,66 @@
+//! The whole way of a click: bytes, Slack's protocol, the meaning of a button, the decision, and the response.
+//!
+//! It decides nothing: each step is another crate's, and a refusal at one of them ends the way.
+
+use cordon_cards::{Press, Pressed, REASON, foreign};
+use cordon_flow::callback::{Callback, CallbackError, Elsewhere, Said};
+use cordon_flow::ports::Presser;
+use cordon_slack::{Interaction, Request, RequestError, Response, SlackSecret, receive};
+
+/// Answers clicks and dialogs.
+pub struct Clicks<'a> {
+    /// Which requests are Slack's, and from where they count.
+    pub secret: &'a SlackSecret,
+    /// What is done with them.
+    pub callback: Callback<'a>,
+}
+
+impl Clicks<'_> {
+    /// Reads a request, if it is Slack's.
+    ///
+    /// # Errors
+    /// Where it is not, or not a click or a dialog: the error has the response.
+    pub fn receive(&self, request: &Request<'_>) -> Result<Interaction, RequestError> {
+        let now = self.callback.decide.clock.now();
+        receive(&self.secret.signing_secret, request, now.as_second())
+            .inspect_err(|error| tracing::warn!(reason = chain(error), "a request was refused"))
+    }
+
+    /// The response to what was received: 400 where it is not about a card of ours, else 200 with a sentence or for the dialog.
+    ///
+    /// # Errors
+    /// Where the decision could not be made or delivered: another click finishes it.
+    pub async fn answer(&self, interaction: &Interaction, presser: &dyn Presser) -> Result<Response, CallbackError> {
+        let press = match Press::read(interaction) {
+            Ok(press) => press,
+            Err(error) => {
+                tracing::warn!(reason = chain(&error), "a signed request was neither a click nor a dialog of ours");
+                return Ok(Response::text(400, error.sentence()));
+            }
+        };
+        let (sender, channel) = (interaction.sender(), interaction.channel_id());
+        let channels = self.callback.decide.config.notifications.channels();
+        let said = match self.secret.admits(sender, channel, channels) {
+            Ok(()) => self.callback.run(&press, &sender.user_id, presser).await?,
+            Err(origin) => {
+                let from = Elsewhere { team: &sender.team_id, channel, reason: foreign(origin) };
+                self.callback.turn_away(&press, &sender.user_id, &from, presser).await?
+            }
+        };
+        Ok(response(&press.pressed, &said))
+    }
+}
+
+fn response(pressed: &Pressed, said: &Said) -> Response {
+    match pressed {
+        Pressed::Button(_) => Response::text(200, &said.sentence),
+        Pressed::Dialog { .. } if said.counts => Response::closes_dialog(),
+        Pressed::Dialog { .. } => Response::fault(REASON, &said.sentence),
+    }
+}
+
+/// An error and its causes in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

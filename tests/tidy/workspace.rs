@@ -184,6 +184,7 @@ mod tests {
             "cordon-bundle",
             "cordon-cli",
             "cordon-cards",
+            "cordon-store",
             "cordon-testkit",
             "notify",
         ];

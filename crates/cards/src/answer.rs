@@ -1,7 +1,7 @@
 //! The answer to somebody who chose: that their word counts, or why it does not.
 
 use cordon_core::{Choice, Question};
-use cordon_slack::Notice;
+use cordon_slack::Prose;
 
 use crate::people::is_arn;
 
@@ -66,14 +66,12 @@ impl Answer {
 
     /// As the person reads it in Slack.
     #[must_use]
-    pub fn notice(&self) -> Notice {
+    pub fn prose(&self) -> Prose {
         match self {
             Self::Already { approved, by } if !is_arn(by) => {
-                Notice::new(&format!("This incident was already {} by", verb(*approved)))
-                    .mention(by)
-                    .and(". You changed nothing.")
+                Prose::new(&format!("This incident was already {} by", verb(*approved))).mention(by).and(". You changed nothing.")
             }
-            Self::LookingAlready { by } if !is_arn(by) => Notice::new("Already looking:").mention(by).and("."),
+            Self::LookingAlready { by } if !is_arn(by) => Prose::new("Already looking:").mention(by).and("."),
             Self::Accepted(_)
             | Self::Counted { .. }
             | Self::Looking { .. }
@@ -81,7 +79,7 @@ impl Answer {
             | Self::Already { .. }
             | Self::Expired(_)
             | Self::Refused(_)
-            | Self::NotFound => Notice::new(&self.sentence()),
+            | Self::NotFound => Prose::new(&self.sentence()),
         }
     }
 

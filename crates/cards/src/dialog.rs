@@ -4,7 +4,7 @@
 
 use cordon_core::IncidentId;
 use cordon_slack::blocks::MAX_SECTION;
-use cordon_slack::modal::{Field, Modal};
+use cordon_slack::modal::{Modal, TextArea};
 use cordon_slack::text::plain;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -89,7 +89,7 @@ impl Dialog {
             submit: self.kind.submit().to_owned(),
             close: "Go back".to_owned(),
             text: plain(&text, MAX_SECTION),
-            field: Field {
+            field: TextArea {
                 id: REASON.to_owned(),
                 label: "Reason".to_owned(),
                 hint: "Stands on the incident's record, with your name.".to_owned(),

@@ -5,12 +5,12 @@
 
 use cordon_core::Detection;
 use cordon_slack::Message;
-use cordon_slack::blocks::{Block, Button, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
+use cordon_slack::blocks::{self, Block, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
 use cordon_slack::text::{code, link, plain, sentence, unformatted};
 use jiff::Timestamp;
 
 use crate::card::Card;
-use crate::press::Action;
+use crate::press::Button;
 
 /// Incidents' ids are a third of it.
 const INCIDENT: usize = 80;
@@ -152,11 +152,11 @@ impl Card<'_> {
         };
         // Green for Approve: a containment that was not needed is undone, an attacker who was let go is not.
         let mut buttons = vec![
-            self.button(Action::Approve, "Approve", Style::Primary, Some(approve)),
-            self.button(Action::Deny, "Deny", Style::Plain, Some(deny)),
-            self.button(Action::Looking, "I'm looking", Style::Plain, None),
+            self.button(Button::Approve, "Approve", Style::Primary, Some(approve)),
+            self.button(Button::Deny, "Deny", Style::Plain, Some(deny)),
+            self.button(Button::Looking, "I'm looking", Style::Plain, None),
         ];
-        buttons.extend(break_glass.then(|| self.button(Action::BreakGlass, "Break glass", Style::Danger, None)));
+        buttons.extend(break_glass.then(|| self.button(Button::BreakGlass, "Break glass", Style::Danger, None)));
         Block::Actions(buttons)
     }
 
@@ -171,11 +171,11 @@ impl Card<'_> {
             deny: "Go back".into(),
             style: Style::Danger,
         };
-        Block::Actions(vec![self.button(Action::Undo, "Undo", Style::Danger, Some(confirm))])
+        Block::Actions(vec![self.button(Button::Undo, "Undo", Style::Danger, Some(confirm))])
     }
 
-    fn button(&self, action: Action, text: &str, style: Style, confirm: Option<Confirm>) -> Button {
-        Button { action_id: action.id(), text: text.into(), value: plain(self.id(), INCIDENT), style, confirm }
+    fn button(&self, button: Button, text: &str, style: Style, confirm: Option<Confirm>) -> blocks::Button {
+        blocks::Button { action_id: button.id(), text: text.into(), value: plain(self.id(), INCIDENT), style, confirm }
     }
 
     /// Rules with their authors, the decision, the incident's id and where to see more: the last line of every card.

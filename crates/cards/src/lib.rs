@@ -32,7 +32,7 @@ mod slack_sdk;
 mod tests;
 mod thread;
 
-pub use cordon_slack::{Message, Notice};
+pub use cordon_slack::{Message, Prose};
 
 pub use alert::{ALERT_SCHEMA, Alert, Occasion};
 pub use answer::Answer;
@@ -41,5 +41,5 @@ pub use dialog::{Dialog, DialogKind, REASON};
 pub use ending::outcome;
 pub use failure::Failure;
 pub use open::{acting, alert, asking, current, decided, exempt, needs_person};
-pub use press::{Action, Press, PressError, Pressed, foreign};
+pub use press::{Button, Press, PressError, Pressed, foreign};
 pub use thread::{ended, escalated, glass_broken, joined, note, undone};

@@ -11,7 +11,7 @@ use crate::dialog::{self, About, DialogKind};
 
 /// A button of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum Button {
     /// Approves.
     Approve,
     /// Denies.
@@ -24,7 +24,7 @@ pub enum Action {
     BreakGlass,
 }
 
-impl Action {
+impl Button {
     /// Every button.
     pub const ALL: [Self; 5] = [Self::Approve, Self::Deny, Self::Looking, Self::Undo, Self::BreakGlass];
 
@@ -54,7 +54,7 @@ pub struct Press {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pressed {
     /// A click on a button.
-    Button(Action),
+    Button(Button),
     /// A dialog, sent off with a reason.
     Dialog {
         /// What the reason is for.
@@ -108,10 +108,10 @@ impl Press {
     }
 
     fn of_click(click: &Click) -> Result<Self, PressError> {
-        let action = Action::ALL.into_iter().find(|action| action.id() == click.action_id).ok_or(PressError::Unknown)?;
+        let button = Button::ALL.into_iter().find(|button| button.id() == click.action_id).ok_or(PressError::Unknown)?;
         let value = click.value.as_deref().ok_or(PressError::NoIncident)?;
         let incident = value.parse().map_err(PressError::Incident)?;
-        Ok(Self { incident, pressed: Pressed::Button(action) })
+        Ok(Self { incident, pressed: Pressed::Button(button) })
     }
 
     fn of_submission(submission: &Submission) -> Result<Self, PressError> {
@@ -171,15 +171,15 @@ mod tests {
 
     #[test]
     fn each_button_is_told_from_the_others() {
-        for (id, action) in [
-            ("cordon_approve", Action::Approve),
-            ("cordon_deny", Action::Deny),
-            ("cordon_looking", Action::Looking),
-            ("cordon_undo", Action::Undo),
-            ("cordon_break_glass", Action::BreakGlass),
+        for (id, button) in [
+            ("cordon_approve", Button::Approve),
+            ("cordon_deny", Button::Deny),
+            ("cordon_looking", Button::Looking),
+            ("cordon_undo", Button::Undo),
+            ("cordon_break_glass", Button::BreakGlass),
         ] {
             let press = read(&click(id, json!(INCIDENT))).unwrap();
-            assert_eq!((press.incident.as_str(), press.pressed), (INCIDENT, Pressed::Button(action)), "{id}");
+            assert_eq!((press.incident.as_str(), press.pressed), (INCIDENT, Pressed::Button(button)), "{id}");
         }
         assert!(matches!(read(&click("cordon_approve2", json!(INCIDENT))), Err(PressError::Unknown)));
     }

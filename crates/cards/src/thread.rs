@@ -6,7 +6,7 @@ use cordon_core::incident::{BrokenGlass, Incident, Skipped};
 use cordon_core::{Outcome, Question};
 use cordon_slack::blocks::Block;
 use cordon_slack::text::{sentence, unformatted};
-use cordon_slack::{Message, Notice};
+use cordon_slack::{Message, Prose};
 use serde_json::json;
 
 use crate::card::Card;
@@ -91,7 +91,7 @@ fn calling(incident: &Incident, lead: &str, people: &[Skipped], prose: &str) -> 
     if people.is_empty() {
         return note(incident, &format!("{lead} {prose}"));
     }
-    let mentions = people.iter().fold(Notice::new(lead), |notice, person| notice.mention(&person.slack_id));
+    let mentions = people.iter().fold(Prose::new(lead), |prose, person| prose.mention(&person.slack_id));
     let names: Vec<&str> = people.iter().map(|person| person.name.as_str()).collect();
     let mut message = note(incident, prose);
     message.text = format!("{lead} {}. {}", names.join(", "), message.text);

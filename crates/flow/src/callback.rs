@@ -4,7 +4,7 @@
 //! every button and every dialog, also for those that decide nothing. Only the incident's id and a written reason come out of what
 //! was sent; everything else is read from the table.
 
-use cordon_cards::{self as cards, Action, Answer, Dialog, DialogKind, Message, Notice, Press, Pressed};
+use cordon_cards::{self as cards, Answer, Button, Dialog, DialogKind, Message, Press, Pressed, Prose};
 use cordon_core::incident::SlackMessage;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Choice, IncidentId};
@@ -71,8 +71,8 @@ impl Pressing<'_> {
         Voter::Slack(self.by)
     }
 
-    async fn whisper(&self, notice: &Notice) {
-        if let Err(error) = self.presser.whisper(notice).await {
+    async fn whisper(&self, prose: &Prose) {
+        if let Err(error) = self.presser.whisper(prose).await {
             tracing::warn!(reason = %error, "a click could not be answered");
         }
     }
@@ -83,7 +83,7 @@ impl Callback<'_> {
     pub async fn run(&self, press: &Press, by: &str, presser: &dyn Presser) -> Result<Said, CallbackError> {
         let pressing = Pressing { id: &press.incident, by, presser };
         match &press.pressed {
-            Pressed::Button(action) => self.button(pressing, *action).await,
+            Pressed::Button(button) => self.button(pressing, *button).await,
             Pressed::Dialog { kind, reason } => self.dialog(pressing, *kind, reason).await,
         }
     }
@@ -104,31 +104,31 @@ impl Callback<'_> {
             Err(error) => return Err(error.into()),
         }
         if matches!(press.pressed, Pressed::Button(_)) {
-            Pressing { id: &press.incident, by, presser }.whisper(&Notice::new(from.reason)).await;
+            Pressing { id: &press.incident, by, presser }.whisper(&Prose::new(from.reason)).await;
         }
         Ok(Said { counts: false, sentence: from.reason.to_owned() })
     }
 
-    async fn button(&self, pressing: Pressing<'_>, action: Action) -> Result<Said, CallbackError> {
-        match action {
-            Action::Approve => self.decided(pressing, Choice::Approve).await,
-            Action::Looking => self.decided(pressing, Choice::Looking).await,
-            Action::Deny => match self.asks_why(pressing, DialogKind::Deny, Choice::Deny).await? {
+    async fn button(&self, pressing: Pressing<'_>, button: Button) -> Result<Said, CallbackError> {
+        match button {
+            Button::Approve => self.decided(pressing, Choice::Approve).await,
+            Button::Looking => self.decided(pressing, Choice::Looking).await,
+            Button::Deny => match self.asks_why(pressing, DialogKind::Deny, Choice::Deny).await? {
                 Some(said) => Ok(said),
                 None => self.decided(pressing, Choice::Deny).await,
             },
-            Action::BreakGlass => match self.asks_why(pressing, DialogKind::BreakGlass, Choice::BreakGlass).await? {
+            Button::BreakGlass => match self.asks_why(pressing, DialogKind::BreakGlass, Choice::BreakGlass).await? {
                 Some(said) => Ok(said),
                 None => {
                     let sentence = format!(
                         "Slack cannot ask for the reason. Use `cordon incident approve {} --break-glass --reason …`.",
                         pressing.id
                     );
-                    pressing.whisper(&Notice::new(&sentence)).await;
+                    pressing.whisper(&Prose::new(&sentence)).await;
                     Ok(Said { counts: false, sentence })
                 }
             },
-            Action::Undo => self.undo(pressing).await,
+            Button::Undo => self.undo(pressing).await,
         }
     }
 
@@ -139,7 +139,7 @@ impl Callback<'_> {
         }
         // A decision is shown to everybody; what is only counted, or refused, is told to the one who pressed.
         if !matches!(answer, Answer::Accepted(_)) {
-            pressing.whisper(&answer.notice()).await;
+            pressing.whisper(&answer.prose()).await;
         }
         Ok(Said { counts: answer.counts(), sentence: answer.sentence() })
     }
@@ -147,7 +147,7 @@ impl Callback<'_> {
     /// Opens the dialog for somebody whose answer would count. `None` where no dialog can be opened.
     async fn asks_why(&self, pressing: Pressing<'_>, kind: DialogKind, choice: Choice) -> Result<Option<Said>, CallbackError> {
         if let Some(refused) = self.decide.refusal(pressing.id, pressing.voter(), choice).await? {
-            pressing.whisper(&refused.notice()).await;
+            pressing.whisper(&refused.prose()).await;
             return Ok(Some(Said { counts: false, sentence: refused.sentence() }));
         }
         Ok(self.opens(pressing, kind).await?.then(|| Said { counts: true, sentence: String::new() }))
@@ -200,7 +200,7 @@ impl Callback<'_> {
             }
             None => self.ask_undo().run(pressing.id, pressing.voter(), None).await?,
         };
-        pressing.whisper(&Notice::new(answer.sentence())).await;
+        pressing.whisper(&Prose::new(answer.sentence())).await;
         Ok(Said { counts: matches!(answer, UndoAnswer::Started), sentence: answer.sentence().to_owned() })
     }
 

@@ -1,7 +1,7 @@
 //! The ports: everything that a state needs from outside. Each error says whether a retry can help.
 
 use async_trait::async_trait;
-use cordon_cards::{Alert, Dialog, Message, Notice};
+use cordon_cards::{Alert, Dialog, Message, Prose};
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
 use cordon_respond::IamError;
@@ -50,7 +50,7 @@ pub trait Channel: Send + Sync {
 #[async_trait]
 pub trait Presser: Send + Sync {
     /// Says something that only they see. Nothing where they cannot be reached.
-    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError>;
+    async fn whisper(&self, prose: &Prose) -> Result<(), DeliveryError>;
     /// Replaces the message that they pressed on, where it cannot be replaced by its id. Nothing where it cannot be reached.
     async fn replace(&self, message: &Message) -> Result<(), DeliveryError>;
     /// Asks them for a reason. `false` where no dialog can be opened.

@@ -5,7 +5,7 @@
 use cordon_cards::{Press, Pressed, REASON, foreign};
 use cordon_flow::callback::{Callback, CallbackError, Elsewhere, Said};
 use cordon_flow::ports::Presser;
-use cordon_slack::{Interaction, Request, RequestError, Response, SlackSecret, receive};
+use cordon_slack::{HttpResponse, Interaction, Request, RequestError, SlackSecret, receive};
 
 /// Answers clicks and dialogs.
 pub struct Clicks<'a> {
@@ -30,12 +30,12 @@ impl Clicks<'_> {
     ///
     /// # Errors
     /// Where the decision could not be made or delivered: another click finishes it.
-    pub async fn answer(&self, interaction: &Interaction, presser: &dyn Presser) -> Result<Response, CallbackError> {
+    pub async fn answer(&self, interaction: &Interaction, presser: &dyn Presser) -> Result<HttpResponse, CallbackError> {
         let press = match Press::read(interaction) {
             Ok(press) => press,
             Err(error) => {
                 tracing::warn!(reason = chain(&error), "a signed request was neither a click nor a dialog of ours");
-                return Ok(Response::text(400, error.sentence()));
+                return Ok(HttpResponse::text(400, error.sentence()));
             }
         };
         let (sender, channel) = (interaction.sender(), interaction.channel_id());
@@ -51,11 +51,11 @@ impl Clicks<'_> {
     }
 }
 
-fn response(pressed: &Pressed, said: &Said) -> Response {
+fn response(pressed: &Pressed, said: &Said) -> HttpResponse {
     match pressed {
-        Pressed::Button(_) => Response::text(200, &said.sentence),
-        Pressed::Dialog { .. } if said.counts => Response::closes_dialog(),
-        Pressed::Dialog { .. } => Response::fault(REASON, &said.sentence),
+        Pressed::Button(_) => HttpResponse::text(200, &said.sentence),
+        Pressed::Dialog { .. } if said.counts => HttpResponse::closes_dialog(),
+        Pressed::Dialog { .. } => HttpResponse::fault(REASON, &said.sentence),
     }
 }
 

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use cordon_slack::interaction::MAX_BODY_BYTES;
 use cordon_slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
-use cordon_slack::{Request, Response};
+use cordon_slack::{HttpResponse, Request};
 
 pub use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 
@@ -33,7 +33,7 @@ pub fn signed<'a>(request: &'a ApiGatewayV2httpRequest, body: &'a [u8]) -> Reque
 
 /// The answer, as plain text or JSON.
 #[must_use]
-pub fn response(reply: Response) -> ApiGatewayV2httpResponse {
+pub fn response(reply: HttpResponse) -> ApiGatewayV2httpResponse {
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = i64::from(reply.status);
     let content_type = if reply.is_json { "application/json" } else { "text/plain; charset=utf-8" };

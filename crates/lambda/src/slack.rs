@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use cordon_cards::{Dialog, Message, Notice};
+use cordon_cards::{Dialog, Message, Prose};
 use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, DeliveryError, Presser};
 use cordon_slack::client::{Reply, SlackClient, SlackError};
-use cordon_slack::secret::{Delivery, SlackSecret};
+use cordon_slack::secret::{Credential, SlackSecret};
 use cordon_slack::{Click, Interaction};
 
 use crate::Settings;
@@ -48,9 +48,9 @@ impl SlackChannel {
     /// # Errors
     /// If the address of Slack's API is not one that a token may be sent to.
     pub fn new(api_url: &str, secret: SlackSecret) -> Result<Self, SlackError> {
-        let token = match &secret.delivery {
-            Delivery::Bot { token, .. } => Some(token.clone()),
-            Delivery::Webhook { .. } => None,
+        let token = match &secret.credential {
+            Credential::Bot { token, .. } => Some(token.clone()),
+            Credential::Webhook { .. } => None,
         };
         Ok(Self { client: SlackClient::new(api_url, token)?, secret })
     }
@@ -71,9 +71,9 @@ impl SlackChannel {
 #[async_trait]
 impl Channel for SlackChannel {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        match &self.secret.delivery {
-            Delivery::Bot { channel, .. } => self.post_in(channel, message, None).await,
-            Delivery::Webhook { url } => {
+        match &self.secret.credential {
+            Credential::Bot { channel, .. } => self.post_in(channel, message, None).await,
+            Credential::Webhook { url } => {
                 self.client.post_webhook(url, message).await.map_err(failed)?;
                 Ok(SlackMessage { channel: "webhook".to_owned(), ts: None })
             }
@@ -81,9 +81,9 @@ impl Channel for SlackChannel {
     }
 
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
-        match &self.secret.delivery {
-            Delivery::Bot { .. } => self.post_in(channel, message, None).await,
-            Delivery::Webhook { .. } => Err(only_with_a_token("a webhook posts into its own channel only")),
+        match &self.secret.credential {
+            Credential::Bot { .. } => self.post_in(channel, message, None).await,
+            Credential::Webhook { .. } => Err(only_with_a_token("a webhook posts into its own channel only")),
         }
     }
 
@@ -102,9 +102,9 @@ impl Channel for SlackChannel {
     }
 
     fn has_dialogs(&self) -> bool {
-        match &self.secret.delivery {
-            Delivery::Bot { .. } => true,
-            Delivery::Webhook { .. } => false,
+        match &self.secret.credential {
+            Credential::Bot { .. } => true,
+            Credential::Webhook { .. } => false,
         }
     }
 
@@ -122,9 +122,9 @@ pub struct Clicker<'a> {
 
 #[async_trait]
 impl Presser for Clicker<'_> {
-    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError> {
+    async fn whisper(&self, prose: &Prose) -> Result<(), DeliveryError> {
         match self.click.and_then(|click| click.response_url.as_ref()) {
-            Some(url) => self.channel.client.respond(url, Reply::Ephemeral(notice)).await.map_err(failed),
+            Some(url) => self.channel.client.respond(url, Reply::Ephemeral(prose)).await.map_err(failed),
             None => Ok(()),
         }
     }

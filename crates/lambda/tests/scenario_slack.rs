@@ -9,7 +9,7 @@ use cordon_contract::{Delivery, NotifyInput, WaitInput};
 use cordon_core::{IncidentId, Outcome, Route};
 use cordon_flow::callback::Callback;
 use cordon_lambda::click::Clicks;
-use cordon_slack::{Request, Response, SlackSecret, sign, validate_message};
+use cordon_slack::{HttpResponse, Request, SlackSecret, sign, validate_message};
 use cordon_testkit::run;
 use serde_json::{Value, json};
 use support::{APPROVER, World, attach, event};
@@ -53,7 +53,7 @@ fn form(payload: &Value) -> Vec<u8> {
     format!("payload={encoded}").into_bytes()
 }
 
-fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &[u8]) -> Response {
+fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &[u8]) -> HttpResponse {
     let secret = secret();
     let callback = Callback { decide: world.decide(), executions: &world.heard, channel: &world.heard };
     let clicks = Clicks { secret: &secret, callback };
@@ -72,7 +72,7 @@ fn signature(timestamp: i64, body: &[u8]) -> String {
 }
 
 /// Signed rightly, at this moment.
-fn signed(world: &World, body: &[u8]) -> Response {
+fn signed(world: &World, body: &[u8]) -> HttpResponse {
     let timestamp = now(world).to_string();
     let signature = signature(now(world), body);
     send(world, Some(&timestamp), Some(&signature), body)

@@ -21,7 +21,7 @@ use crate::blocks::{LimitError, validate_message};
 use crate::client::pace::Pace;
 use crate::message::Message;
 use crate::modal::Modal;
-use crate::notice::Notice;
+use crate::prose::Prose;
 use crate::secret::Secret;
 
 /// The Web API's address outside the sandbox.
@@ -115,7 +115,7 @@ pub struct Posted {
 #[derive(Clone, Copy, Debug)]
 pub enum Reply<'a> {
     /// Only the person who clicked sees it; the message stays.
-    Ephemeral(&'a Notice),
+    Ephemeral(&'a Prose),
     /// Takes the place of the message that was clicked on.
     Replace(&'a Message),
 }
@@ -210,8 +210,8 @@ impl SlackClient {
     ///
     /// # Errors
     /// Where Slack does not take it.
-    pub async fn post_ephemeral(&self, channel: &str, user_id: &str, notice: &Notice) -> Result<(), SlackError> {
-        let body = json!({"channel": channel, "user": user_id, "text": notice.as_str(), "parse": "none", "link_names": false});
+    pub async fn post_ephemeral(&self, channel: &str, user_id: &str, prose: &Prose) -> Result<(), SlackError> {
+        let body = json!({"channel": channel, "user": user_id, "text": prose.as_str(), "parse": "none", "link_names": false});
         self.api("chat.postEphemeral", &body).await.map(drop)
     }
 
@@ -234,7 +234,7 @@ impl SlackClient {
     pub async fn respond(&self, response_url: &Secret, reply: Reply<'_>) -> Result<(), SlackError> {
         let url = address::hook(response_url.expose(), &self.base, "response_url")?;
         let body = match reply {
-            Reply::Ephemeral(notice) => json!({"response_type": "ephemeral", "replace_original": false, "text": notice.as_str()}),
+            Reply::Ephemeral(prose) => json!({"response_type": "ephemeral", "replace_original": false, "text": prose.as_str()}),
             Reply::Replace(message) => {
                 validate_message(message)?;
                 let mut body = json!({"replace_original": true});

@@ -25,12 +25,12 @@ pub struct Modal {
     /// The sentence above the text area, at most 3,000 characters.
     pub text: String,
     /// The text area.
-    pub field: Field,
+    pub field: TextArea,
 }
 
 /// A text area of several lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Field {
+pub struct TextArea {
     /// The id of its block and of its element.
     pub id: String,
     /// The line above it.
@@ -48,7 +48,7 @@ impl Modal {
     #[must_use]
     pub fn to_view(&self) -> Value {
         let text = |text: &str| json!({"type": "plain_text", "text": text, "emoji": false});
-        let Field { id, label, hint, min_length, max_length } = &self.field;
+        let TextArea { id, label, hint, min_length, max_length } = &self.field;
         json!({
             "type": "modal",
             "callback_id": self.callback_id,
@@ -104,7 +104,7 @@ pub(crate) mod tests {
             submit: "Send".into(),
             close: "Go back".into(),
             text: "Somebody will read it.".into(),
-            field: Field {
+            field: TextArea {
                 id: "reason".into(),
                 label: "Reason".into(),
                 hint: "One line.".into(),

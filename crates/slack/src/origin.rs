@@ -2,7 +2,7 @@
 //! bots and guests.
 
 use crate::interaction::Sender;
-use crate::secret::{Delivery, SlackSecret};
+use crate::secret::{Credential, SlackSecret};
 
 /// Why a signed click or dialog does not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -39,7 +39,7 @@ impl SlackSecret {
         if self.app_id.is_some() && self.app_id != sender.app_id {
             return Err(OriginError::App);
         }
-        if let (Delivery::Bot { channel: own, .. }, Some(clicked)) = (&self.delivery, channel)
+        if let (Credential::Bot { channel: own, .. }, Some(clicked)) = (&self.credential, channel)
             && own != clicked
             && !channels.any(|channel| channel == clicked)
         {

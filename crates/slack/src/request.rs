@@ -37,7 +37,7 @@ pub enum RequestError {
 
 /// A response. A click takes any text with status 200; a dialog takes an empty one, which closes it, or JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
+pub struct HttpResponse {
     /// The HTTP status.
     pub status: u16,
     /// The body.
@@ -59,15 +59,15 @@ pub fn receive(signing_secret: &Secret, request: &Request<'_>, now_epoch_seconds
 impl RequestError {
     /// The response, which tells a forger nothing.
     #[must_use]
-    pub fn response(&self) -> Response {
+    pub fn response(&self) -> HttpResponse {
         match self {
-            Self::Signature(_) => Response::text(401, "The request is not signed by Slack."),
-            Self::Interaction(_) => Response::text(400, "The request is not a click on one of Cordon's buttons."),
+            Self::Signature(_) => HttpResponse::text(401, "The request is not signed by Slack."),
+            Self::Interaction(_) => HttpResponse::text(400, "The request is not a click on one of Cordon's buttons."),
         }
     }
 }
 
-impl Response {
+impl HttpResponse {
     /// A sentence as plain text.
     #[must_use]
     pub fn text(status: u16, text: &str) -> Self {
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_fault_stands_under_its_field_and_is_cut() {
-        let response = Response::fault("reason", &"x".repeat(900));
+        let response = HttpResponse::fault("reason", &"x".repeat(900));
         let answer: serde_json::Value = serde_json::from_str(&response.text).unwrap();
         assert!(response.is_json && response.status == 200);
         assert_eq!(answer["response_action"], "errors");

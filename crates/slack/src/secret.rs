@@ -34,7 +34,7 @@ impl fmt::Debug for Secret {
 
 /// How messages reach Slack.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Delivery {
+pub enum Credential {
     /// `chat.postMessage` and `chat.update`: the message can be updated and has a thread.
     Bot {
         /// `xoxb-…`
@@ -55,7 +55,7 @@ pub struct SlackSecret {
     /// The key that Slack signs requests with.
     pub signing_secret: Secret,
     /// The way of messages to Slack.
-    pub delivery: Delivery,
+    pub credential: Credential,
     /// Only clicks from this workspace count, if given.
     pub team_id: Option<String>,
     /// Only clicks on this app's messages count, if given.
@@ -86,7 +86,7 @@ pub enum SecretError {
     },
     /// No way of delivery, or two; which of the keys there are.
     #[error("the Slack secret needs either `bot_token` with `channel`, or `webhook_url`; it has {0}")]
-    Delivery(&'static str),
+    Credential(&'static str),
     /// A key that means nothing, with its name where it looks like one.
     #[error("the Slack secret has a key that is not known{0}; known are {known}", known = KEYS.join(", "))]
     UnknownKey(String),
@@ -113,14 +113,14 @@ impl SlackSecret {
         }
         Ok(Self {
             signing_secret: Secret::new(signing_secret),
-            delivery: delivery(&keys)?,
+            credential: credential(&keys)?,
             team_id: id(&keys, "team_id", &['T', 'E'], "a team's id, like T0123ABCD")?,
             app_id: id(&keys, "app_id", &['A'], "an app's id, like A0123ABCD")?,
         })
     }
 }
 
-fn delivery(keys: &Map<String, Value>) -> Result<Delivery, SecretError> {
+fn credential(keys: &Map<String, Value>) -> Result<Credential, SecretError> {
     let channel = id(keys, "channel", &['C', 'D', 'G'], "a channel's id, like C0123ABCD (not its name)")?;
     match (text(keys, "bot_token")?, channel, text(keys, "webhook_url")?) {
         (Some(token), Some(channel), None) => {
@@ -128,7 +128,7 @@ fn delivery(keys: &Map<String, Value>) -> Result<Delivery, SecretError> {
             if !known || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(SecretError::Bad { key: "bot_token", expected: "a bot token, which begins with `xoxb-`" });
             }
-            Ok(Delivery::Bot { token: Secret::new(token), channel })
+            Ok(Credential::Bot { token: Secret::new(token), channel })
         }
         (None, None, Some(url)) => {
             let scheme = Url::parse(url).map(|url| url.scheme().to_owned());
@@ -138,13 +138,13 @@ fn delivery(keys: &Map<String, Value>) -> Result<Delivery, SecretError> {
                     expected: "the address of an incoming webhook, https://hooks.slack.com/…",
                 });
             }
-            Ok(Delivery::Webhook { url: Secret::new(url) })
+            Ok(Credential::Webhook { url: Secret::new(url) })
         }
-        (Some(_), _, Some(_)) => Err(SecretError::Delivery("both")),
-        (Some(_), None, None) => Err(SecretError::Delivery("`bot_token` without `channel`")),
-        (None, Some(_), None) => Err(SecretError::Delivery("`channel` without `bot_token`")),
-        (None, Some(_), Some(_)) => Err(SecretError::Delivery("`channel` beside `webhook_url`, whose channel is fixed")),
-        (None, None, None) => Err(SecretError::Delivery("neither")),
+        (Some(_), _, Some(_)) => Err(SecretError::Credential("both")),
+        (Some(_), None, None) => Err(SecretError::Credential("`bot_token` without `channel`")),
+        (None, Some(_), None) => Err(SecretError::Credential("`channel` without `bot_token`")),
+        (None, Some(_), Some(_)) => Err(SecretError::Credential("`channel` beside `webhook_url`, whose channel is fixed")),
+        (None, None, None) => Err(SecretError::Credential("neither")),
     }
 }
 
@@ -186,14 +186,14 @@ mod tests {
     #[test]
     fn a_bot_token_with_a_channel_is_read() {
         let secret = parse(r#","bot_token":"xoxb-1-a","channel":"C0SANDBOX","team_id":"T01","app_id":"A01""#).unwrap();
-        assert_eq!(secret.delivery, Delivery::Bot { token: Secret::new("xoxb-1-a"), channel: "C0SANDBOX".into() });
+        assert_eq!(secret.credential, Credential::Bot { token: Secret::new("xoxb-1-a"), channel: "C0SANDBOX".into() });
         assert_eq!((secret.team_id.as_deref(), secret.app_id.as_deref()), (Some("T01"), Some("A01")));
     }
 
     #[test]
     fn a_webhook_is_read() {
         let secret = parse(r#","webhook_url":"https://hooks.slack.com/services/T/B/x""#).unwrap();
-        assert_eq!(secret.delivery, Delivery::Webhook { url: Secret::new("https://hooks.slack.com/services/T/B/x") });
+        assert_eq!(secret.credential, Credential::Webhook { url: Secret::new("https://hooks.slack.com/services/T/B/x") });
     }
 
     #[test]

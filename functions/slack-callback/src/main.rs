@@ -10,7 +10,7 @@ use cordon_lambda::click::Clicks;
 use cordon_lambda::http::{ApiGatewayV2httpRequest, raw_body, response, signed};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, StartError};
-use cordon_slack::Response;
+use cordon_slack::HttpResponse;
 use cordon_store::Store;
 
 struct App {
@@ -43,9 +43,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         .await
 }
 
-async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Response {
+async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> HttpResponse {
     let Some(body) = raw_body(request) else {
-        return Response::text(400, "The body cannot be read.");
+        return HttpResponse::text(400, "The body cannot be read.");
     };
     let decide = Decide {
         store: Store::new(&app.table),
@@ -64,7 +64,7 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> Response {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(%error, "a click could not be handled");
-            Response::text(500, "Something failed; please click again.")
+            HttpResponse::text(500, "Something failed; please click again.")
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use cordon_cards::{Alert, Dialog, Message, Notice};
+use cordon_cards::{Alert, Dialog, Message, Prose};
 use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Presser, Publisher, Tasks};
 use cordon_respond::IamError;
@@ -102,8 +102,8 @@ impl Channel for Heard {
 
 #[async_trait]
 impl Presser for Heard {
-    async fn whisper(&self, notice: &Notice) -> Result<(), DeliveryError> {
-        self.whispers.lock().unwrap().push(notice.as_str().to_owned());
+    async fn whisper(&self, prose: &Prose) -> Result<(), DeliveryError> {
+        self.whispers.lock().unwrap().push(prose.as_str().to_owned());
         Ok(())
     }
 

@@ -95,7 +95,7 @@ async fn a_message_is_posted_with_the_token_and_its_place_kept() {
 async fn a_message_is_updated_and_a_person_told() {
     let (client, server, _) = talking([]).await;
     client.update_message("C1", "1.2", &message()).await.unwrap();
-    client.post_ephemeral("C1", "U1", &Notice::new("You are <not> an approver.")).await.unwrap();
+    client.post_ephemeral("C1", "U1", &Prose::new("You are <not> an approver.")).await.unwrap();
     let seen = server.seen.lock().unwrap().clone();
     assert_eq!((seen[0].path.as_str(), &seen[0].body["ts"]), ("/api/chat.update", &json!("1.2")));
     assert_eq!((seen[1].path.as_str(), &seen[1].body["user"]), ("/api/chat.postEphemeral", &json!("U1")));
@@ -108,7 +108,7 @@ async fn hooks_get_no_token() {
     let hook = Secret::new(format!("{origin}/services/T/B/x"));
     client.post_webhook(&hook, &message()).await.unwrap();
     client.respond(&hook, Reply::Replace(&message())).await.unwrap();
-    client.respond(&hook, Reply::Ephemeral(&Notice::new("no"))).await.unwrap();
+    client.respond(&hook, Reply::Ephemeral(&Prose::new("no"))).await.unwrap();
     let seen = server.seen.lock().unwrap().clone();
     assert!(seen.iter().all(|request| request.authorization.is_none()));
     assert_eq!(seen[1].body["replace_original"], true);

@@ -1,4 +1,4 @@
-//! A short answer to one person: what a click did, or why it did nothing.
+//! Prose with mentions: the answer to one person, or a call to several.
 //!
 //! It is put together from prose and mentions only, so that whoever writes one cannot let an attacker's text mention or format.
 
@@ -8,9 +8,9 @@ const PROSE: usize = 900;
 
 /// Ready `mrkdwn`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Notice(String);
+pub struct Prose(String);
 
-impl Notice {
+impl Prose {
     /// Begins with prose; values in it stand in backticks.
     pub fn new(prose: &str) -> Self {
         Self(sentence(prose, PROSE))
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn only_what_is_meant_as_a_mention_is_one() {
-        let notice = Notice::new("Already decided by").mention("U0APPROVER").and(", who wrote <!channel> *now*.");
+        let notice = Prose::new("Already decided by").mention("U0APPROVER").and(", who wrote <!channel> *now*.");
         assert_eq!(notice.as_str(), "Already decided by <@U0APPROVER>, who wrote &lt;!channel&gt; ∗now∗.");
     }
 }

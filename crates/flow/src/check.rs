@@ -4,6 +4,7 @@
 //! never by what the event says, and not where the actor gave it. Nothing is changed without asking beyond the hour's budget.
 
 mod blast_radius;
+mod checked;
 mod exceptions;
 mod grants;
 mod objections;
@@ -23,8 +24,9 @@ use serde_json::json;
 use crate::accounts::{Accounts, unknown_account};
 use crate::ports::Clock;
 use crate::switch;
+use checked::Checked;
 use cordon_store::{Budget, Store, StoreError};
-use exceptions::{Checked, ExceptionCheck};
+use exceptions::ExceptionCheck;
 
 /// What checking is given.
 pub struct Check<'a> {

@@ -5,47 +5,15 @@
 
 use cordon_core::decision::{Judged, Verdict};
 use cordon_core::incident::Incident;
-use cordon_core::{Detection, ExceptionKind, Response, RuleId};
+use cordon_core::{ExceptionKind, Response, RuleId};
 use cordon_store::RecordedException;
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::checked::Checked;
 use super::grants::Grants;
 use super::{Check, CheckError, unreadable};
 use crate::exceptions::{Bearing, bearing};
-
-/// What was found about exceptions, for the decision, the card and the timeline.
-#[derive(Default)]
-pub(super) struct Checked {
-    pub judged: Vec<Judged>,
-    pub sentences: Vec<String>,
-    /// The recorded exceptions and the automation that let rules pass, with whose they are.
-    pub exempted_by: Vec<Value>,
-}
-
-impl Checked {
-    pub fn is_caught(&self, detection: &Detection) -> bool {
-        self.judged.iter().any(|judged| judged.rule == detection.rule && !matches!(judged.verdict, Verdict::Exempt(_)))
-    }
-
-    pub fn say(&mut self, sentence: String) {
-        if !self.sentences.contains(&sentence) {
-            self.sentences.push(sentence);
-        }
-    }
-
-    /// A read that failed, as a verdict.
-    pub fn unknown(&mut self, sentence: String) -> Verdict {
-        self.say(format!("{sentence}."));
-        Verdict::Unknown(sentence)
-    }
-
-    fn exempted_by(&mut self, value: Value) {
-        if !self.exempted_by.contains(&value) {
-            self.exempted_by.push(value);
-        }
-    }
-}
 
 /// The recorded exceptions.
 enum Listed {

@@ -9,7 +9,7 @@ use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
 use cordon_store::{Change, Grant, Provenance};
 use jiff::Timestamp;
 
-use super::exceptions::Checked;
+use super::checked::Checked;
 use super::objections::{contradiction, objection, said};
 use super::{Check, CheckError, unreadable};
 

@@ -30,6 +30,5 @@ pub use ids::{AccountId, Arn, ArnParts, EventId, ExceptionId, IncidentId, RuleId
 pub use incident::{Incident, Outcome, State};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
-pub use record::{Field, Record};
 pub use timeline::Entry;
 pub use touched::{Former, Touched};

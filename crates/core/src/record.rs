@@ -1,43 +1,72 @@
-//! A CloudTrail record, however it is held: as a JSON value, or as text of which only some fields were looked up.
+//! The fields of a CloudTrail record that code asks for, by name.
 //!
-//! Every field of a record is somebody else's text and may be absent, null or of another type.
+//! Every field of a record is somebody else's text: it may be absent, null or of another type. The deployed functions read a
+//! parsed [`Value`]; `cordon replay` reads text in which it only looked up some fields, and implements [`Record`] for that. Both run
+//! the same code over it.
 
 use serde_json::Value;
 
-/// The fields that code asks for. Rules ask for others, by their paths.
+/// A field that code asks for. Rules name others by their paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field {
+    /// `errorCode`
     ErrorCode,
+    /// `errorMessage`
     ErrorMessage,
+    /// `eventID`
     EventId,
+    /// `eventName`
     EventName,
+    /// `eventSource`
     EventSource,
+    /// `eventTime`
     EventTime,
+    /// `recipientAccountId`
     RecipientAccountId,
+    /// `requestParameters.accessKeyId`
     AskedAccessKeyId,
+    /// `requestParameters.groupName`
     AskedGroupName,
+    /// `requestParameters.inlinePolicy`
     AskedInlinePolicy,
+    /// `requestParameters.managedPolicyArn`
     AskedManagedPolicyArn,
+    /// `requestParameters.policyArn`
     AskedPolicyArn,
+    /// `requestParameters.policyDocument`
     AskedPolicyDocument,
+    /// `requestParameters.roleName`
     AskedRoleName,
+    /// `requestParameters.assumeRolePolicyDocument`
     AskedTrustPolicy,
+    /// `requestParameters.userName`
     AskedUserName,
+    /// `responseElements`
     ResponseElements,
+    /// `userAgent`
     UserAgent,
+    /// `userIdentity.accessKeyId`
     ActorAccessKeyId,
+    /// `userIdentity.accountId`
     ActorAccountId,
+    /// `userIdentity.arn`
     ActorArn,
+    /// `userIdentity.principalId`
     ActorPrincipalId,
+    /// `userIdentity.type`
     ActorType,
+    /// `userIdentity.userName`
     ActorUserName,
+    /// `userIdentity.sessionContext.sessionIssuer.arn`
     IssuerArn,
+    /// `userIdentity.sessionContext.sessionIssuer.principalId`
     IssuerPrincipalId,
+    /// `userIdentity.sessionContext.sessionIssuer.userName`
     IssuerUserName,
 }
 
 impl Field {
-    /// In the order of their declaration.
+    /// Every field, in the order of declaration.
     pub const ALL: [Self; 27] = [
         Self::ErrorCode,
         Self::ErrorMessage,
@@ -68,7 +97,7 @@ impl Field {
         Self::IssuerUserName,
     ];
 
-    /// The names from object to object.
+    /// Its names from object to object, joined by dots.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -102,7 +131,7 @@ impl Field {
         }
     }
 
-    /// What stands there in a record, or null.
+    /// Its value in a parsed record, or null.
     #[must_use]
     pub fn of(self, record: &Value) -> &Value {
         let found = self.path().split('.').try_fold(record, |value, name| value.as_object()?.get(name));
@@ -110,40 +139,43 @@ impl Field {
     }
 }
 
-/// What is known of a field without a look at the whole record.
+/// What a record tells of a field without being parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Known<'r> {
+pub enum Lookup<'r> {
+    /// A string without escapes.
     Text(&'r str),
+    /// `null`
     Null,
+    /// The record does not have it.
     Absent,
-    /// It is something else, or nobody has looked: the value tells.
-    Unknown,
+    /// Anything else, or the field was not looked up: only [`Record::value`] tells.
+    Unparsed,
 }
 
 /// A record whose fields are asked for one by one.
 pub trait Record {
-    /// All of it.
+    /// The parsed record.
     fn value(&self) -> &Value;
 
-    /// What is known of a field.
-    fn known(&self, field: Field) -> Known<'_> {
+    /// Looks a field up. By default it tells nothing, so that callers go on to [`Self::value`].
+    fn lookup(&self, field: Field) -> Lookup<'_> {
         let _ = field;
-        Known::Unknown
+        Lookup::Unparsed
     }
 
-    /// What is known of what stands at a path of names from object to object, as a rule has it. A key of the record that reads like
-    /// the whole path comes first, which is how Sigma looks for fields.
-    fn known_at(&self, path: &str) -> Known<'_> {
+    /// Looks up the field at a path of a rule, names from object to object joined by dots. As in Sigma, a key that reads like the
+    /// whole path comes first.
+    fn lookup_path(&self, path: &str) -> Lookup<'_> {
         let _ = path;
-        Known::Unknown
+        Lookup::Unparsed
     }
 
     /// The text of a field; `None` for anything else.
     fn text(&self, field: Field) -> Option<&str> {
-        match self.known(field) {
-            Known::Text(text) => Some(text),
-            Known::Null | Known::Absent => None,
-            Known::Unknown => field.of(self.value()).as_str(),
+        match self.lookup(field) {
+            Lookup::Text(text) => Some(text),
+            Lookup::Null | Lookup::Absent => None,
+            Lookup::Unparsed => field.of(self.value()).as_str(),
         }
     }
 }

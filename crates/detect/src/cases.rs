@@ -16,8 +16,11 @@ use crate::rules::{About, Correlation, Expected, Rule, RuleBook, Series};
 /// A case that did not turn out as its rule says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CaseFailure {
+    /// The rule or correlation.
     pub rule: RuleId,
+    /// Its file.
     pub path: String,
+    /// What did not hold.
     pub problem: CaseProblem,
 }
 
@@ -25,9 +28,21 @@ pub struct CaseFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CaseProblem {
     /// The case, counted from 1, expected otherwise.
-    Wrong { case: usize, expected: Expected, why: Option<String> },
+    Wrong {
+        /// Its number.
+        case: usize,
+        /// What it expected.
+        expected: Expected,
+        /// What it is there to show.
+        why: Option<String>,
+    },
     /// The case, counted from 1, holds a notice that cannot be decoded.
-    Unreadable { case: usize, reason: String },
+    Unreadable {
+        /// Its number.
+        case: usize,
+        /// Why.
+        reason: String,
+    },
     /// The rule has cases, but none of this kind: without a near miss nobody knows how wide it is.
     Lacks(Expected),
 }

@@ -30,7 +30,9 @@ pub struct Tally {
     pub value: Option<String>,
     /// What people are shown of the event: the value that is counted, else the name of the call.
     pub what: String,
+    /// How many members reach the correlation.
     pub at_least: usize,
+    /// The timespan within which they have to lie, in seconds.
     pub span_seconds: i64,
     /// Reached only by a value that was not counted within the timespan before.
     pub only_new: bool,

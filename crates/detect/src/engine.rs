@@ -1,11 +1,12 @@
-//! Evaluation of Sigma rules, behind a trait of ours: what is beneath it can be replaced without touching rules or callers.
+//! Evaluation of Sigma rules. Only this module knows `rsigma-eval`, so that the engine can be replaced without touching rules or
+//! callers.
 //!
-//! Decides which rules match one enriched record; never orders, groups or judges the matches.
+//! Decides which rules match one enriched record; never orders, groups or reports the matches.
 
 use std::borrow::Cow;
 use std::cell::OnceCell;
 
-use cordon_core::record::Known;
+use cordon_core::record::Lookup;
 use rsigma_eval::compiler::eval_condition;
 use rsigma_eval::{CompiledRule, Engine, Event, EventValue, JsonEvent};
 use rsigma_parser::SigmaRule;
@@ -14,22 +15,13 @@ use serde_json::Value;
 use crate::enrich::Enriched;
 
 /// A compiled set of rules.
-pub trait Matcher: Send + Sync {
-    /// The positions of the rules that match, in no particular order.
-    fn matches(&self, record: &Enriched<'_>) -> Vec<usize>;
-
-    /// The same, of the rules at these positions only; positions of other sets are passed over.
-    fn matches_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<usize>;
-}
-
-/// [`Matcher`] over `rsigma-eval`.
-pub(crate) struct SigmaMatcher {
+pub(crate) struct Matcher {
     engine: Engine,
     /// Of the engine's rules in their order, ascending.
     positions: Vec<usize>,
 }
 
-impl SigmaMatcher {
+impl Matcher {
     /// Compiles rules, each known by a position; the positions ascend.
     ///
     /// # Errors
@@ -47,15 +39,15 @@ impl SigmaMatcher {
             Err(errors.into_iter().map(|(at, error)| (position(at), error.to_string())).collect())
         }
     }
-}
 
-impl Matcher for SigmaMatcher {
-    fn matches(&self, record: &Enriched<'_>) -> Vec<usize> {
+    /// The positions of the rules that match, in no particular order.
+    pub(crate) fn matches(&self, record: &Enriched<'_>) -> Vec<usize> {
         let matched = self.engine.evaluate(&RecordEvent::new(record));
         matched.into_iter().filter_map(|result| result.header.rule_id?.parse().ok()).collect()
     }
 
-    fn matches_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<usize> {
+    /// The same, of the rules at these positions only. Positions of other sets are ignored.
+    pub(crate) fn matches_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<usize> {
         let event = RecordEvent::new(record);
         let compiled = |position: &usize| self.engine.rules().get(self.positions.binary_search(position).ok()?);
         let mut selections = Vec::new();
@@ -122,11 +114,11 @@ fn find<'v>(record: &'v Enriched<'_>, path: &str) -> Reached<'v> {
         return find_added(record, path);
     }
     let record = record.record();
-    match record.known_at(path) {
-        Known::Text(text) => Reached::Text(text),
-        Known::Null => Reached::Value(&Value::Null),
-        Known::Absent => Reached::Nothing,
-        Known::Unknown => reach(record.value(), path),
+    match record.lookup_path(path) {
+        Lookup::Text(text) => Reached::Text(text),
+        Lookup::Null => Reached::Value(&Value::Null),
+        Lookup::Absent => Reached::Nothing,
+        Lookup::Unparsed => reach(record.value(), path),
     }
 }
 
@@ -273,7 +265,7 @@ mod tests {
         let parsed = rsigma_parser::parse_sigma_yaml(&text).unwrap();
         assert_eq!(parsed.errors, Vec::<String>::new());
         let numbered: Vec<_> = parsed.rules.iter().enumerate().collect();
-        let matcher = SigmaMatcher::compile(&numbered).map_err(|errors| format!("{errors:?}")).unwrap();
+        let matcher = Matcher::compile(&numbered).map_err(|errors| format!("{errors:?}")).unwrap();
         assert_eq!(!matcher.matches(&Enriched::new(&record)).is_empty(), expected, "{detection}\n{record}");
     }
 
@@ -368,7 +360,7 @@ mod tests {
         let text = "title: t\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  a: {eventName: CreateUser}\n  condition: a\n";
         let parsed = rsigma_parser::parse_sigma_yaml(text).unwrap();
         let rule = &parsed.rules[0];
-        let matcher = SigmaMatcher::compile(&[(2, rule), (5, rule), (9, rule)]).map_err(|errors| format!("{errors:?}")).unwrap();
+        let matcher = Matcher::compile(&[(2, rule), (5, rule), (9, rule)]).map_err(|errors| format!("{errors:?}")).unwrap();
         let record = json!({"eventName": "CreateUser"});
         assert_eq!(matcher.matches_among(&Enriched::new(&record), &[9, 3, 2]), [9, 2]);
         assert_eq!(matcher.matches_among(&Enriched::new(&json!({})), &[2, 5, 9]), [0usize; 0]);

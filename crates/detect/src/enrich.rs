@@ -8,8 +8,8 @@ mod documents;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use cordon_core::record::Known;
-use cordon_core::{Actor, Field, Log, Principal, Record, Subject};
+use cordon_core::record::{Field, Lookup, Record};
+use cordon_core::{Actor, Log, Principal, Subject};
 use serde_json::Value;
 
 use crate::policy::Document;
@@ -135,18 +135,18 @@ pub fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
 /// `errorCode` but an `errorMessage`, or `Failure` as the response of that name (`ConsoleLogin`, `PasswordUpdated`).
 fn failed(record: &dyn Record) -> bool {
     let is_fault = |text: &str| !text.is_empty() && !text.eq_ignore_ascii_case("success");
-    let says = |field: Field| match record.known(field) {
-        Known::Text(text) => is_fault(text),
-        Known::Null | Known::Absent => false,
-        Known::Unknown => match field.of(record.value()) {
+    let says = |field: Field| match record.lookup(field) {
+        Lookup::Text(text) => is_fault(text),
+        Lookup::Null | Lookup::Absent => false,
+        Lookup::Unparsed => match field.of(record.value()) {
             Value::Null => false,
             Value::String(text) => is_fault(text),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
         },
     };
-    let outcome = || match record.known(Field::ResponseElements) {
-        Known::Text(_) | Known::Null | Known::Absent => None,
-        Known::Unknown => Field::ResponseElements.of(record.value()).get(record.text(Field::EventName)?)?.as_str(),
+    let outcome = || match record.lookup(Field::ResponseElements) {
+        Lookup::Text(_) | Lookup::Null | Lookup::Absent => None,
+        Lookup::Unparsed => Field::ResponseElements.of(record.value()).get(record.text(Field::EventName)?)?.as_str(),
     };
     says(Field::ErrorCode) || says(Field::ErrorMessage) || outcome() == Some("Failure")
 }

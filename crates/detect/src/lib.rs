@@ -7,19 +7,17 @@ pub mod cases;
 pub mod counts;
 mod engine;
 pub mod enrich;
-mod fields;
 mod managed;
-pub mod need;
 pub mod pattern;
 pub mod policy;
+pub mod prefilter;
 pub mod rules;
 
 pub use cases::{CaseFailure, check_cases};
 pub use counts::{Count, Counts, MemoryCounts, Tally, Window};
-pub use engine::Matcher;
 pub use enrich::{Enriched, Facts};
-pub use need::{Need, Test};
 pub use pattern::event_patterns;
 pub use rules::{
-    About, Case, Correlation, Expected, Judgement, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series, Step, pack,
+    About, Case, Correlation, Expected, Judgement, PlaceholderError, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series,
+    Step, pack,
 };

@@ -24,6 +24,7 @@ pub use trust::{Trust, Trusted, trusts};
 /// Whether a document allows something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
+    /// It does not allow it.
     No,
     /// Only on resources that the document names, or under a condition that the caller cannot simply meet.
     Limited,

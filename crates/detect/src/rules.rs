@@ -24,19 +24,22 @@ use serde_json::Value;
 
 pub use self::correlation::{Correlation, Series, Step};
 pub use self::packed::pack;
-pub use self::placeholders::Placeholders;
+pub use self::placeholders::{PlaceholderError, Placeholders};
 use crate::counts::{Count, Counts, Tally};
-use crate::engine::{Matcher, SigmaMatcher};
+use crate::engine::Matcher;
 use crate::enrich::{Enriched, Facts};
 
 /// The text of one rule file, with the path by which people know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleSource {
+    /// The file's path, for messages.
     pub path: String,
+    /// YAML, with one or several documents.
     pub text: String,
 }
 
 impl RuleSource {
+    /// A rule file with this path and text.
     #[must_use]
     pub fn new(path: impl Into<String>, text: impl Into<String>) -> Self {
         Self { path: path.into(), text: text.into() }
@@ -53,9 +56,11 @@ impl RuleSource {
 /// What is wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
 pub struct RuleError {
+    /// The rule file.
     pub path: String,
     /// Counted from 1; `None` where the fault is that something is missing.
     pub line: Option<usize>,
+    /// What is wrong, in a sentence.
     pub reason: String,
 }
 
@@ -71,14 +76,18 @@ impl fmt::Display for RuleError {
 /// What a case says about its event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Expected {
+    /// The rule matches the event.
     Hit,
+    /// The rule does not match the event: a near miss.
     Miss,
 }
 
 /// An example that a rule carries: an event, whole or in part, and whether the rule matches it. Of a notice, its `detail`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Case {
+    /// Whether the rule matches.
     pub expected: Expected,
+    /// The event.
     pub event: Value,
     /// What the case is there to show.
     pub why: Option<String>,
@@ -92,16 +101,21 @@ pub struct About {
     pub id: RuleId,
     /// Sigma's `id`, a UUID.
     pub sigma_id: Option<String>,
+    /// The rule file.
     pub path: String,
+    /// Sigma's `title`.
     pub title: String,
     /// `unknown` where the file names none.
     pub author: String,
     /// `medium` where the file names none.
     pub level: Level,
+    /// Sigma's `tags`, ATT&CK techniques among them.
     pub tags: Vec<String>,
     /// Why it is dangerous.
     pub description: String,
+    /// Sigma's `falsepositives`.
     pub falsepositives: Vec<String>,
+    /// Sigma's `references`.
     pub references: Vec<String>,
     /// What a responder should look at and do.
     pub guide: Option<String>,
@@ -133,9 +147,11 @@ impl About {
 /// One rule about one event.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
+    /// Its names, texts and response.
     pub about: About,
     /// Which events it is about.
     pub log: Log,
+    /// Its examples.
     pub cases: Vec<Case>,
     /// True where it is only counted by a correlation, and not reported by itself.
     pub only_counted: bool,
@@ -159,7 +175,7 @@ pub struct Judgement {
     pub tallies: Vec<Tally>,
 }
 
-type Matchers = Vec<(Log, Box<dyn Matcher>)>;
+type Matchers = Vec<(Log, Matcher)>;
 
 /// Rules that were loaded together, in the order of their ids.
 pub struct RuleBook {
@@ -296,6 +312,7 @@ impl RuleBook {
         self.all().find(|about| about.id == *id)
     }
 
+    /// The rule with this id.
     #[must_use]
     pub fn rule(&self, id: &RuleId) -> Option<&Rule> {
         self.rules.binary_search_by(|rule| rule.id.cmp(id)).ok().and_then(|at| self.rules.get(at))
@@ -304,19 +321,13 @@ impl RuleBook {
     /// The rules that match an enriched record, those that are only counted among them: the worst first, then by id.
     #[must_use]
     pub fn matching(&self, record: &Enriched<'_>) -> Vec<&Rule> {
-        self.matched(record, |matcher| matcher.matches(record))
+        self.matching_with(record, |matcher| matcher.matches(record))
     }
 
-    /// The same for a caller who knows that no other rules can match than those at these places in [`Self::rules`].
-    #[must_use]
-    pub fn matching_among(&self, record: &Enriched<'_>, among: &[usize]) -> Vec<&Rule> {
-        self.matched(record, |matcher| matcher.matches_among(record, among))
-    }
-
-    fn matched(&self, record: &Enriched<'_>, matches: impl Fn(&dyn Matcher) -> Vec<usize>) -> Vec<&Rule> {
+    pub(crate) fn matching_with(&self, record: &Enriched<'_>, matches: impl Fn(&Matcher) -> Vec<usize>) -> Vec<&Rule> {
         let matchers = self.matchers.iter().filter(|(log, _)| *log == record.log());
         let mut matched: Vec<&Rule> =
-            matchers.flat_map(|(_, matcher)| matches(matcher.as_ref())).filter_map(|position| self.rules.get(position)).collect();
+            matchers.flat_map(|(_, matcher)| matches(matcher)).filter_map(|position| self.rules.get(position)).collect();
         matched.sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.id.cmp(&b.id)));
         matched
     }
@@ -371,8 +382,8 @@ fn compile(rules: &[Rule]) -> Result<Matchers, Vec<(usize, String)>> {
             .filter(|(_, rule)| rule.log == log)
             .map(|(position, rule)| (position, &rule.sigma))
             .collect();
-        match SigmaMatcher::compile(&of_log) {
-            Ok(matcher) => matchers.push((log, Box::new(matcher))),
+        match Matcher::compile(&of_log) {
+            Ok(matcher) => matchers.push((log, matcher)),
             Err(errors) => faults.extend(errors),
         }
     }

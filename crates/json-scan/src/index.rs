@@ -51,7 +51,10 @@ fn index<S: Simd>(simd: S, value: &[u8], keys: &mut Vec<KeyPosition>) {
         let strings = Strings::of(&masks, &mut carry);
         let outside = strings.outside();
         let (open, close, string_starts) = (masks.open & outside, masks.close & outside, strings.quote & strings.inside);
-        let depth_at = |left: u64| depth + (open & left).count_ones() as usize - (close & left).count_ones() as usize;
+        // Of what is not JSON, the depth may be below 0: it means nothing then.
+        let depth_at = |left: u64| {
+            usize::wrapping_add(depth, (open & left).count_ones() as usize).wrapping_sub((close & left).count_ones() as usize)
+        };
         let start_before = |left: u64| match string_starts & left {
             0 => string_start,
             starts => base + 64 - starts.leading_zeros() as usize,
@@ -68,6 +71,15 @@ fn index<S: Simd>(simd: S, value: &[u8], keys: &mut Vec<KeyPosition>) {
 mod tests {
     use super::*;
     use crate::levels;
+
+    #[test]
+    fn no_text_causes_a_panic() {
+        for level in levels() {
+            for text in ["X\"\"]", "]]]:", "\"", ":", "}:", ""] {
+                index_keys(level, text.as_bytes(), &mut Vec::new());
+            }
+        }
+    }
 
     #[test]
     fn keys_are_listed_with_their_depth() {

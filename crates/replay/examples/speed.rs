@@ -1,17 +1,19 @@
-//! Measures a replay on one core beside what bounds it: inflating the same files with libdeflate, and only reading the lines.
+//! Measures a replay on one core beside its upper bounds: inflating the same files with libdeflate, and only reading the lines.
 //!
-//! `cargo run --release -p cordon-replay --example speed -- FOLDER RULES` on a folder that the example `traffic` made. Every
-//! figure is the best of several runs, in megabytes of text a second.
+//! `cargo run --release -p cordon-replay --example speed -- FOLDER RULES [--level LEVEL] [--only lines|gz|inflate] [--once]`, on a
+//! folder that the example `traffic` made. A figure is the best of several runs, in megabytes of text a second. `--level` forces
+//! an instruction set, such as `avx2` on a machine that also has AVX-512. `--once` runs once and writes the findings to standard
+//! output, as `cordon replay --json --threads 1` does: for the processor time of a whole process.
 
 use std::hint::black_box;
-use std::io;
+use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use cordon_core::Config;
 use cordon_detect::{RuleBook, RuleSource};
-use cordon_replay::{Inputs, Options, Output, Replay, Source, Tally, Unreadable};
+use cordon_replay::{Inputs, Level, Options, Output, Replay, Source, Totals, Unreadable, levels};
 
 const RUNS: usize = 7;
 
@@ -28,26 +30,73 @@ impl Output for Nowhere {
     fn and_more(&mut self, _: &str, _: u64) {}
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// Writes the findings as the command does.
+struct Stdout;
+
+impl Output for Stdout {
+    fn lines(&mut self, lines: &[u8]) -> io::Result<()> {
+        io::stdout().write_all(lines)
+    }
+    fn unreadable(&mut self, unreadable: &Unreadable) {
+        eprintln!("{unreadable}");
+    }
+    fn and_more(&mut self, _: &str, _: u64) {}
+}
+
+struct Arguments {
+    folder: PathBuf,
+    rules: PathBuf,
+    level: Level,
+    only: Option<String>,
+    once: bool,
+}
+
+fn arguments() -> Option<Arguments> {
     let mut arguments = std::env::args().skip(1);
-    let (Some(folder), Some(rules)) = (arguments.next(), arguments.next()) else {
-        return Err("usage: speed FOLDER RULES".into());
+    let (folder, rules) = (arguments.next()?.into(), arguments.next()?.into());
+    let mut parsed = Arguments { folder, rules, level: Level::new(), only: None, once: false };
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--level" => {
+                let wanted = arguments.next()?;
+                let name = |level: &Level| format!("{level:?}").split('(').next().map(str::to_ascii_lowercase);
+                parsed.level = levels().into_iter().find(|level| name(level).as_ref() == Some(&wanted))?;
+            }
+            "--only" => parsed.only = Some(arguments.next()?),
+            "--once" => parsed.once = true,
+            _ => return None,
+        }
+    }
+    Some(parsed)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let Some(Arguments { folder, rules, level, only, once }) = arguments() else {
+        return Err(format!(
+            "usage: speed FOLDER RULES [--level LEVEL] [--only lines|gz|inflate] [--once]; levels: {:?}",
+            levels()
+        )
+        .into());
     };
     let mut sources = Vec::new();
-    collect(Path::new(&rules), &mut sources)?;
+    collect(&rules, &mut sources)?;
     let book = RuleBook::load(sources).map_err(|errors| format!("{errors:?}"))?;
     let config = Config::default();
-    let replay = Replay::new(&book, &config);
-    let lines = Inputs::find(&[Path::new(&folder).join("lines.jsonl")]);
-    let logs = Inputs::find(&[Path::new(&folder).join("AWSLogs")]);
+    let replay = Replay::new(&book, &config).with_level(level);
+    let lines = Inputs::find(&[folder.join("lines.jsonl")]);
+    let logs = Inputs::find(&[folder.join("AWSLogs")]);
     let bytes = lines.bytes as f64;
-    println!("{} rules, not served: {:?}", book.rules().len(), replay.unserved());
-
-    if let Some(only) = arguments.next() {
-        let inputs = if only == "gz" { &logs } else { &lines };
-        println!("{:.0} MB/s", best(bytes, || run(&replay, inputs))?);
+    let inputs = if only.as_deref() == Some("gz") { &logs } else { &lines };
+    if once {
+        run_to(&replay, inputs, &mut Stdout)?;
         return Ok(());
     }
+    if let Some(only) = only {
+        let speed = if only == "inflate" { best(bytes, || inflate(&logs))? } else { best(bytes, || run(&replay, inputs))? };
+        println!("{speed:.0} MB/s");
+        return Ok(());
+    }
+    println!("{} rules, not prefiltered: {:?}; {level:?}", book.rules().len(), replay.unfiltered());
     let inflate = best(bytes, || inflate(&logs))?;
     let gz = best(bytes, || run(&replay, &logs))?;
     let plain = best(bytes, || run(&replay, &lines))?;
@@ -59,8 +108,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let all = Replay::new(&book, &config).parse_all();
     let parsed = best(bytes, || run(&all, &lines))?;
     println!("the same, all of it parsed    {parsed:8.0} MB/s");
-    let tally = run(&replay, &lines)?;
-    println!("{} events, {} passed over, {} found", tally.events, tally.passed_over, tally.findings);
+    let totals = run(&replay, &lines)?;
+    println!("{} events, {} not parsed, {} matched", totals.events, totals.unparsed, totals.matches);
     Ok(())
 }
 
@@ -74,9 +123,13 @@ fn best<T>(bytes: f64, mut work: impl FnMut() -> io::Result<T>) -> io::Result<f6
     Ok(bytes / 1e6 / best)
 }
 
-fn run(replay: &Replay<'_>, inputs: &Inputs) -> io::Result<Tally> {
+fn run(replay: &Replay<'_>, inputs: &Inputs) -> io::Result<Totals> {
+    run_to(replay, inputs, &mut Nowhere)
+}
+
+fn run_to(replay: &Replay<'_>, inputs: &Inputs, output: &mut dyn Output) -> io::Result<Totals> {
     let options = Options { threads: NonZero::<usize>::MIN, lines: true, strict: false };
-    replay.run(inputs, options, &mut Nowhere, &|_| {})
+    replay.run(inputs, options, output, &|_| {})
 }
 
 /// Reads and inflates every file into the same memory, as a replay does.

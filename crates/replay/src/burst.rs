@@ -1,9 +1,8 @@
-//! Bursts: what correlations count over the whole log.
+//! Bursts: the events of a whole log that correlations count.
 //!
-//! Decides which events reached a correlation, as the deployed functions would if the events came in the order of their times:
-//! they are noted while the files are read, in any order, and counted by the very [`Window`] of the deployed function when all
-//! are there. It never takes a time that an event does not have, and never forgets an event in silence: what is too much to be
-//! noted is counted and told.
+//! Decides which events reach a correlation, as the deployed function would if the events came in the order of their times. A ledger
+//! keeps them while the files are read, in any order; when all are there, the deployed function's own [`Window`] counts them. Never
+//! makes up a time, and never drops an event in silence: events that do not fit are counted and reported.
 
 mod numbered;
 
@@ -19,16 +18,16 @@ use uuid::Uuid;
 use self::numbered::Numbered;
 use crate::input::Source;
 
-/// How much memory the noted events may take.
-pub const MAX_NOTED_BYTES: usize = 12 << 20;
-/// The deployed function knows a longer group by its hash, too: it is somebody else's text.
+/// How much memory the ledger may use.
+pub const MAX_LEDGER_BYTES: usize = 12 << 20;
+/// A longer key of a group is replaced by its hash, as the deployed function does: it is somebody else's text.
 const MAX_GROUP_BYTES: usize = 1_500;
-/// What a text takes beside its characters.
+/// How much memory a text uses beside its characters.
 const TEXT_BYTES: usize = 64;
 
-/// A call that is counted.
+/// The event of a call that a correlation counts.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct CountedCall {
     pub(crate) id: EventId,
     pub(crate) at: Option<Timestamp>,
     pub(crate) name: String,
@@ -37,15 +36,15 @@ pub(crate) struct Call {
     pub(crate) origin: Origin,
 }
 
-impl From<Event> for Call {
+impl From<Event> for CountedCall {
     fn from(event: Event) -> Self {
         Self { id: event.id, at: event.time, name: event.name, account: event.account, origin: event.origin }
     }
 }
 
-/// Who made a counted call, as far as a burst tells it.
+/// The caller of a counted call, as far as a burst reports it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Who {
+pub(crate) struct Caller {
     pub(crate) actor: String,
     pub(crate) principal: Option<Principal>,
     /// The account in which the call took effect.
@@ -53,24 +52,24 @@ pub(crate) struct Who {
     pub(crate) origin: Origin,
 }
 
-/// What one event adds to the correlations.
+/// An event with its additions to correlations.
 #[derive(Debug)]
 pub(crate) struct Counted {
     id: EventId,
     at: Timestamp,
     name: String,
-    who: Who,
-    adds: Vec<Adds>,
+    caller: Caller,
+    additions: Vec<Addition>,
 }
 
-/// What it adds to one of them.
+/// What an event adds to one correlation.
 #[derive(Debug)]
-struct Adds {
+struct Addition {
     group: Group,
     value: Option<String>,
 }
 
-/// What is counted together: the correlation, by its place in the book, and the key of its group.
+/// Events that are counted together: the correlation, by its place in the book, and the key of the group.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Group {
     correlation: usize,
@@ -78,32 +77,35 @@ struct Group {
 }
 
 impl Counted {
-    /// `None`: the call does not say when it was.
-    pub(crate) fn new(book: &RuleBook, call: Call, actor: &Actor, tallies: Vec<Tally>) -> Option<Self> {
+    /// `None` if the call has no time.
+    pub(crate) fn new(book: &RuleBook, call: CountedCall, actor: &Actor, tallies: Vec<Tally>) -> Option<Self> {
         let place = |tally: &Tally| book.correlations().iter().position(|known| known.id == tally.detection.rule);
-        let adds = tallies.into_iter().filter_map(|tally| {
+        let additions = tallies.into_iter().filter_map(|tally| {
             let correlation = place(&tally)?;
             let long = tally.key.len() > MAX_GROUP_BYTES;
             let key = if long { EventId::from_content(tally.key.as_bytes()).to_string() } else { tally.key };
-            Some(Adds { group: Group { correlation, key }, value: tally.value })
+            Some(Addition { group: Group { correlation, key }, value: tally.value })
         });
-        let who = Who {
+        let caller = Caller {
             actor: actor.display(),
             principal: actor.principal(),
             account: call.account.or_else(|| actor.account.clone()),
             origin: call.origin,
         };
-        Some(Self { at: call.at?, adds: adds.collect(), id: call.id, name: call.name, who })
+        Some(Self { at: call.at?, additions: additions.collect(), id: call.id, name: call.name, caller })
     }
 
-    /// Roughly how much memory it takes until it is noted.
+    /// Roughly how much memory it uses until it is in the ledger.
     pub(crate) fn weight(&self) -> usize {
-        let adds = self.adds.iter().map(|adds| adds.group.key.len() + adds.value.as_ref().map_or(0, String::len) + TEXT_BYTES);
-        size_of::<Self>() + self.name.len() + self.who.weight() + adds.sum::<usize>()
+        let additions = self
+            .additions
+            .iter()
+            .map(|addition| addition.group.key.len() + addition.value.as_ref().map_or(0, String::len) + TEXT_BYTES);
+        size_of::<Self>() + self.name.len() + self.caller.weight() + additions.sum::<usize>()
     }
 }
 
-impl Who {
+impl Caller {
     fn weight(&self) -> usize {
         let principal = self.principal.as_ref();
         let principal =
@@ -112,7 +114,7 @@ impl Who {
     }
 }
 
-/// An event's id in as little memory as it needs: CloudTrail's are UUIDs.
+/// An event's id in as little memory as possible: CloudTrail's ids are UUIDs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Id {
     Uuid(Uuid),
@@ -121,12 +123,12 @@ enum Id {
 
 impl Id {
     fn new(id: EventId) -> Self {
-        // However else it may be spelled, it is another id.
-        let is_it = |uuid: &Uuid| *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *id.as_str();
-        Uuid::try_parse(id.as_str()).ok().filter(is_it).map_or(Self::Other(id), Self::Uuid)
+        // The same UUID in another spelling is another id.
+        let is_same = |uuid: &Uuid| *uuid.hyphenated().encode_lower(&mut Uuid::encode_buffer()) == *id.as_str();
+        Uuid::try_parse(id.as_str()).ok().filter(is_same).map_or(Self::Other(id), Self::Uuid)
     }
 
-    fn whole(&self) -> EventId {
+    fn event_id(&self) -> EventId {
         match self {
             Self::Uuid(uuid) => {
                 let mut text = Uuid::encode_buffer();
@@ -139,88 +141,88 @@ impl Id {
     }
 }
 
-/// A counted event as it is noted; names and texts by their numbers.
+/// A counted event in the ledger. Names and texts are numbers into its tables.
 #[derive(Debug)]
-struct Noted {
+struct LedgerEvent {
     at: Timestamp,
     id: Id,
     file: usize,
     record: u64,
     name: u32,
-    who: u32,
+    caller: u32,
 }
 
-/// One addition of a noted event.
+/// One addition of an event in the ledger.
 #[derive(Debug)]
-struct Note {
+struct LedgerEntry {
     event: u32,
     group: u32,
     value: Option<u32>,
 }
 
-/// The events that are counted, noted in the order of the files.
+/// The events that correlations count, in the order of the files.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    events: Vec<Noted>,
-    notes: Vec<Note>,
+    events: Vec<LedgerEvent>,
+    entries: Vec<LedgerEntry>,
     groups: Numbered<Group>,
     texts: Numbered<String>,
-    whos: Numbered<Who>,
+    callers: Numbered<Caller>,
     bytes: usize,
     left_out: u64,
 }
 
-/// The event that reached a correlation.
+/// An event that reached a correlation, and so opened a burst.
 #[derive(Debug)]
 pub(crate) struct Burst<'b> {
     pub(crate) correlation: &'b Correlation,
     pub(crate) id: EventId,
     pub(crate) at: Timestamp,
     pub(crate) name: String,
-    pub(crate) who: Who,
+    pub(crate) caller: Caller,
     pub(crate) file: usize,
     pub(crate) record: u64,
 }
 
 impl Ledger {
-    /// Notes a record's event. Once there is no more room, none is noted any more.
-    pub(crate) fn note(&mut self, file: usize, record: u64, counted: Counted) {
-        if self.bytes >= MAX_NOTED_BYTES || self.left_out > 0 {
+    /// Adds the event of a record. Once the memory is used up, it and all later events are left out.
+    pub(crate) fn add(&mut self, file: usize, record: u64, counted: Counted) {
+        if self.bytes >= MAX_LEDGER_BYTES || self.left_out > 0 {
             self.left_out += 1;
             return;
         }
-        let Counted { id, at, name, who, adds } = counted;
+        let Counted { id, at, name, caller, additions } = counted;
         let event = u32::try_from(self.events.len()).unwrap_or(u32::MAX);
-        for Adds { group, value } in adds {
+        for Addition { group, value } in additions {
             let (group_weight, value_weight) = (group.key.len(), value.as_ref().map_or(0, String::len));
             let (group, is_new) = self.groups.number(group);
-            self.bytes += size_of::<Note>() + if is_new { group_weight + TEXT_BYTES } else { 0 };
+            self.bytes += size_of::<LedgerEntry>() + if is_new { group_weight + TEXT_BYTES } else { 0 };
             let value = value.map(|value| self.texts.number(value));
             self.bytes += if value.is_some_and(|(_, is_new)| is_new) { value_weight + TEXT_BYTES } else { 0 };
-            self.notes.push(Note { event, group, value: value.map(|(value, _)| value) });
+            self.entries.push(LedgerEntry { event, group, value: value.map(|(value, _)| value) });
         }
-        let (name_weight, who_weight) = (name.len() + TEXT_BYTES, who.weight());
+        let (name_weight, caller_weight) = (name.len() + TEXT_BYTES, caller.weight());
         let (name, new_name) = self.texts.number(name);
-        let (who, new_who) = self.whos.number(who);
-        self.bytes += if new_name { name_weight } else { 0 } + if new_who { who_weight } else { 0 };
+        let (caller, new_caller) = self.callers.number(caller);
+        self.bytes += if new_name { name_weight } else { 0 } + if new_caller { caller_weight } else { 0 };
         let id = Id::new(id);
         let id_weight = if let Id::Other(id) = &id { id.as_str().len() + TEXT_BYTES } else { 0 };
-        self.bytes += size_of::<Noted>() + id_weight;
-        self.events.push(Noted { at, id, file, record, name, who });
+        self.bytes += size_of::<LedgerEvent>() + id_weight;
+        self.events.push(LedgerEvent { at, id, file, record, name, caller });
     }
 
-    /// How many events were too many to be noted.
+    /// How many events were left out.
     pub(crate) fn left_out(&self) -> u64 {
         self.left_out
     }
 
-    /// Counts what was noted; gives the bursts in the order of their times.
+    /// Counts the events. Gives the bursts in the order of their times.
     pub(crate) fn bursts<'b>(mut self, book: &'b RuleBook, sources: &[Source]) -> Vec<Burst<'b>> {
-        let mut notes = std::mem::take(&mut self.notes);
-        let name_of = |event: &Noted| sources.get(event.file).map(Source::name);
-        let (groups, texts, whos) = (self.groups.in_order(), self.texts.in_order(), self.whos.in_order());
-        // The order in which the files were read must not matter: of two copies of an event, the one in the first file by name.
-        notes.sort_unstable_by(|a, b| {
+        let mut entries = std::mem::take(&mut self.entries);
+        let name_of = |event: &LedgerEvent| sources.get(event.file).map(Source::name);
+        let (groups, texts, callers) = (self.groups.in_order(), self.texts.in_order(), self.callers.in_order());
+        // The order in which the files were read must not matter: of two copies of an event, the one in the first file by name counts.
+        entries.sort_unstable_by(|a, b| {
             let both = self.events.get(a.event as usize).zip(self.events.get(b.event as usize));
             a.group.cmp(&b.group).then_with(|| {
                 both.map_or(std::cmp::Ordering::Equal, |(one, other)| {
@@ -230,22 +232,31 @@ impl Ledger {
             })
         });
         let mut bursts = Vec::new();
-        for notes in notes.chunk_by(|a, b| a.group == b.group) {
-            let group = notes.first().and_then(|note| groups.get(note.group as usize).copied());
+        for entries in entries.chunk_by(|a, b| a.group == b.group) {
+            let group = entries.first().and_then(|entry| groups.get(entry.group as usize).copied());
             let Some(group) = group else { continue };
             let Some(correlation) = book.correlations().get(group.correlation) else { continue };
-            if notes.len() < correlation.at_least {
+            if entries.len() < correlation.at_least {
                 continue;
             }
-            let counted = notes.iter().filter_map(|note| {
-                let value = note.value.and_then(|value| texts.get(value as usize)).map(|value| (*value).clone());
-                Some((self.events.get(note.event as usize)?, value))
+            let counted = entries.iter().filter_map(|entry| {
+                let value = entry.value.and_then(|value| texts.get(value as usize)).map(|value| (*value).clone());
+                Some((self.events.get(entry.event as usize)?, value))
             });
             for event in openers(correlation, &group.key, counted) {
-                let (Some(name), Some(who)) = (texts.get(event.name as usize), whos.get(event.who as usize)) else { continue };
-                let (name, who) = ((*name).clone(), (*who).clone());
-                let burst =
-                    Burst { correlation, id: event.id.whole(), at: event.at, name, who, file: event.file, record: event.record };
+                let (Some(name), Some(caller)) = (texts.get(event.name as usize), callers.get(event.caller as usize)) else {
+                    continue;
+                };
+                let (name, caller) = ((*name).clone(), (*caller).clone());
+                let burst = Burst {
+                    correlation,
+                    id: event.id.event_id(),
+                    at: event.at,
+                    name,
+                    caller,
+                    file: event.file,
+                    record: event.record,
+                };
                 bursts.push((group, burst));
             }
         }
@@ -254,12 +265,12 @@ impl Ledger {
     }
 }
 
-/// The events of a group, in the order of their times, that open a burst.
+/// The events that open a burst, of the events of a group in the order of their times.
 fn openers<'e>(
     correlation: &Correlation,
     key: &str,
-    events: impl Iterator<Item = (&'e Noted, Option<String>)>,
-) -> Vec<&'e Noted> {
+    events: impl Iterator<Item = (&'e LedgerEvent, Option<String>)>,
+) -> Vec<&'e LedgerEvent> {
     let mut tally = Tally {
         detection: Arc::new(correlation.detection()),
         key: key.to_owned(),
@@ -271,9 +282,9 @@ fn openers<'e>(
     };
     let (mut window, mut opened, mut openers) = (Window::default(), BTreeSet::new(), Vec::new());
     for (event, value) in events {
-        let id = event.id.whole();
+        let id = event.id.event_id();
         tally.value = value;
-        // A copy of the event that opened a burst says so again, and is no news.
+        // A copy of the event that opened a burst opens it again, which is no news.
         if window.add(&tally, &id, event.at.as_second(), id.as_str()) == Count::Opened && opened.insert(&event.id) {
             openers.push(event);
         }

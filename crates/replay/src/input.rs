@@ -1,24 +1,26 @@
-//! Which files are read: what is named, and in folders every file whose name is that of a log.
+//! Finds the files to read: those that are named, and in folders every file with the name of a log.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::unreadable::{Fault, Unreadable};
 
-/// The ends of the names of logs.
+/// The extensions of logs.
 const LOG_NAMES: [&str; 6] = [".json", ".json.gz", ".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz"];
 /// CloudTrail's own folder of hashes and signatures beside its logs.
 const DIGESTS: &str = "CloudTrail-Digest";
 
-/// One thing to read.
+/// One input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
+    /// Standard input.
     Stdin,
+    /// A file.
     File(PathBuf),
 }
 
 impl Source {
-    /// The name by which people know it.
+    /// The name that is reported: the path, or `-`.
     #[must_use]
     pub fn name(&self) -> String {
         match self {
@@ -28,20 +30,21 @@ impl Source {
     }
 }
 
-/// What there is to read, in the order in which it is reported.
+/// All inputs of a replay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Inputs {
+    /// In the order in which they are read and reported.
     pub sources: Vec<Source>,
-    /// The size of all files as they lie on the disk.
+    /// The size of all files on the disk, in bytes.
     pub bytes: u64,
-    /// Files in digest folders, which hold no events.
+    /// The number of files in digest folders, which hold no events and are not read.
     pub digests: u64,
-    /// Paths that are not there or cannot be looked into.
+    /// Paths that do not exist or cannot be read.
     pub missing: Vec<Unreadable>,
 }
 
 impl Inputs {
-    /// Looks up what is named; `-` is the standard input. What is named twice is read twice.
+    /// Finds the inputs at these paths; `-` is standard input. A path that is named twice is read twice.
     #[must_use]
     pub fn find(paths: &[PathBuf]) -> Self {
         let mut inputs = Self::default();

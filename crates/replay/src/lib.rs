@@ -1,23 +1,24 @@
-//! Replay: the production detection over CloudTrail logs as they lie in S3, at about the speed of reading them.
+//! Replay: the production detection over CloudTrail logs as they lie in S3.
 //!
-//! Decides which records of a log the rules match and what would have been done about them, with the very rule book and decision
-//! that the deployed functions use. It changes nothing, asks nobody, and reads nothing but the files it is given: what only IAM
-//! could tell (exceptions, a policy that is merely named) is reported as not known.
+//! Decides which events of a log the rules match and what would have been done about them, by the rule book and the decision of the
+//! deployed functions. It changes nothing, asks nobody, and reads nothing but the files that it is given. Exceptions, and policies
+//! that an event only names, stand in IAM: what depends on them is reported as not known.
 //!
-//! Most records of a log are ones that no rule can match, and most of the work is to know that without parsing them: `scan` goes
-//! over the bytes, `sieve` tells from them and from the rules whether a record has to be
-//! parsed. INVARIANT: what is passed over changes nothing but the time that it takes. Memory is bounded by
-//! [`MAX_MEMORY_BYTES`], [`MAX_NOTED_BYTES`] and [`MAX_RECORD_BYTES`], however large the files are.
+//! No rule can match most records of a log, and most of the work is to find that out without parsing them: `cordon-json-scan` proves
+//! that a record is JSON and finds a few keys, and `prefilter` compares the texts of these keys with what the rules require.
+//! INVARIANT: the results are those of parsing every record; only the time differs. Memory is bounded by [`MAX_MEMORY_BYTES`],
+//! [`MAX_LEDGER_BYTES`] and [`MAX_RECORD_BYTES`], however large the files are.
 
 mod burst;
+mod evaluate;
+mod file;
 mod input;
-mod judge;
-mod outline;
-mod sieve;
-mod source;
+mod lazy;
+mod ordered;
+mod prefilter;
+mod reader;
 mod split;
-mod tally;
-mod turn;
+mod totals;
 mod unreadable;
 
 use std::num::NonZero;
@@ -26,281 +27,169 @@ use std::thread;
 
 use cordon_core::{Config, RuleId};
 use cordon_detect::RuleBook;
-use cordon_json_scan::{FoundKey, Scanner};
-use serde_json::{Value, json};
+use cordon_json_scan::Scanner;
+use serde_json::json;
 
-pub use burst::MAX_NOTED_BYTES;
+pub use burst::MAX_LEDGER_BYTES;
 pub use cordon_json_scan::{Level, levels};
 pub use input::{Inputs, Source};
-pub use tally::{Detected, Routes, Tally};
-pub use turn::Output;
+pub use ordered::Output;
+pub use totals::{Detected, Routes, Totals};
 pub use unreadable::{Fault, Place, Unreadable};
 
-use judge::{Counting, Finding, Judged, Read};
-use outline::{Index, Outliner};
-use sieve::{Familiar, Sieve, Sifted};
-use source::Reader;
-use split::{Flow, Splitter, Take};
-use turn::{Part, Rest, Turns};
+use file::{FileReplay, Scratch};
+use lazy::{FieldFinder, FieldIndex};
+use ordered::{Finished, OrderedOutput, Part};
+use prefilter::{Misses, Prefilter};
+use reader::Reader;
+use split::Splitter;
 
 /// The longest record that is read. CloudTrail's are at most 256 KB, EventBridge carries at most 1 MB.
 pub const MAX_RECORD_BYTES: usize = 4 << 20;
-/// What all threads together may hold of files and their texts.
+/// How much memory all threads together may use for files and their decompressed text.
 pub const MAX_MEMORY_BYTES: usize = 56 << 20;
-/// More threads than this would each have too little of it.
+/// With more threads, each would have too little memory.
 pub const MAX_THREADS: usize = 8;
-/// So many faults of a file are told one by one, beside those that end it.
-const MAX_TOLD: u64 = 20;
-/// So much of a file's output is gathered before it is offered, and before it has to be taken.
-const OFFER_BYTES: usize = 64 << 10;
-const MAX_PART_BYTES: usize = 1 << 20;
-
 /// How a replay runs.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
+    /// How many files are read at once, up to [`MAX_THREADS`].
     pub threads: NonZero<usize>,
-    /// Whether a line of JSON is written for every finding.
+    /// Writes a line of JSON for every matched event and every burst.
     pub lines: bool,
-    /// Ends with the first thing that cannot be read.
+    /// Ends at the first thing that cannot be read.
     pub strict: bool,
 }
 
-/// A rule book and a configuration, made ready for logs.
+/// A rule book and a configuration, prepared for logs.
 #[derive(Debug)]
 pub struct Replay<'b> {
     book: &'b RuleBook,
     config: &'b Config,
-    sieve: Sieve,
-    index: Index,
+    prefilter: Prefilter,
+    index: FieldIndex,
     level: Level,
     parse_all: bool,
 }
 
 impl<'b> Replay<'b> {
+    /// Prepares a prefilter from the rules.
     #[must_use]
     pub fn new(book: &'b RuleBook, config: &'b Config) -> Self {
-        let sieve = Sieve::new(book);
-        let parse_all = !sieve.unserved().is_empty();
-        Self { book, config, sieve, index: Index::new(book), level: Level::new(), parse_all }
+        let prefilter = Prefilter::new(book);
+        let parse_all = !prefilter.unfiltered().is_empty();
+        Self { book, config, prefilter, index: FieldIndex::new(book), level: Level::new(), parse_all }
     }
 
-    /// The same without passing over anything: what the fast way is held against.
+    /// The same replay without a prefilter, for tests and measurements: every record is parsed.
     #[must_use]
     pub fn parse_all(self) -> Self {
         Self { parse_all: true, ..self }
     }
 
-    /// The same with an instruction set that is not the best one of this machine, for tests and measurements.
+    /// The same replay with another instruction set than the best one of this machine, for tests and measurements.
     #[must_use]
     pub fn with_level(self, level: Level) -> Self {
         Self { level, ..self }
     }
 
-    /// The rules that can match records of which only a parse can tell. Where there are any, every record is parsed.
+    /// The rules that the prefilter cannot judge. If there are any, every record is parsed.
     #[must_use]
-    pub fn unserved(&self) -> &[RuleId] {
-        self.sieve.unserved()
+    pub fn unfiltered(&self) -> &[RuleId] {
+        self.prefilter.unfiltered()
     }
 
-    /// Reads everything. `progress` is told, from any thread, what was read from the disk.
+    /// Reads all inputs. `progress` is called, from any thread, with the number of bytes that were read from a file.
     ///
     /// # Errors
-    /// That of the output. What cannot be read is no error: it is reported and counted.
+    /// An error of the output. What cannot be read is reported to the output and counted, and is no error.
     pub fn run(
         &self,
         inputs: &Inputs,
         options: Options,
         output: &mut dyn Output,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> std::io::Result<Tally> {
-        let mut missing = Tally::default();
+    ) -> std::io::Result<Totals> {
+        let mut missing = Totals::default();
         for unreadable in &inputs.missing {
             output.unreadable(unreadable);
-            missing.fault(&unreadable.fault);
+            missing.add_fault(&unreadable.fault);
             if options.strict {
                 return Ok(missing);
             }
         }
         let threads = options.threads.get().min(MAX_THREADS).min(inputs.sources.len().max(1));
-        let turns = Turns::new(output);
+        let output = OrderedOutput::new(output);
         let next = AtomicUsize::new(0);
         thread::scope(|scope| {
-            let work = || self.work(inputs, options, MAX_MEMORY_BYTES / threads, &next, &turns, progress);
+            let work = || self.work(inputs, options, MAX_MEMORY_BYTES / threads, &next, &output, progress);
             for _ in 1..threads {
                 scope.spawn(work);
             }
             work();
         });
-        let mut rest = turns.into_rest()?;
-        rest.tally.add(missing);
-        self.tell_bursts(rest, inputs, options)
+        let mut finished = output.into_finished()?;
+        finished.totals.add(missing);
+        self.report_bursts(finished, inputs, options)
     }
 
-    /// Counts what the files had to be counted, now that all of it is there.
-    fn tell_bursts(&self, rest: Rest<'_>, inputs: &Inputs, options: Options) -> std::io::Result<Tally> {
-        let Rest { output, mut tally, ledger } = rest;
-        tally.uncounted = ledger.left_out();
+    /// Counts the bursts, now that all events are there, and reports them.
+    fn report_bursts(&self, finished: Finished<'_>, inputs: &Inputs, options: Options) -> std::io::Result<Totals> {
+        let Finished { output, mut totals, ledger } = finished;
+        totals.uncounted = ledger.left_out();
         let mut lines = Vec::new();
         for burst in ledger.bursts(self.book, &inputs.sources) {
             let time = burst.at.to_string();
-            let finding = judge::burst(&burst, &time, self.config);
-            tally.burst(&finding);
+            let matched = evaluate::burst(&burst, &time, self.config);
+            totals.add_burst(&matched);
             if options.lines {
                 let file = inputs.sources.get(burst.file).map(Source::name).unwrap_or_default();
-                finding.write_line(&file, burst.record, &mut lines);
+                matched.write_line(&file, burst.record, &mut lines);
                 output.lines(&lines)?;
                 lines.clear();
             }
         }
-        if options.lines && tally.untimed + tally.uncounted > 0 {
-            let line = json!({"not_counted": {"too_many": tally.uncounted, "without_time": tally.untimed}});
+        if options.lines && totals.untimed + totals.uncounted > 0 {
+            let line = json!({"not_counted": {"too_many": totals.uncounted, "without_time": totals.untimed}});
             output.lines(format!("{line}\n").as_bytes())?;
         }
-        Ok(tally)
+        Ok(totals)
     }
 
-    /// Reads files until there are no more, in the order in which they are listed.
+    /// Reads files until there are no more, in the order in which they are listed. `share`: how much memory this thread may use.
     fn work(
         &self,
         inputs: &Inputs,
         options: Options,
         share: usize,
         next: &AtomicUsize,
-        turns: &Turns<'_>,
+        output: &OrderedOutput<'_>,
         progress: &dyn Fn(u64),
     ) {
         let mut reader = Reader::new(share);
-        let mut splitter = Splitter::new(Scanner::with_level(self.sieve.keys(), self.level));
-        let scratch = Scratch { familiar: Familiar::new(), outliner: Outliner::new(&self.index, self.level), among: Vec::new() };
+        let mut splitter = Splitter::new(Scanner::with_level(self.prefilter.keys(), self.level));
+        let scratch =
+            Scratch { misses: Misses::new(), finder: FieldFinder::new(&self.index, self.level), candidates: Vec::new() };
         let mut scratch = Some(Box::new(scratch));
         loop {
-            let file = next.fetch_add(1, Ordering::Relaxed);
-            let Some(source) = inputs.sources.get(file).filter(|_| !turns.stopped()) else { return };
-            let part = Part::of(source.name());
-            let tally = Tally::default();
-            let mut judge = Judge { replay: self, options, turns, file, part, tally, stop: false, scratch };
-            // Why it broke off is known: `stop` says so, or the turns, where nothing more can be written.
-            let _ = reader.read(source, &mut splitter, &mut judge, progress);
-            let Judge { part, mut tally, stop, .. } = judge;
-            scratch = judge.scratch;
-            tally.files = 1;
-            turns.done(file, part, tally, stop);
-        }
-    }
-}
-
-/// What is used for one record after the other.
-struct Scratch<'r> {
-    familiar: Familiar,
-    outliner: Outliner<'r>,
-    /// The rules that can match the record at hand.
-    among: Vec<usize>,
-}
-
-/// Judges the records of one file.
-struct Judge<'r, 'o> {
-    replay: &'r Replay<'r>,
-    options: Options,
-    turns: &'r Turns<'o>,
-    file: usize,
-    part: Part,
-    tally: Tally,
-    stop: bool,
-    /// Taken out while a record is judged.
-    scratch: Option<Box<Scratch<'r>>>,
-}
-
-impl Judge<'_, '_> {
-    fn parsed(&mut self, value: Value, place: Place) -> Flow {
-        match judge::read(value) {
-            Read::Neither(what) => self.unreadable(Some(place), Fault::NoRecord(what)),
-            Read::Records(records) => {
-                for (record, value) in (place.record..).zip(records) {
-                    self.parsed(value, Place { record, ..place })?;
-                }
-                Flow::Continue(())
-            }
-            Read::Event(envelope) => self.judged(judge::judge(&envelope, self.replay.book, self.replay.config), place),
-        }
-    }
-
-    fn judged(&mut self, judged: Judged<'_>, place: Place) -> Flow {
-        self.tally.events += 1;
-        self.tally.policies_unknown += u64::from(judged.policy_unknown);
-        if let Some(reason) = judged.unjudged {
-            *self.tally.unjudged.entry(reason).or_default() += 1;
-        }
-        if let Some(finding) = judged.finding {
-            self.found(&finding, place);
-        }
-        match judged.counting {
-            Counting::Nothing => {}
-            Counting::Untimed => self.tally.untimed += 1,
-            Counting::Counted(counted) => self.part.count(place.record, *counted),
-        }
-        self.offer()
-    }
-
-    fn found(&mut self, finding: &Finding<'_>, place: Place) {
-        self.tally.finding(finding);
-        if self.options.lines {
-            finding.write_line(&self.part.file, place.record, &mut self.part.lines);
-        }
-    }
-
-    /// Hands over what was gathered, where it is much.
-    fn offer(&mut self) -> Flow {
-        if self.part.weight() >= OFFER_BYTES {
-            let must = self.part.weight() >= MAX_PART_BYTES;
-            self.turns.offer(self.file, &mut self.part, must);
-            if self.turns.stopped() {
-                return Flow::Break(());
-            }
-        }
-        Flow::Continue(())
-    }
-}
-
-impl Take for Judge<'_, '_> {
-    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, place: Place) -> Flow {
-        let Replay { sieve, book, config, parse_all, .. } = self.replay;
-        if let Some(keys) = keys.filter(|_| !parse_all)
-            && let Some(mut scratch) = self.scratch.take()
-        {
-            let Scratch { familiar, outliner, among } = &mut *scratch;
-            let flow = match sieve.sift(value, keys, familiar, among) {
-                Sifted::PassedOver => {
-                    self.tally.events += 1;
-                    self.tally.passed_over += 1;
-                    Some(Flow::Continue(()))
-                }
-                Sifted::Among => outliner
-                    .outline(value)
-                    .and_then(|record| Some(self.judged(judge::judge_outline(&record, book, config, among)?, place))),
-                Sifted::Unknown => None,
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(source) = inputs.sources.get(number).filter(|_| !output.stopped()) else { return };
+            let mut file = FileReplay {
+                replay: self,
+                options,
+                output,
+                number,
+                part: Part::of(source.name()),
+                totals: Totals::default(),
+                stop: false,
+                scratch,
             };
-            self.scratch = Some(scratch);
-            if let Some(flow) = flow {
-                return flow;
-            }
+            // Breaking off needs no handling here: `stop` says so, or the output has failed.
+            let _ = reader.read(source, &mut splitter, &mut file, progress);
+            let FileReplay { part, mut totals, stop, .. } = file;
+            scratch = file.scratch;
+            totals.files = 1;
+            output.finish(number, part, totals, stop);
         }
-        match serde_json::from_slice(value) {
-            Ok(value) => self.parsed(value, place),
-            Err(error) => self.unreadable(Some(place), Fault::NotJson(error.to_string())),
-        }
-    }
-
-    fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow {
-        self.tally.fault(&fault);
-        if self.tally.faults() <= MAX_TOLD || fault.ends_file() {
-            self.part.unreadable.push(Unreadable { file: self.part.file.clone(), place, fault });
-        } else {
-            self.part.untold += 1;
-        }
-        if self.options.strict {
-            self.stop = true;
-            return Flow::Break(());
-        }
-        Flow::Continue(())
     }
 }

@@ -1,10 +1,10 @@
-//! The records of a file, one after the other, out of windows of its text.
+//! Splits the text of a file into records, window by window.
 //!
-//! A file holds CloudTrail's `{"Records": […]}`, one or several behind each other, or a list of records, or lines of records or
-//! envelopes, which may also stand behind each other in a line or go over several lines. A line that is not JSON costs that line;
-//! a list that is not JSON costs what follows in the file, because nothing tells where its next record begins.
+//! A file holds CloudTrail's `{"Records": […]}`, one or several in a row, or a list of records, or lines of records or envelopes. A
+//! line may hold several values, and a value may span several lines. A line that is not JSON is reported and skipped. A list that is
+//! not JSON ends the file, because nothing tells where its next record begins.
 //!
-//! It never holds more than a window, and never passes on a record of which it has not seen the end.
+//! Never holds more than a window, and never passes a record on before it has seen its end.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,11 +18,11 @@ use crate::unreadable::{Fault, Place};
 /// Whether to go on.
 pub(crate) type Flow = ControlFlow<()>;
 
-/// Takes what is found.
-pub(crate) trait Take {
+/// Receives the records of a file, and what could not be read.
+pub(crate) trait RecordSink {
     /// A value. If keys are given, it is an object that is proven to be JSON, and these are all the wanted keys in it.
     fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, place: Place) -> Flow;
-    /// Without a place it is the whole file.
+    /// Something that cannot be read; without a place, the whole file.
     fn unreadable(&mut self, place: Option<Place>, fault: Fault) -> Flow;
 }
 
@@ -38,11 +38,11 @@ struct Cursor {
     state: State,
     /// The next record's number in the file, from 0.
     record: u64,
-    /// The line of the window's beginning, from 1; `None` once lines were no longer counted.
+    /// The line in which the window begins, from 1; `None` once lines are not counted any more.
     line: Option<u64>,
-    /// The window's beginning in the file's text.
+    /// The offset of the window in the file's text.
     base: u64,
-    /// An object over several lines was one too many.
+    /// An object over several lines was too long or broken: from now on every line is a value.
     lines_only: bool,
 }
 
@@ -56,15 +56,15 @@ enum State {
     Listed { inside_object: bool },
     /// Behind a list, inside of the object that has it.
     Tail,
-    /// In a record of a list that is too long.
+    /// In a record of a list, if the record is too long.
     Skip { inside_object: bool, brackets: Brackets },
     /// In a line that is too long.
     Overlong,
-    /// Nothing tells any more where a record begins.
+    /// The beginning of the next record cannot be found any more.
     Lost,
 }
 
-/// How far a walk from bracket to bracket came.
+/// The state of a walk from bracket to bracket.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Brackets {
     depth: u32,
@@ -72,7 +72,7 @@ struct Brackets {
     escaped: bool,
 }
 
-/// A window, and how much of it is done with.
+/// A window, and how much of it is consumed.
 #[derive(Debug, Clone, Copy)]
 struct View<'w> {
     window: &'w [u8],
@@ -85,19 +85,19 @@ impl<'w> View<'w> {
     }
 }
 
-/// What became of the beginning of a window.
+/// What a step came to.
 enum Step {
-    /// It does not suffice.
+    /// The window ends too early.
     More,
-    /// So many bytes are done with.
+    /// So many bytes are consumed.
     Done(usize, Flow),
 }
 
-/// How a value begins.
+/// The beginning of a value.
 enum Opening {
-    /// The bytes do not suffice to tell.
+    /// The window ends too early.
     Unknown,
-    /// A list of records, whose first one may begin behind so many bytes.
+    /// A list of records, behind whose `len` bytes the first record may begin.
     List {
         len: usize,
         inside_object: bool,
@@ -115,14 +115,14 @@ impl<'k> Splitter<'k> {
         self.cursor = Cursor::new();
     }
 
-    /// Where the next record would be, behind so many bytes of the window.
+    /// The place of the next record, if it begins at this offset of the window.
     pub(crate) fn place(&self, offset: usize) -> Place {
         self.cursor.place(offset)
     }
 
-    /// Takes the records out of a window of the file's text and gives how much of it is done with; the rest has to be at the
-    /// beginning of the next window, which has to be longer if nothing is done with. `last`: the file ends with this window.
-    pub(crate) fn feed(&mut self, window: &[u8], last: bool, to: &mut impl Take) -> (usize, Flow) {
+    /// Splits a window of the file's text and gives how much of it is consumed. The rest has to be at the beginning of the next window,
+    /// which has to be longer if nothing was consumed. `last`: the file ends with this window.
+    pub(crate) fn feed(&mut self, window: &[u8], last: bool, to: &mut impl RecordSink) -> (usize, Flow) {
         let mut done = 0;
         loop {
             let view = View { window, done };
@@ -153,7 +153,7 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    fn end(&mut self, to: &mut impl Take) -> Flow {
+    fn end(&mut self, to: &mut impl RecordSink) -> Flow {
         match std::mem::replace(&mut self.cursor.state, State::Between) {
             State::List { .. } | State::Listed { .. } | State::Tail | State::Skip { .. } => {
                 to.unreadable(Some(self.place(0)), Fault::Unfinished)
@@ -162,7 +162,7 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    fn between(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+    fn between(&mut self, view: View<'_>, last: bool, to: &mut impl RecordSink) -> Step {
         let (rest, done) = (view.rest(), view.done);
         let mark = if self.cursor.base + done as u64 == 0 && rest.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         let gap = self.cursor.gap(rest) + mark;
@@ -181,7 +181,7 @@ impl<'k> Splitter<'k> {
     }
 
     /// A line, or the first value of one that has several.
-    fn line(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+    fn line(&mut self, view: View<'_>, last: bool, to: &mut impl RecordSink) -> Step {
         let (rest, done) = (view.rest(), view.done);
         let end = match memchr::memchr(b'\n', rest) {
             Some(end) => end,
@@ -213,8 +213,8 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    /// An object of which only the bracket stands in its first line.
-    fn over_lines(&mut self, view: View<'_>, last: bool, to: &mut impl Take) -> Step {
+    /// An object with nothing but its bracket in the first line.
+    fn over_lines(&mut self, view: View<'_>, last: bool, to: &mut impl RecordSink) -> Step {
         let (rest, done) = (view.rest(), view.done);
         let Self { scanner, cursor } = self;
         match extent(scanner.scan(rest)) {
@@ -232,7 +232,7 @@ impl<'k> Splitter<'k> {
         }
     }
 
-    fn list(&mut self, view: View<'_>, last: bool, inside_object: bool, comma: bool, to: &mut impl Take) -> Step {
+    fn list(&mut self, view: View<'_>, last: bool, inside_object: bool, comma: bool, to: &mut impl RecordSink) -> Step {
         let (rest, done) = (view.rest(), view.done);
         let gap = self.cursor.gap(rest);
         let value = rest.get(gap..).unwrap_or_default();
@@ -277,7 +277,7 @@ impl<'k> Splitter<'k> {
         Step::Done(gap + len, self.cursor.value(value.get(..len).unwrap_or_default(), None, at, to))
     }
 
-    fn listed(&mut self, rest: &[u8], done: usize, inside_object: bool, to: &mut impl Take) -> Step {
+    fn listed(&mut self, rest: &[u8], done: usize, inside_object: bool, to: &mut impl RecordSink) -> Step {
         let gap = self.cursor.gap(rest);
         match rest.get(gap) {
             None => go_on(gap),
@@ -300,8 +300,8 @@ impl<'k> Splitter<'k> {
         self.cursor.state = if inside_object { State::Tail } else { State::Between };
     }
 
-    /// Whatever else the object of a list has. It must not be another list of records: the parser would take that one instead.
-    fn tail(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl Take) -> Step {
+    /// The other members of a list's object. There must be no second `Records`: a parser would take that one instead.
+    fn tail(&mut self, rest: &[u8], done: usize, last: bool, to: &mut impl RecordSink) -> Step {
         let gap = self.cursor.gap(rest);
         let tail = rest.get(gap..).unwrap_or_default();
         let end = Brackets { depth: 1, ..Brackets::default() }.over(tail);
@@ -365,13 +365,13 @@ impl Cursor {
         Place { record: self.record, line: self.line, byte: self.base + offset as u64 }
     }
 
-    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, offset: usize, to: &mut impl Take) -> Flow {
+    fn value(&mut self, value: &[u8], keys: Option<&[FoundKey]>, offset: usize, to: &mut impl RecordSink) -> Flow {
         let place = self.place(offset);
         self.record += 1;
         to.value(value, keys, place)
     }
 
-    fn fault(&mut self, offset: usize, fault: Fault, to: &mut impl Take) -> Flow {
+    fn fault(&mut self, offset: usize, fault: Fault, to: &mut impl RecordSink) -> Flow {
         let place = self.place(offset);
         self.record += 1;
         to.unreadable(Some(place), fault)
@@ -401,7 +401,7 @@ fn extent(scan: Scan<'_>) -> Option<(usize, Option<&[FoundKey]>)> {
 }
 
 impl Brackets {
-    /// Goes on until as many brackets are closed as were opened; gives the offset behind the last one.
+    /// Walks until every open bracket is closed, and gives the offset behind the last one.
     fn over(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
@@ -426,7 +426,7 @@ fn go_on(taken: usize) -> Step {
     Step::Done(taken, Flow::Continue(()))
 }
 
-/// How the value begins that these bytes begin with. A bare list holds records only where it is the first value of a file.
+/// The beginning of the value with which the bytes begin. A bare list holds records only if it is the first value of a file.
 fn opening(bytes: &[u8], first: bool) -> Opening {
     let mut rest = bytes;
     let mut parts: &[&[u8]] = if rest.starts_with(b"[") { &[b"["] } else { &[b"{", b"\"Records\"", b":", b"["] };
@@ -449,7 +449,7 @@ fn opening(bytes: &[u8], first: bool) -> Opening {
     }
 }
 
-/// How long something in a list is that is neither an object nor a list; `None` where its end is not there.
+/// The length of an item that is neither an object nor a list; `None` if its end is not there.
 fn other_extent(bytes: &[u8]) -> Option<usize> {
     if let Some(text) = bytes.strip_prefix(b"\"") {
         let mut escaped = false;

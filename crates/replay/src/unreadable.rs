@@ -1,4 +1,4 @@
-//! What could not be read, where, and why: in words for people, and in kinds to be counted.
+//! Faults of the inputs: what could not be read, where and why, in words for people and in kinds for the totals.
 
 use std::fmt;
 
@@ -9,43 +9,50 @@ use crate::MAX_RECORD_BYTES;
 pub struct Place {
     /// The record's number in its file, from 0.
     pub record: u64,
-    /// From 1, where the file is one of lines.
+    /// The line, from 1, if the file consists of lines.
     pub line: Option<u64>,
-    /// From 0, in the text: that of a compressed file is decompressed first.
+    /// The offset in the decompressed text, from 0.
     pub byte: u64,
 }
 
 /// Why something could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
+    /// The path does not exist.
     NotFound,
+    /// The file cannot be opened, with the reason.
     CannotOpen(String),
+    /// Reading failed, with the reason.
     CannotRead(String),
     /// The compressed data ends before its end.
     Truncated,
-    /// The compressed data is damaged.
+    /// The compressed data is damaged, with the reason.
     Damaged(String),
+    /// Not JSON, with the parser's message.
     NotJson(String),
-    /// JSON, but not what a log holds.
+    /// JSON, but no record, with the reason.
     NoRecord(&'static str),
+    /// Longer than [`MAX_RECORD_BYTES`].
     TooLong,
     /// A list of records without its end.
     Unfinished,
-    /// A list of records with something else than a comma in it; the rest of the file is not read.
+    /// Something else than a comma or `]` behind a record of a list. The rest of the file is not read.
     NoSeparator,
 }
 
 /// Something that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unreadable {
+    /// The file's name.
     pub file: String,
-    /// `None`: the whole file.
+    /// `None` for the whole file.
     pub place: Option<Place>,
+    /// Why it could not be read.
     pub fault: Fault,
 }
 
 impl Fault {
-    /// True where nothing of the file was read behind it.
+    /// True if nothing behind it was read.
     pub(crate) fn ends_file(&self) -> bool {
         match self {
             Self::NotFound | Self::CannotOpen(_) | Self::CannotRead(_) | Self::Truncated | Self::Damaged(_) => true,
@@ -54,7 +61,7 @@ impl Fault {
         }
     }
 
-    /// The kind of fault, as the summary counts it.
+    /// The kind of fault, by which the totals count it.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use cordon_core::{Config, Log};
 use cordon_detect::cases::envelope;
 use cordon_detect::{Correlation, Enriched, Expected, MemoryCounts, RuleBook, RuleSource, Series};
-use cordon_replay::{Replay, Tally};
+use cordon_replay::{Replay, Totals};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -72,19 +72,19 @@ impl Files {
         Self { _folder: folder, paths }
     }
 
-    fn replay(&self, book: &RuleBook, config: &Config, threads: usize) -> (Tally, Said) {
+    fn replay(&self, book: &RuleBook, config: &Config, threads: usize) -> (Totals, Said) {
         replayed::replay(&Replay::new(book, config), &self.paths, threads, false)
     }
 }
 
 /// Replays one file of these records both ways, which have to agree.
-fn replay(book: &RuleBook, records: &[Value]) -> (Tally, Vec<Value>) {
+fn replay(book: &RuleBook, records: &[Value]) -> (Totals, Vec<Value>) {
     let (files, config) = (Files::with(&[lines(records)]), replayed::config());
     let (mut full, full_said) = replayed::replay(&Replay::new(book, &config).parse_all(), &files.paths, 1, false);
     let (tally, said) = files.replay(book, &config, 1);
-    full.passed_over = tally.passed_over;
+    full.unparsed = tally.unparsed;
     assert_eq!((&tally, &said), (&full, &full_said));
-    (tally, said.findings())
+    (tally, said.matches())
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn a_burst_over_several_files_is_found_once_in_any_order_and_by_any_number_of_th
         lines(&[call("eve", "e-3", "2026-01-01T00:00:50Z"), call("bob", "x-2", "2026-01-01T00:09:00Z")]),
     ]);
     let (tally, said) = files.replay(&book, &config, 1);
-    assert_eq!((tally.findings, tally.bursts, tally.untimed, tally.uncounted), (0, 1, 0, 0));
+    assert_eq!((tally.matches, tally.bursts, tally.untimed, tally.uncounted), (0, 1, 0, 0));
     let id = "many-refused".parse().unwrap();
     assert_eq!(tally.rules.keys().collect::<Vec<_>>(), [&id]);
     assert_eq!(tally.rules[&id].events, 1);
@@ -106,7 +106,7 @@ fn a_burst_over_several_files_is_found_once_in_any_order_and_by_any_number_of_th
     assert_eq!((tally.routes.alerted, tally.routes.would_ask), (1, 0));
     let eve = "arn:aws:iam::111111111111:user/eve";
     assert_eq!(
-        said.findings(),
+        said.matches(),
         [json!({
             "file": files.paths[0], "record": 1, "event_id": "e-3", "event_name": "CreateUser", "event_time": "2026-01-01T00:00:50Z",
             "account": "111111111111", "actor": eve, "subject": eve, "severity": "high", "route": "alert",
@@ -132,7 +132,7 @@ fn bursts_come_behind_the_events_in_the_order_of_their_times() {
         (0..3).map(|n| call(user, &format!("{user}-{n}"), &format!("2026-01-01T00:{minute:02}:0{n}Z"))).collect::<Vec<_>>()
     };
     let (tally, found) = replay(&book, &[of("zoe", 30), of("ann", 10), of("ben", 20)].concat());
-    assert_eq!((tally.findings, tally.bursts), (9, 3));
+    assert_eq!((tally.matches, tally.bursts), (9, 3));
     let ids: Vec<&str> = found.iter().map(|line| line["event_id"].as_str().unwrap()).collect();
     assert_eq!(ids[9..], ["ann-2", "ben-2", "zoe-2"]);
     assert!(found[..9].iter().all(|line| line["rules"][0]["id"] == "refused"));
@@ -146,7 +146,7 @@ fn only_what_a_counted_rule_may_match_is_parsed() {
     let mut done = call("eve", "q-2", "2026-01-01T00:00:00Z");
     done.as_object_mut().unwrap().remove("errorCode");
     let (tally, _) = replay(&book(RULES), &[quiet, done, call("eve", "e-1", "2026-01-01T00:00:00Z")]);
-    assert_eq!((tally.events, tally.passed_over), (3, 2));
+    assert_eq!((tally.events, tally.unparsed), (3, 2));
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_correlation_that_is_disabled_is_not_counted_and_its_rule_needs_nothing() {
     assert_eq!(replay(&book(RULES), &records).0.bursts, 1);
     let off = book(RULES).without(&["many-refused".parse().unwrap()]).unwrap();
     let (tally, _) = replay(&off, &records);
-    assert_eq!((tally.bursts, tally.passed_over), (0, 3));
+    assert_eq!((tally.bursts, tally.unparsed), (0, 3));
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn what_is_not_known_to_be_of_a_time_or_cannot_be_read_is_not_counted_and_told()
     let (tally, found) = replay(&book(RULES), &records);
     assert_eq!((tally.bursts, tally.untimed, tally.uncounted, tally.faults()), (0, 2, 0, 0));
     assert_eq!(found, [json!({"not_counted": {"too_many": 0, "without_time": 2}})]);
-    assert_eq!(tally.unjudged.values().sum::<u64>(), 1);
+    assert_eq!(tally.undecidable.values().sum::<u64>(), 1);
 }
 
 #[test]
@@ -219,8 +219,8 @@ fn a_correlation_with_a_response_asks_where_an_event_of_its_actor_would() {
     let files = Files::with(&[lines(&records)]);
     let routes = |config: &str| {
         let (tally, said) = files.replay(&book, &Config::parse("cordon.toml", config).unwrap(), 1);
-        assert_eq!(said.findings().len(), 1);
-        (tally.routes, said.findings()[0]["route"].clone())
+        assert_eq!(said.matches().len(), 1);
+        (tally.routes, said.matches()[0]["route"].clone())
     };
     let scope = "[scope]\naccounts = ['*']\nprincipals = ['arn:aws:iam::*:user/*']\n";
     let (routes_of, route) = routes(scope);
@@ -248,7 +248,7 @@ fn what_is_too_much_to_be_counted_is_told_and_the_same_for_any_number_of_threads
     let (tally, said) = files.replay(&book, &config, 1);
     assert_eq!((tally.bursts, tally.untimed, tally.faults()), (1, 0, 0));
     assert!((1_000..4_000).contains(&tally.uncounted), "{}", tally.uncounted);
-    let found = said.findings();
+    let found = said.matches();
     assert_eq!((found.len(), &found[0]["event_id"]), (2, &json!("e-2")));
     assert_eq!(found[1], json!({"not_counted": {"too_many": tally.uncounted, "without_time": 0}}));
     for threads in [2, 8] {
@@ -278,7 +278,7 @@ proptest! {
         };
         let mut expected: Vec<String> = in_order.into_iter().filter(opens).map(|(_, id, _)| id).collect();
         let (tally, said) = Files::with(&texts).replay(&book, &config, 2);
-        let mut found: Vec<String> = said.findings().iter().map(|line| line["event_id"].as_str().unwrap().to_owned()).collect();
+        let mut found: Vec<String> = said.matches().iter().map(|line| line["event_id"].as_str().unwrap().to_owned()).collect();
         prop_assert_eq!(tally.bursts, found.len() as u64);
         expected.sort();
         found.sort();

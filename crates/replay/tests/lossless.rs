@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use cordon_core::Log;
 use cordon_detect::RuleBook;
-use cordon_replay::{Replay, Tally};
+use cordon_replay::{Replay, Totals};
 use cordon_testkit::Need;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -19,8 +19,8 @@ use serde_json::json;
 use crate::thrown::{correlation, counted, detection, log};
 
 /// What both ways have to agree on; how many were passed over is what they differ in.
-fn comparable(mut tally: Tally) -> Tally {
-    tally.passed_over = 0;
+fn comparable(mut tally: Totals) -> Totals {
+    tally.unparsed = 0;
     // Counted where a record is parsed, and only then of interest.
     tally.policies_unknown = 0;
     tally
@@ -39,11 +39,11 @@ fn both_agree(fast: &Replay<'_>, full: &Replay<'_>, text: &[u8]) -> Result<u64, 
     let paths: [PathBuf; 1] = [path];
     let (fast, fast_said) = replayed::replay(fast, &paths, 1, false);
     let (full, full_said) = replayed::replay(full, &paths, 1, false);
-    let passed_over = fast.passed_over;
-    prop_assert_eq!(full.passed_over, 0);
+    let unparsed = fast.unparsed;
+    prop_assert_eq!(full.unparsed, 0);
     prop_assert_eq!(comparable(fast), comparable(full), "{}", String::from_utf8_lossy(text));
     prop_assert_eq!(fast_said, full_said, "{}", String::from_utf8_lossy(text));
-    Ok(passed_over)
+    Ok(unparsed)
 }
 
 /// So many cases; more with `PROPTEST_CASES`.
@@ -57,49 +57,47 @@ fn the_catalogue_finds_the_same_with_and_without_parsing_everything() {
     let book = replayed::catalogue();
     let config = replayed::config();
     let (fast, full) = (Replay::new(&book, &config), Replay::new(&book, &config).parse_all());
-    assert_eq!(fast.unserved(), []);
-    let passed_over = Cell::new(0);
+    assert_eq!(fast.unfiltered(), []);
+    let unparsed = Cell::new(0);
     runner(400)
         .run(&log(), |text| {
-            passed_over.set(passed_over.get() + both_agree(&fast, &full, &text)?);
+            unparsed.set(unparsed.get() + both_agree(&fast, &full, &text)?);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(passed_over.get() > 100, "only {} records were passed over: the property shows little", passed_over.get());
+    assert!(unparsed.get() > 100, "only {} records were passed over: the property shows little", unparsed.get());
 }
 
 #[test]
 fn any_rule_finds_the_same_with_and_without_parsing_everything() {
-    let (passed_over, served, found) = (Cell::new(0), Cell::new(0), Cell::new(0u64));
+    let (unparsed, served, found) = (Cell::new(0), Cell::new(0), Cell::new(0u64));
     runner(800)
         .run(&(detection(), log()), |(detection, text)| {
             // Not every rule that is thrown together is one.
             let Ok(book) = replayed::rule("thrown-together", &detection) else { return Ok(()) };
             let config = replayed::config();
-            served.set(served.get() + u64::from(Replay::new(&book, &config).unserved().is_empty()));
-            passed_over.set(
-                passed_over.get() + agree(&book, &text).map_err(|error| TestCaseError::fail(format!("{detection}\n{error}")))?,
-            );
+            served.set(served.get() + u64::from(Replay::new(&book, &config).unfiltered().is_empty()));
+            unparsed
+                .set(unparsed.get() + agree(&book, &text).map_err(|error| TestCaseError::fail(format!("{detection}\n{error}")))?);
             found.set(found.get() + 1);
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
     assert!(found.get() > 500, "only {} rules could be loaded", found.get());
     assert!(served.get() > 200, "only {} rules were served", served.get());
-    assert!(passed_over.get() > 150, "only {} records were passed over", passed_over.get());
+    assert!(unparsed.get() > 150, "only {} records were passed over", unparsed.get());
 }
 
 #[test]
 fn any_correlation_counts_the_same_with_and_without_parsing_everything() {
-    let (passed_over, bursts, untimed) = (Cell::new(0), Cell::new(0), Cell::new(0));
+    let (unparsed, bursts, untimed) = (Cell::new(0), Cell::new(0), Cell::new(0));
     runner(800)
         .run(&(counted(), correlation(), log()), |(detection, correlation, text)| {
             // Not every rule that is thrown together is one.
             let Ok(book) = replayed::counted("thrown-together", &detection, &correlation) else { return Ok(()) };
             let said = agree(&book, &text);
-            passed_over.set(
-                passed_over.get() + said.map_err(|error| TestCaseError::fail(format!("{detection}\n{correlation}\n{error}")))?,
-            );
+            unparsed
+                .set(unparsed.get() + said.map_err(|error| TestCaseError::fail(format!("{detection}\n{correlation}\n{error}")))?);
             let config = replayed::config();
             let halves = in_two_files(&Replay::new(&book, &config), &text)?;
             bursts.set(bursts.get() + halves.bursts);
@@ -107,13 +105,13 @@ fn any_correlation_counts_the_same_with_and_without_parsing_everything() {
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error}"));
-    assert!(passed_over.get() > 100, "only {} records were passed over", passed_over.get());
+    assert!(unparsed.get() > 100, "only {} records were passed over", unparsed.get());
     assert!(bursts.get() > 150, "only {} bursts were found", bursts.get());
     assert!(untimed.get() > 20, "only {} events had no time", untimed.get());
 }
 
 /// The log in two files: whatever the order and the number of threads, it is counted the same.
-fn in_two_files(replay: &Replay<'_>, text: &[u8]) -> Result<Tally, TestCaseError> {
+fn in_two_files(replay: &Replay<'_>, text: &[u8]) -> Result<Totals, TestCaseError> {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = ["a.json", "b.json"].map(|name| folder.path().join(name)).into();
     let half = text.len() / 2;
@@ -121,7 +119,7 @@ fn in_two_files(replay: &Replay<'_>, text: &[u8]) -> Result<Tally, TestCaseError
     std::fs::write(&paths[0], &text[..cut]).unwrap();
     std::fs::write(&paths[1], &text[cut..]).unwrap();
     let bursts = |said: replayed::Said, bursts: u64| {
-        let mut findings: Vec<String> = said.findings().iter().map(ToString::to_string).collect();
+        let mut findings: Vec<String> = said.matches().iter().map(ToString::to_string).collect();
         let behind = findings.iter().rposition(|line| line.contains("not_counted")).map(|at| findings.remove(at));
         (findings.split_off(findings.len() - usize::try_from(bursts).unwrap()), behind)
     };
@@ -156,13 +154,13 @@ fn a_rule_that_cannot_be_told_from_bytes_switches_passing_over_off_and_is_named(
     ] {
         let book = replayed::rule("some-rule", detection).unwrap();
         let replay = Replay::new(&book, &config);
-        assert_eq!(replay.unserved().len(), usize::from(!served), "{detection}");
-        assert!(replay.unserved().iter().all(|id| id.as_str() == "some-rule"));
+        assert_eq!(replay.unfiltered().len(), usize::from(!served), "{detection}");
+        assert!(replay.unfiltered().iter().all(|id| id.as_str() == "some-rule"));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log.jsonl");
         std::fs::write(&path, &text).unwrap();
         let (tally, _) = replayed::replay(&replay, &[path], 1, false);
-        assert_eq!((tally.events, tally.passed_over), (1, u64::from(served)), "{detection}");
+        assert_eq!((tally.events, tally.unparsed), (1, u64::from(served)), "{detection}");
     }
 }
 
@@ -194,7 +192,7 @@ fn the_last_of_two_keys_of_a_name_counts() {
         let path = folder.path().join("log.jsonl");
         std::fs::write(&path, &text).unwrap();
         let config = replayed::config();
-        assert_eq!(replayed::replay(&Replay::new(&book, &config), &[path], 1, false).0.findings, expected, "{names}");
+        assert_eq!(replayed::replay(&Replay::new(&book, &config), &[path], 1, false).0.matches, expected, "{names}");
     }
 }
 
@@ -210,8 +208,8 @@ fn the_cases_of_every_rule_are_found_the_same_with_and_without_parsing_everythin
         serde_json::to_vec(&record).unwrap()
     };
     let records: Vec<Vec<u8>> = cases.map(|case| whole(&case.event)).collect();
-    let passed_over = agree(&book, &records.join(b"\n".as_slice())).unwrap_or_else(|error| panic!("{error}"));
-    assert!(records.len() > 300 && passed_over > 10, "{} cases, {passed_over} passed over", records.len());
+    let unparsed = agree(&book, &records.join(b"\n".as_slice())).unwrap_or_else(|error| panic!("{error}"));
+    assert!(records.len() > 300 && unparsed > 10, "{} cases, {unparsed} passed over", records.len());
 }
 
 #[test]
@@ -234,8 +232,8 @@ fn recorded_events_are_found_the_same_with_and_without_parsing_everything() {
     assert!(records.len() > 500);
     for book in &books {
         let lines = records.join(b"\n".as_slice());
-        let passed_over = agree(book, &lines).unwrap_or_else(|error| panic!("{error}"));
-        assert!(passed_over > 0);
+        let unparsed = agree(book, &lines).unwrap_or_else(|error| panic!("{error}"));
+        assert!(unparsed > 0);
         let list = [b"{\"Records\":[", records.join(b",".as_slice()).as_slice(), b"]}"].concat();
         agree(book, &list).unwrap_or_else(|error| panic!("{error}"));
     }

@@ -7,7 +7,7 @@ mod replayed;
 use std::path::{Path, PathBuf};
 
 use cordon_detect::RuleBook;
-use cordon_replay::{Replay, Tally};
+use cordon_replay::{Replay, Totals};
 use serde_json::json;
 
 use crate::replayed::{Said, gzip};
@@ -20,18 +20,18 @@ fn book() -> RuleBook {
     replayed::rule("user-created", "  a: {eventName: CreateUser}\n  condition: a").unwrap()
 }
 
-fn run(paths: &[PathBuf], threads: usize, strict: bool) -> (Tally, Said) {
+fn run(paths: &[PathBuf], threads: usize, strict: bool) -> (Totals, Said) {
     let (book, config) = (book(), replayed::config());
     replayed::replay(&Replay::new(&book, &config), paths, threads, strict)
 }
 
 /// Replays one file with this content; gives its tally, the numbers of the records that were found, and what could not be read.
-fn read(bytes: &[u8]) -> (Tally, Vec<u64>, Vec<String>) {
+fn read(bytes: &[u8]) -> (Totals, Vec<u64>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log.json");
     std::fs::write(&path, bytes).unwrap();
     let (tally, said) = run(&[path], 1, false);
-    let records = said.findings().iter().map(|line| line["record"].as_u64().unwrap()).collect();
+    let records = said.matches().iter().map(|line| line["record"].as_u64().unwrap()).collect();
     (tally, records, said.told(folder.path()))
 }
 
@@ -82,7 +82,7 @@ fn an_event_of_eventbridge_says_the_same_as_its_record() {
     let line = |text: &str| {
         let path = folder.path().join("log.jsonl");
         std::fs::write(&path, text).unwrap();
-        run(&[path], 1, false).1.findings()
+        run(&[path], 1, false).1.matches()
     };
     assert_eq!(line(&envelope), line(FOUND));
     assert_eq!(line(&envelope).len(), 1);
@@ -244,7 +244,7 @@ fn a_strict_replay_ends_with_the_first_fault_in_the_order_of_the_files() {
     }
     for threads in [1, 4] {
         let (tally, said) = run(&[folder.path().to_owned()], threads, true);
-        assert_eq!((tally.events, tally.faults(), said.findings().len()), (2, 1, 2));
+        assert_eq!((tally.events, tally.faults(), said.matches().len()), (2, 1, 2));
         assert_eq!(said.told(folder.path()).len(), 1);
     }
     let (tally, _) = run(&[folder.path().to_owned()], 1, false);
@@ -269,7 +269,7 @@ fn the_number_of_threads_changes_nothing() {
     }
     let paths = [folder.path().to_owned()];
     let one = run(&paths, 1, false);
-    assert!(one.0.findings > 1_000 && one.0.faults() > 1_000);
+    assert!(one.0.matches > 1_000 && one.0.faults() > 1_000);
     for threads in [2, 3, 8, 50] {
         assert_eq!(run(&paths, threads, false), one, "{threads} threads");
     }
@@ -284,7 +284,7 @@ fn a_line_has_exactly_the_documented_fields() {
     let (_, said) = run(std::slice::from_ref(&path), 1, false);
     let file = path.display().to_string();
     let rules = json!([{"id": "user-created", "title": "user-created", "level": "high"}]);
-    let mut findings = said.findings();
+    let mut findings = said.matches();
     let last = findings.pop().unwrap();
     assert_eq!(
         findings,
@@ -311,9 +311,9 @@ fn what_cannot_be_judged_is_counted_as_put_to_a_person() {
     let omitted = FOUND.replace(r#""requestParameters":{"userName":"bob"}"#, r#""requestParameters":{"omitted":true}"#);
     let (tally, _, told) = read(&lines(&[&omitted, r#"{"eventName":"GetObject"}"#, &PASSED.replace("1.08", "2.0")]));
     assert!(told.is_empty());
-    let unjudged: Vec<(&str, u64)> = tally.unjudged.iter().map(|(reason, events)| (reason.as_str(), *events)).collect();
+    let undecidable: Vec<(&str, u64)> = tally.undecidable.iter().map(|(reason, events)| (reason.as_str(), *events)).collect();
     assert_eq!(
-        unjudged,
+        undecidable,
         [
             ("CloudTrail omitted the request's parameters", 1),
             ("the record has an `eventVersion` that Cordon does not know", 1),

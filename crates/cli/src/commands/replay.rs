@@ -12,7 +12,7 @@ use cordon_bundle::{ReadError, read_config};
 use cordon_core::config::Mode;
 use cordon_core::{Config, RuleId};
 use cordon_record::text::visible;
-use cordon_replay::{Inputs, MAX_NOTED_BYTES, Options, Output, Replay, Source, Tally, Unreadable};
+use cordon_replay::{Inputs, MAX_LEDGER_BYTES, Options, Output, Replay, Source, Totals, Unreadable};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::commands::rule;
@@ -85,13 +85,13 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let mut terminal = Terminal { out: io::stdout(), bar: bar.clone() };
     let started = Instant::now();
     let read_bytes = AtomicU64::new(0);
-    let tally = replay.run(&inputs, options, &mut terminal, &|bytes| {
+    let totals = replay.run(&inputs, options, &mut terminal, &|bytes| {
         read_bytes.fetch_add(bytes, Ordering::Relaxed);
         bar.inc(bytes);
     });
     bar.finish_and_clear();
-    let tally = match tally.and_then(|tally| terminal.out.flush().map(|()| tally)) {
-        Ok(tally) => tally,
+    let totals = match totals.and_then(|totals| terminal.out.flush().map(|()| totals)) {
+        Ok(totals) => totals,
         // The reader, such as `head`, has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(ExitCode::SUCCESS),
         Err(error) => return Err(ReplayError::Write(error).into()),
@@ -99,7 +99,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let summary = Summary {
         replay: &replay,
         inputs: &inputs,
-        tally: &tally,
+        totals: &totals,
         config: &config,
         read_bytes: &read_bytes,
         took: started.elapsed(),
@@ -111,7 +111,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         Err(error) => return Err(ReplayError::Write(error).into()),
     }
-    Ok(if tally.faults() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    Ok(if totals.faults() == 0 { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
 /// Why there is nothing to read, and what to name instead.
@@ -172,7 +172,7 @@ impl Output for Terminal {
 struct Summary<'a> {
     replay: &'a Replay<'a>,
     inputs: &'a Inputs,
-    tally: &'a Tally,
+    totals: &'a Totals,
     config: &'a Config,
     read_bytes: &'a AtomicU64,
     took: Duration,
@@ -181,7 +181,7 @@ struct Summary<'a> {
 impl Summary<'_> {
     fn text(&self) -> String {
         let mut parts = vec![self.read(), self.unreadable(), self.uncounted(), self.rules()];
-        if self.tally.findings + self.tally.bursts + self.tally.policies_unknown > 0 {
+        if self.totals.matches + self.totals.bursts + self.totals.policies_unknown > 0 {
             parts.extend([self.routes(), self.principals()]);
         }
         parts.retain(|part| !part.is_empty());
@@ -189,13 +189,13 @@ impl Summary<'_> {
     }
 
     fn read(&self) -> String {
-        let tally = self.tally;
-        let files = if tally.files == 1 { "1 file".to_owned() } else { format!("{} files", grouped(tally.files)) };
+        let totals = self.totals;
+        let files = if totals.files == 1 { "1 file".to_owned() } else { format!("{} files", grouped(totals.files)) };
         let read = self.read_bytes.load(Ordering::Relaxed) as f64 / 1e6;
-        let (events, seconds) = (grouped(tally.events), self.took.as_secs_f64());
+        let (events, seconds) = (grouped(totals.events), self.took.as_secs_f64());
         let mut text = format!("{events} events read from {files} ({read:.1} MB) in {seconds:.1} s.\n");
-        match self.replay.unserved() {
-            [] => text += &format!("{} of them need no parsing: no rule can match them.\n", grouped(tally.passed_over)),
+        match self.replay.unfiltered() {
+            [] => text += &format!("{} of them need no parsing: no rule can match them.\n", grouped(totals.unparsed)),
             rules => {
                 let names: Vec<&str> = rules.iter().map(RuleId::as_str).collect();
                 text += &format!("Every event was parsed, because these rules can match any: {}.\n", names.join(", "));
@@ -208,31 +208,31 @@ impl Summary<'_> {
     }
 
     fn unreadable(&self) -> String {
-        let mut text = table("Could not be read", self.tally.unreadable.iter().map(|(kind, faults)| (*faults, *kind)));
-        let unjudged = self.tally.unjudged.iter().map(|(reason, events)| (*events, reason.as_str()));
+        let mut text = table("Could not be read", self.totals.unreadable.iter().map(|(kind, faults)| (*faults, *kind)));
+        let unjudged = self.totals.undecidable.iter().map(|(reason, events)| (*events, reason.as_str()));
         text += &table("Would have been put to a person, because they cannot be judged", unjudged);
         text
     }
 
     fn uncounted(&self) -> String {
-        let room = format!("are beyond the {} MiB that are kept of events to be counted", MAX_NOTED_BYTES >> 20);
-        let events = [(self.tally.uncounted, room.as_str()), (self.tally.untimed, "do not say when they were")];
+        let room = format!("are beyond the {} MiB that are kept of events to be counted", MAX_LEDGER_BYTES >> 20);
+        let events = [(self.totals.uncounted, room.as_str()), (self.totals.untimed, "do not say when they were")];
         table("Events that were not counted, so that bursts may be missing", events.into_iter())
     }
 
     fn rules(&self) -> String {
-        if self.tally.findings + self.tally.bursts == 0 {
+        if self.totals.matches + self.totals.bursts == 0 {
             return "No rule matches any of them.\n".to_owned();
         }
-        let mut rules: Vec<_> = self.tally.rules.iter().collect();
+        let mut rules: Vec<_> = self.totals.rules.iter().collect();
         rules.sort_by(|a, b| b.1.level.cmp(&a.1.level).then(b.1.events.cmp(&a.1.events)).then(a.0.cmp(b.0)));
         let width = rules.iter().map(|(id, _)| id.as_str().len()).max().unwrap_or_default();
-        let bursts = match self.tally.bursts {
+        let bursts = match self.totals.bursts {
             0 => String::new(),
             1 => ", and 1 burst was counted".to_owned(),
             bursts => format!(", and {} bursts were counted", grouped(bursts)),
         };
-        let mut text = format!("Rules match {} events{bursts}:\n", grouped(self.tally.findings));
+        let mut text = format!("Rules match {} events{bursts}:\n", grouped(self.totals.matches));
         for (id, detected) in rules {
             let (level, title) = (detected.level.to_string(), visible(&detected.title));
             text += &format!("{:>12}  {level:<13}  {id:<width$}  {title}\n", grouped(detected.events), id = id.as_str());
@@ -241,7 +241,7 @@ impl Summary<'_> {
     }
 
     fn routes(&self) -> String {
-        let routes = self.tally.routes;
+        let routes = self.totals.routes;
         let mode = match self.config.mode {
             Mode::DryRun => "dry run",
             Mode::Enforce => "enforce",
@@ -254,14 +254,14 @@ impl Summary<'_> {
         }
         let unknown = [
             (routes.exceptions_unknown, "whether an exception would have let them pass (tags and groups)"),
-            (self.tally.policies_unknown, "what a policy grants that they only name (its document)"),
+            (self.totals.policies_unknown, "what a policy grants that they only name (its document)"),
         ];
         text += &table("Not known, because it stands in IAM, which a replay does not read", unknown.into_iter());
         text
     }
 
     fn principals(&self) -> String {
-        table("The noisiest principals", self.tally.noisiest().into_iter().map(|(name, findings)| (findings, name)))
+        table("The noisiest principals", self.totals.noisiest().into_iter().map(|(name, findings)| (findings, name)))
     }
 }
 

@@ -4,7 +4,7 @@
 //! read. Otherwise `grants` is absent, which rules must not mistake for an empty list.
 
 use cordon_core::AccountId;
-use cordon_core::record::{Field, Known, Record};
+use cordon_core::record::{Field, Lookup, Record};
 use serde_json::{Map, Value, json};
 
 use super::Facts;
@@ -89,9 +89,9 @@ fn trust_policy(record: &dyn Record) -> Option<&Value> {
 }
 
 fn document(record: &dyn Record, field: Field) -> Option<&Value> {
-    let document = match record.known(field) {
-        Known::Null | Known::Absent => return None,
-        Known::Text(_) | Known::Unknown => field.of(record.value()),
+    let document = match record.lookup(field) {
+        Lookup::Null | Lookup::Absent => return None,
+        Lookup::Text(_) | Lookup::Unparsed => field.of(record.value()),
     };
     Some(document).filter(|document| !document.is_null())
 }

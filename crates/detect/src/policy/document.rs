@@ -11,10 +11,13 @@ const MAX_CHARS: usize = 131_072;
 /// Why a text is no policy document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
+    /// It is longer than any document of IAM.
     #[error("the policy document has more than {MAX_CHARS} characters")]
     TooLong,
+    /// It is not JSON, with the parser's message.
     #[error("the policy document is not JSON: {0}")]
     NotJson(String),
+    /// It is JSON, but no policy, with the reason.
     #[error("the policy document is malformed: {0}")]
     Malformed(String),
 }

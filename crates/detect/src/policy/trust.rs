@@ -19,18 +19,33 @@ pub enum Trusted {
     /// Every principal of every account.
     Anyone,
     /// An account, or a principal in it.
-    Account { account: AccountId, principal: String },
+    Account {
+        /// The account.
+        account: AccountId,
+        /// The principal as the policy names it.
+        principal: String,
+    },
     /// A user, role or session that was deleted or is otherwise only known by its unique id, or a text that is no principal.
-    Unknown { principal: String },
+    Unknown {
+        /// The principal as the policy names it.
+        principal: String,
+    },
     /// An identity provider: SAML, OIDC or one of the public ones.
-    Federated { provider: String },
+    Federated {
+        /// The provider as the policy names it.
+        provider: String,
+    },
     /// A service of AWS.
-    Service { service: String },
+    Service {
+        /// The service's principal.
+        service: String,
+    },
 }
 
 /// One way into a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
+    /// Who is let in.
     pub who: Trusted,
     /// The conditions that hold somebody back, as `operator key values`. Empty: none does.
     pub conditions: Vec<String>,

@@ -16,7 +16,7 @@ use super::{About, Expected, Rule, RuleError};
 use crate::counts::{MAX_AT_LEAST, Tally};
 use crate::engine::field_text;
 use crate::enrich::Enriched;
-use crate::fields::is_plain;
+use crate::prefilter::is_plain;
 
 /// A week: what a window remembers has to stay small, and bursts are short.
 const MAX_SPAN_SECONDS: i64 = 7 * 24 * 3600;
@@ -24,8 +24,11 @@ const MAX_SPAN_SECONDS: i64 = 7 * 24 * 3600;
 /// Events in the order in which they come.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
+    /// Whether the correlation is reached.
     pub expected: Expected,
+    /// The events, in their order.
     pub steps: Vec<Step>,
+    /// What the case is there to show.
     pub why: Option<String>,
 }
 
@@ -33,7 +36,9 @@ pub struct Series {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
+    /// The event.
     pub event: Value,
+    /// How many events like it there are.
     #[serde(default = "once")]
     pub repeat: u32,
     /// How long nothing happens before: `90s`, `10m`, `1h`.
@@ -65,6 +70,7 @@ impl Step {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Correlation {
+    /// Its names, texts and response.
     pub about: About,
     /// What it is reported as, made once: every event that is counted carries it.
     #[serde(skip)]
@@ -72,11 +78,15 @@ pub struct Correlation {
     /// The rules whose events are counted.
     #[serde(skip)]
     pub rules: Vec<RuleId>,
+    /// The fields by which events are grouped.
     pub group_by: Vec<String>,
+    /// The timespan, in seconds.
     pub span_seconds: i64,
+    /// How many events or values reach it.
     pub at_least: usize,
     /// The field whose distinct values are counted; `None`: the events are.
     pub distinct: Option<String>,
+    /// Its examples.
     #[serde(skip)]
     pub series: Vec<Series>,
     /// The rules by the names under which the file has them, until they are found.
@@ -96,53 +106,75 @@ impl Deref for Correlation {
     }
 }
 
+/// Why Cordon cannot count what a Sigma correlation asks for.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CorrelationError {
+    #[error("`condition` has to be a number of events: `gte` or `gt`")]
+    ExtendedCondition,
+    #[error("`event_count` counts events: its `condition` has no `field`")]
+    FieldOfEvents,
+    #[error("`value_count` needs one `field` in its `condition`")]
+    NoField,
+    #[error("`{0}` is not supported: Cordon counts, by `event_count` or `value_count`")]
+    Type(&'static str),
+    #[error("`only-new` is about values: it needs `value_count`")]
+    OnlyNewEvents,
+    #[error("`condition` has to be one lower bound, `gte` or `gt`: counting forward, nobody knows what does not come")]
+    NoLowerBound,
+    #[error("`condition` has to ask for 1 to {MAX_AT_LEAST}")]
+    Bound,
+    #[error("`timespan` has to be between a second and a week")]
+    Timespan,
+    #[error("`window: {0}` is not supported: the timespan slides")]
+    Window(&'static str),
+    #[error("`rules` names no rule to count")]
+    NoRules,
+    #[error("`revert` is not possible: a correlation is about many events, and changes of its own it has none")]
+    Revert,
+}
+
 impl Correlation {
     /// Takes from Sigma's correlation what can be counted.
-    pub(super) fn new(about: About, sigma: &CorrelationRule, only_new: bool, series: Vec<Series>) -> Result<Self, String> {
+    pub(super) fn new(
+        about: About,
+        sigma: &CorrelationRule,
+        only_new: bool,
+        series: Vec<Series>,
+    ) -> Result<Self, CorrelationError> {
+        use CorrelationError as Fault;
         let (predicates, fields) = match &sigma.condition {
             CorrelationCondition::Threshold { predicates, field, percentile: _ } => {
                 (predicates, field.as_deref().unwrap_or_default())
             }
-            CorrelationCondition::Extended(_) => return Err("`condition` has to be a number of events: `gte` or `gt`".to_owned()),
+            CorrelationCondition::Extended(_) => return Err(Fault::ExtendedCondition),
         };
         let distinct = match (sigma.correlation_type, fields) {
             (CorrelationType::EventCount, []) => None,
-            (CorrelationType::EventCount, _) => {
-                return Err("`event_count` counts events: its `condition` has no `field`".to_owned());
-            }
+            (CorrelationType::EventCount, _) => return Err(Fault::FieldOfEvents),
             (CorrelationType::ValueCount, [field]) => Some(field.clone()),
-            (CorrelationType::ValueCount, _) => return Err("`value_count` needs one `field` in its `condition`".to_owned()),
-            (other, _) => {
-                return Err(format!("`{}` is not supported: Cordon counts, by `event_count` or `value_count`", other.as_str()));
-            }
+            (CorrelationType::ValueCount, _) => return Err(Fault::NoField),
+            (other, _) => return Err(Fault::Type(other.as_str())),
         };
         if only_new && distinct.is_none() {
-            return Err("`only-new` is about values: it needs `value_count`".to_owned());
+            return Err(Fault::OnlyNewEvents);
         }
         let at_least = match predicates.as_slice() {
             [(ConditionOperator::Gte, count)] => *count,
             [(ConditionOperator::Gt, count)] => count.saturating_add(1),
-            _ => {
-                return Err(
-                    "`condition` has to be one lower bound, `gte` or `gt`: counting forward, nobody knows what does not come"
-                        .to_owned(),
-                );
-            }
+            _ => return Err(Fault::NoLowerBound),
         };
         let at_least = usize::try_from(at_least).ok().filter(|count| (1..=MAX_AT_LEAST).contains(count));
-        let at_least = at_least.ok_or_else(|| format!("`condition` has to ask for 1 to {MAX_AT_LEAST}"))?;
+        let at_least = at_least.ok_or(Fault::Bound)?;
         let span_seconds = i64::try_from(sigma.timespan.seconds).ok().filter(|span| (1..=MAX_SPAN_SECONDS).contains(span));
-        let span_seconds = span_seconds.ok_or("`timespan` has to be between a second and a week")?;
+        let span_seconds = span_seconds.ok_or(Fault::Timespan)?;
         if sigma.window != WindowMode::Sliding {
-            return Err(format!("`window: {}` is not supported: the timespan slides", sigma.window.as_str()));
+            return Err(Fault::Window(sigma.window.as_str()));
         }
         if sigma.rules.is_empty() {
-            return Err("`rules` names no rule to count".to_owned());
+            return Err(Fault::NoRules);
         }
         if about.response.as_ref().is_some_and(|response| !response.revert.is_empty()) {
-            return Err(
-                "`revert` is not possible: a correlation is about many events, and changes of its own it has none".to_owned()
-            );
+            return Err(Fault::Revert);
         }
         let aliases = sigma.aliases.iter().map(|alias| (alias.alias.clone(), alias.mapping.clone().into_iter().collect()));
         Ok(Self {

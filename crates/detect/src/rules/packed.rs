@@ -76,7 +76,7 @@ pub fn pack(sources: &[RuleSource]) -> Result<String, Vec<RuleError>> {
         .map_err(|error| vec![fault("rules", error.to_string())])?;
     let packed = RuleSource::new("packed rules", format!("{header}\n{lines}"));
     // What could be taken for a number or a truth shows where a placeholder stands outside of quotes.
-    let numbers = Placeholders::new("0", "1", "true", "7").map_err(|error| vec![fault("rules", error)])?;
+    let numbers = Placeholders::new("0", "1", "true", "7").map_err(|error| vec![fault("rules", error.to_string())])?;
     for placeholders in [Placeholders::default(), numbers] {
         prove(&sources, &packed, &placeholders)?;
     }

@@ -145,25 +145,33 @@ impl TryFrom<CaseBlock> for Given {
     }
 }
 
+/// Why a case cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum CaseError {
+    #[error("the event of a case is a mapping of fields")]
+    NoMapping,
+    #[error("a case of a correlation is a list of `event`, with `repeat` and `after`: {0}")]
+    NoSteps(#[source] serde_json::Error),
+    #[error("`event` has to be a mapping, `repeat` 1 to 1000, `after` like `90s`, `10m` or `1h`: {0:?}")]
+    BadStep(Box<super::Step>),
+}
+
 impl Given {
-    fn of_rule(self) -> Result<Case, String> {
+    fn of_rule(self) -> Result<Case, CaseError> {
         if self.what.is_object() {
             Ok(Case { expected: self.expected, event: self.what, why: self.why })
         } else {
-            Err("the event of a case is a mapping of fields".to_owned())
+            Err(CaseError::NoMapping)
         }
     }
 
-    fn of_correlation(self) -> Result<Series, String> {
-        let steps: Vec<super::Step> = serde_json::from_value(self.what)
-            .map_err(|error| format!("a case of a correlation is a list of `event`, with `repeat` and `after`: {error}"))?;
-        match steps
-            .iter()
-            .find(|step| step.pause_seconds().is_none() || !step.event.is_object() || !(1..=1_000).contains(&step.repeat))
-        {
-            Some(step) => {
-                Err(format!("`event` has to be a mapping, `repeat` 1 to 1000, `after` like `90s`, `10m` or `1h`: {step:?}"))
-            }
+    fn of_correlation(self) -> Result<Series, CaseError> {
+        let steps: Vec<super::Step> = serde_json::from_value(self.what).map_err(CaseError::NoSteps)?;
+        let is_bad = |step: &&super::Step| {
+            step.pause_seconds().is_none() || !step.event.is_object() || !(1..=1_000).contains(&step.repeat)
+        };
+        match steps.iter().find(is_bad) {
+            Some(step) => Err(CaseError::BadStep(Box::new(step.clone()))),
             None => Ok(Series { expected: self.expected, steps, why: self.why }),
         }
     }
@@ -257,8 +265,8 @@ pub(super) fn parse(source: &RuleSource) -> Result<Parsed, Vec<RuleError>> {
     };
     let id = match sigma.as_ref().map(|sigma| rule_id(&source.path, &sigma.head())) {
         Some(Ok(id)) => Some(id),
-        Some(Err(reason)) => {
-            errors.push(fault(line_of_key(&source.text, "name").or_else(|| line_of_key(&source.text, "id")), reason));
+        Some(Err(error)) => {
+            errors.push(fault(line_of_key(&source.text, "name").or_else(|| line_of_key(&source.text, "id")), error.to_string()));
             None
         }
         None => None,
@@ -278,15 +286,15 @@ fn assemble(source: &RuleSource, id: RuleId, sigma: Sigma, blocks: OurBlocks) ->
         }
         Sigma::Rule(sigma, log) => {
             let cases = blocks.cases.into_iter().map(Given::of_rule).collect::<Result<_, _>>();
-            let cases = cases.map_err(|reason| fault("cases", reason))?;
+            let cases = cases.map_err(|error: CaseError| fault("cases", error.to_string()))?;
             let sigma = bare(sigma.logsource, sigma.detection, sigma.sigma_version);
             Ok(Parsed::Rule(Box::new(Rule { about, log, cases, only_counted: false, sigma })))
         }
         Sigma::Correlation(sigma) => {
             let series = blocks.cases.into_iter().map(Given::of_correlation).collect::<Result<_, _>>();
-            let series = series.map_err(|reason| fault("cases", reason))?;
+            let series = series.map_err(|error: CaseError| fault("cases", error.to_string()))?;
             let correlation = Correlation::new(about, &sigma, blocks.only_new.unwrap_or_default(), series)
-                .map_err(|reason| fault("correlation", reason))?;
+                .map_err(|error| fault("correlation", error.to_string()))?;
             Ok(Parsed::Correlation(Box::new(correlation)))
         }
     }
@@ -375,8 +383,16 @@ fn empty_selector(condition: &ConditionExpr, rule: &SigmaRule) -> Option<String>
     }
 }
 
+/// A name that cannot be a rule's id.
+#[derive(Debug, thiserror::Error)]
+#[error("the rule's {key} cannot be its id: {source}")]
+struct IdError {
+    key: &'static str,
+    source: <RuleId as std::str::FromStr>::Err,
+}
+
 /// By what a rule is known: Sigma's `name` is meant for exactly that; public rules mostly have only the UUID.
-fn rule_id(path: &str, head: &Head<'_>) -> Result<RuleId, String> {
+fn rule_id(path: &str, head: &Head<'_>) -> Result<RuleId, IdError> {
     let stem = path.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = stem.rsplit_once('.').map_or(stem, |(stem, _)| stem);
     let (key, text) = match (head.name, head.id) {
@@ -384,7 +400,7 @@ fn rule_id(path: &str, head: &Head<'_>) -> Result<RuleId, String> {
         (None, Some(id)) => ("id", id.to_ascii_lowercase()),
         (None, None) => ("file name", stem.to_ascii_lowercase()),
     };
-    text.parse().map_err(|error| format!("the rule's {key} cannot be its id: {error}"))
+    text.parse().map_err(|source| IdError { key, source })
 }
 
 fn level(level: rsigma_parser::Level) -> Level {

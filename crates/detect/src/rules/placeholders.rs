@@ -12,6 +12,14 @@ pub struct Placeholders {
     name: String,
 }
 
+/// A value that cannot stand in a rule file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{setting} cannot be `{value}`: letters, digits, spaces and `_.:/=+-@` can stand in a tag or name")]
+pub struct PlaceholderError {
+    setting: &'static str,
+    value: String,
+}
+
 impl Default for Placeholders {
     /// As Cordon is shipped.
     fn default() -> Self {
@@ -28,9 +36,9 @@ impl Placeholders {
     /// The values of a deployment: the exception tag of its policy, the tag of its end, and the deployment's name.
     ///
     /// # Errors
-    /// A sentence that names the value which cannot stand in a rule file.
-    pub fn new(tag_key: &str, until_key: &str, tag_value: &str, name: &str) -> Result<Self, String> {
-        for (what, value) in [
+    /// The value that cannot stand in a rule file.
+    pub fn new(tag_key: &str, until_key: &str, tag_value: &str, name: &str) -> Result<Self, PlaceholderError> {
+        for (setting, value) in [
             ("exceptions.tag_key", tag_key),
             ("exceptions.until_key", until_key),
             ("exceptions.tag_value", tag_value),
@@ -39,9 +47,7 @@ impl Placeholders {
             // What AWS allows in a tag; the name's alphabet is smaller.
             let usable = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
             if value.trim().is_empty() || !value.chars().all(usable) {
-                return Err(format!(
-                    "{what} cannot be `{value}`: letters, digits, spaces and `_.:/=+-@` can stand in a tag or name"
-                ));
+                return Err(PlaceholderError { setting, value: value.to_owned() });
             }
         }
         Ok(Self {
@@ -86,8 +92,8 @@ mod tests {
     #[test]
     fn what_could_break_out_of_its_place_is_refused() {
         for bad in ["", " ", "a'b", "a\"b", "a*", "a?b", "a\\b", "a\nb", "a#b", "%cordon%"] {
-            assert!(Placeholders::new(bad, "Until", "true", "cordon").unwrap_err().contains("tag_key"), "{bad:?}");
-            assert!(Placeholders::new("Tag", "Until", "true", bad).unwrap_err().contains("name"), "{bad:?}");
+            assert!(Placeholders::new(bad, "Until", "true", "cordon").unwrap_err().to_string().contains("tag_key"), "{bad:?}");
+            assert!(Placeholders::new("Tag", "Until", "true", bad).unwrap_err().to_string().contains("name"), "{bad:?}");
         }
     }
 }

@@ -13,7 +13,7 @@ fn an_id_is_kept_to_the_letter() {
         "-",
     ] {
         let id: EventId = text.parse().unwrap();
-        assert_eq!(Id::new(id.clone()).whole(), id);
+        assert_eq!(Id::new(id.clone()).event_id(), id);
     }
     assert!(matches!(Id::new("0a1b2c3d-0000-4000-8000-00000000000f".parse().unwrap()), Id::Uuid(_)));
     assert!(matches!(Id::new("0A1B2C3D-0000-4000-8000-00000000000F".parse().unwrap()), Id::Other(_)));
@@ -21,7 +21,7 @@ fn an_id_is_kept_to_the_letter() {
 
 #[test]
 fn a_noted_event_is_as_small_as_it_is_said_to_be() {
-    assert_eq!((size_of::<Noted>(), size_of::<Note>()), (64, 16));
+    assert_eq!((size_of::<LedgerEvent>(), size_of::<LedgerEntry>()), (64, 16));
 }
 
 #[test]

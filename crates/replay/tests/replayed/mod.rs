@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cordon_core::Config;
 use cordon_detect::{RuleBook, RuleSource};
-use cordon_replay::{Inputs, Options, Output, Replay, Tally, Unreadable};
+use cordon_replay::{Inputs, Options, Output, Replay, Totals, Unreadable};
 use serde_json::Value;
 
 #[derive(Debug, Default, Clone, PartialEq)]
@@ -32,7 +32,7 @@ impl Output for Said {
 #[allow(dead_code, reason = "each test file uses its part")]
 impl Said {
     /// The lines as JSON.
-    pub fn findings(&self) -> Vec<Value> {
+    pub fn matches(&self) -> Vec<Value> {
         let lines = self.lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
         lines.map(|line| serde_json::from_slice(line).unwrap()).collect()
     }
@@ -44,7 +44,7 @@ impl Said {
     }
 }
 
-pub fn replay(replay: &Replay<'_>, paths: &[PathBuf], threads: usize, strict: bool) -> (Tally, Said) {
+pub fn replay(replay: &Replay<'_>, paths: &[PathBuf], threads: usize, strict: bool) -> (Totals, Said) {
     let mut said = Said::default();
     let options = Options { threads: NonZero::new(threads).unwrap(), lines: true, strict };
     let tally = replay.run(&Inputs::find(paths), options, &mut said, &|_| {}).unwrap();

@@ -1,40 +1,40 @@
-//! A record of which only the fields are looked up that somebody asks about: those that rules name, and those that the code does.
+//! A record whose fields are looked up in its text: those that rules name, and those that the code asks for.
 //!
-//! INVARIANT: what it says of a field is what the parsed record says. Where that is more than to look at the field's first
-//! characters, it says that it does not know, and whoever asks has the record parsed.
+//! INVARIANT: a lookup says what the parsed record says, or that the record has to be parsed.
 
 use std::cell::OnceCell;
 
-use cordon_core::record::{Field, Known, Record};
-use cordon_detect::{Correlation, Rule, RuleBook};
+use cordon_core::record::{Field, Lookup, Record};
+use cordon_detect::{Correlation, RuleBook, prefilter};
 use cordon_json_scan::{KeyPosition, Level, index_keys};
 use hashbrown::HashTable;
 use serde_json::Value;
 
-/// The fields that are looked up.
+/// The fields that are looked up, as a tree of names.
 #[derive(Debug)]
-pub(crate) struct Index {
+pub(crate) struct FieldIndex {
     /// How many there are; the first ones are [`Field::ALL`].
     slots: usize,
-    /// By path.
+    /// The slot of each path.
     paths: Names<usize>,
-    /// Objects with fields; the first one is the record.
+    /// Objects in which fields stand; the first one is the record.
     nodes: Vec<Names<Member>>,
 }
 
 /// A member of an object.
 #[derive(Debug, Default)]
 struct Member {
-    /// Where it is a field itself.
+    /// Its slot if it is a field itself.
     slot: Option<usize>,
-    /// Where fields are below it: its node, and all of them.
+    /// Its node if fields stand below it.
     node: Option<usize>,
+    /// The slots of all fields below it.
     below: Vec<usize>,
-    /// Its name is a whole path, which Sigma finds before what the path leads to.
+    /// Its name reads like a whole path: Sigma prefers such a key.
     is_path: bool,
 }
 
-/// Few names, of which one is looked up for every key of a record.
+/// A map with few names, in which every key of a record is looked up.
 #[derive(Debug)]
 struct Names<T>(HashTable<Named<T>>);
 
@@ -42,10 +42,10 @@ struct Names<T>(HashTable<Named<T>>);
 struct Named<T> {
     digest: Digest,
     name: Box<[u8]>,
-    what: T,
+    value: T,
 }
 
-/// A name's length, its first and its last eight bytes: up to sixteen bytes, all of it.
+/// A name's length, its first and its last eight bytes. Up to sixteen bytes, that is the parsed name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Digest(usize, u64, u64);
 
@@ -58,7 +58,7 @@ impl Digest {
         }
     }
 
-    /// The names are those of rules: nobody who writes records chooses which ones share a place.
+    /// A weak hash suffices: the names come from rules, so the author of a record cannot make them collide.
     #[inline]
     fn hash(self) -> u64 {
         let Self(len, first, last) = self;
@@ -75,25 +75,25 @@ impl<T> Names<T> {
     #[inline]
     fn get(&self, name: &[u8]) -> Option<&T> {
         let digest = Digest::of(name);
-        let is_it = |known: &Named<T>| known.digest == digest && (name.len() <= 16 || *known.name == *name);
-        self.0.find(digest.hash(), is_it).map(|known| &known.what)
+        let is_it = |named: &Named<T>| named.digest == digest && (name.len() <= 16 || *named.name == *name);
+        self.0.find(digest.hash(), is_it).map(|named| &named.value)
     }
 
-    /// What there is under the name, or something new.
+    /// The value under a name; `new` if it has none.
     fn entry(&mut self, name: &str, new: T) -> &mut T {
         let name = name.as_bytes();
         let digest = Digest::of(name);
-        let entry = self.0.entry(digest.hash(), |known| *known.name == *name, |known| known.digest.hash());
-        &mut entry.or_insert_with(|| Named { digest, name: name.into(), what: new }).into_mut().what
+        let entry = self.0.entry(digest.hash(), |named| *named.name == *name, |named| named.digest.hash());
+        &mut entry.or_insert_with(|| Named { digest, name: name.into(), value: new }).into_mut().value
     }
 }
 
-impl Index {
+impl FieldIndex {
     pub(crate) fn new(book: &RuleBook) -> Self {
         let mut index = Self { slots: 0, paths: Names::new(), nodes: vec![Names::new()] };
         Field::ALL.into_iter().for_each(|field| index.add(field.path()));
         let counted = book.correlations().iter().map(Correlation::fields);
-        for path in book.rules().iter().map(Rule::fields).chain(counted).flatten().flatten() {
+        for path in book.rules().iter().map(prefilter::fields).chain(counted).flatten().flatten() {
             index.add(path);
             if path.contains('.')
                 && let Some(root) = index.nodes.first_mut()
@@ -129,58 +129,55 @@ impl Index {
     }
 }
 
-/// What was found of a field; a text by its place in the record.
+/// The lookup of a field; a text by its offsets in the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Slot {
     Text { from: usize, to: usize },
     Null,
     Absent,
-    Unknown,
+    Unparsed,
 }
 
 /// Looks fields up, in one record after the other.
 #[derive(Debug)]
-pub(crate) struct Outliner<'i> {
-    index: &'i Index,
+pub(crate) struct FieldFinder<'i> {
+    index: &'i FieldIndex,
     level: Level,
     keys: Vec<KeyPosition>,
     slots: Vec<Slot>,
-    /// By how many brackets are open: in which node the keys are.
+    /// For each depth, the node whose keys stand there.
     stack: Vec<Option<usize>>,
-    /// Whether an object of a node was there before.
+    /// For each node, whether the record has had an object for it.
     seen: Vec<bool>,
 }
 
-impl<'i> Outliner<'i> {
-    pub(crate) fn new(index: &'i Index, level: Level) -> Self {
+impl<'i> FieldFinder<'i> {
+    pub(crate) fn new(index: &'i FieldIndex, level: Level) -> Self {
         Self { index, level, keys: Vec::new(), slots: Vec::new(), stack: Vec::new(), seen: Vec::new() }
     }
 
-    /// Outlines a record that is JSON beyond doubt; `None` where it is so unusual that it has to be parsed.
-    pub(crate) fn outline<'r>(&'r mut self, record: &'r [u8]) -> Option<Outline<'r>> {
+    /// Looks up the fields of a valid record; `None` if it is so unusual that it has to be parsed.
+    pub(crate) fn find<'r>(&'r mut self, record: &'r [u8]) -> Option<LazyRecord<'r>> {
         let text = simdutf8::basic::from_utf8(record).ok()?;
         index_keys(self.level, record, &mut self.keys);
-        let absent = |slots: &mut Vec<Slot>| {
-            slots.clear();
-            slots.resize(self.index.slots, Slot::Absent);
-        };
-        absent(&mut self.slots);
+        self.slots.clear();
+        self.slots.resize(self.index.slots, Slot::Absent);
         self.seen.clear();
         self.seen.resize(self.index.nodes.len(), false);
         self.stack.clear();
         self.stack.push(Some(0));
-        let is_usual = (0..self.keys.len()).all(|at| self.look(record, at).is_some());
-        is_usual.then_some(Outline { index: self.index, record: text, slots: &self.slots, whole: OnceCell::new() })
+        let is_usual = (0..self.keys.len()).all(|at| self.take(record, at).is_some());
+        is_usual.then_some(LazyRecord { index: self.index, record: text, slots: &self.slots, parsed: OnceCell::new() })
     }
 
-    /// Looks at a key; `None` where the record is unusual.
-    fn look(&mut self, record: &[u8], key: usize) -> Option<()> {
+    /// Takes a key; `None` if it makes the record unusual.
+    fn take(&mut self, record: &[u8], key: usize) -> Option<()> {
         let key = *self.keys.get(key)?;
-        // What lies in a list, or below a key that nobody asks about, is in no node.
+        // Keys in a list, or below a key that no field's path has, are in no node.
         self.stack.resize(key.depth, None);
         let Some(node) = self.stack.last().copied().flatten() else { return Some(()) };
         let Some(member) = self.index.nodes.get(node)?.get(key.name(record)?) else { return Some(()) };
-        // An object that was there before is gone where the same key comes again.
+        // Of two objects under the same key the parser keeps the second one alone.
         if member.is_path || member.node.is_some_and(|node| self.seen.get(node) == Some(&true)) {
             return None;
         }
@@ -189,7 +186,7 @@ impl<'i> Outliner<'i> {
         let slot = match value.first()? {
             b'"' => match memchr::memchr2(b'"', b'\\', value.get(1..)?) {
                 Some(len) if value.get(len + 1) == Some(&b'"') => Slot::Text { from: from + 1, to: from + 1 + len },
-                Some(_) | None => Slot::Unknown,
+                Some(_) | None => Slot::Unparsed,
             },
             b'n' => Slot::Null,
             b'{' => {
@@ -197,15 +194,15 @@ impl<'i> Outliner<'i> {
                     *self.seen.get_mut(node)? = true;
                     self.stack.push(Some(node));
                 }
-                Slot::Unknown
+                Slot::Unparsed
             }
             b'[' => {
                 for slot in &member.below {
-                    *self.slots.get_mut(*slot)? = Slot::Unknown;
+                    *self.slots.get_mut(*slot)? = Slot::Unparsed;
                 }
-                Slot::Unknown
+                Slot::Unparsed
             }
-            _ => Slot::Unknown,
+            _ => Slot::Unparsed,
         };
         if let Some(there) = member.slot {
             *self.slots.get_mut(there)? = slot;
@@ -214,38 +211,38 @@ impl<'i> Outliner<'i> {
     }
 }
 
-/// What is known of a record.
+/// A record whose fields were looked up. It is parsed the first time that somebody asks for more.
 #[derive(Debug)]
-pub(crate) struct Outline<'r> {
-    index: &'r Index,
+pub(crate) struct LazyRecord<'r> {
+    index: &'r FieldIndex,
     record: &'r str,
     slots: &'r [Slot],
-    whole: OnceCell<Value>,
+    parsed: OnceCell<Value>,
 }
 
-impl Record for Outline<'_> {
+impl Record for LazyRecord<'_> {
     fn value(&self) -> &Value {
-        // INVARIANT: the record is JSON, so reading it does not fail.
-        self.whole.get_or_init(|| serde_json::from_str(self.record).unwrap_or_default())
+        // INVARIANT: the record is valid JSON, so parsing it does not fail.
+        self.parsed.get_or_init(|| serde_json::from_str(self.record).unwrap_or_default())
     }
 
-    fn known(&self, field: Field) -> Known<'_> {
+    fn lookup(&self, field: Field) -> Lookup<'_> {
         self.slot(field as usize)
     }
 
-    fn known_at(&self, path: &str) -> Known<'_> {
-        self.index.paths.get(path.as_bytes()).map_or(Known::Unknown, |slot| self.slot(*slot))
+    fn lookup_path(&self, path: &str) -> Lookup<'_> {
+        self.index.paths.get(path.as_bytes()).map_or(Lookup::Unparsed, |slot| self.slot(*slot))
     }
 }
 
-impl Outline<'_> {
+impl LazyRecord<'_> {
     #[inline]
-    fn slot(&self, slot: usize) -> Known<'_> {
+    fn slot(&self, slot: usize) -> Lookup<'_> {
         match self.slots.get(slot) {
-            Some(Slot::Text { from, to }) => self.record.get(*from..*to).map_or(Known::Unknown, Known::Text),
-            Some(Slot::Null) => Known::Null,
-            Some(Slot::Absent) => Known::Absent,
-            Some(Slot::Unknown) | None => Known::Unknown,
+            Some(Slot::Text { from, to }) => self.record.get(*from..*to).map_or(Lookup::Unparsed, Lookup::Text),
+            Some(Slot::Null) => Lookup::Null,
+            Some(Slot::Absent) => Lookup::Absent,
+            Some(Slot::Unparsed) | None => Lookup::Unparsed,
         }
     }
 }
@@ -258,46 +255,46 @@ mod tests {
     use super::*;
 
     /// Looks up `c`, `o.a`, `o.p.a` and `o.p`, beside what the code asks for.
-    fn index() -> Index {
+    fn index() -> FieldIndex {
         let rule = "title: t\nname: r\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n  s: {c: x, o.a: x, o.p.a: x, o.p: x}\n  condition: s\n";
-        Index::new(&RuleBook::load(vec![RuleSource::new("r.yml", rule)]).map_err(|errors| format!("{errors:?}")).unwrap())
+        FieldIndex::new(&RuleBook::load(vec![RuleSource::new("r.yml", rule)]).map_err(|errors| format!("{errors:?}")).unwrap())
     }
 
     #[test]
     fn fields_are_found_where_they_are_and_the_rest_is_left_open() {
         let index = index();
-        let mut outliner = Outliner::new(&index, Level::new());
-        let mut check = |record: &str, path: &str, expected: Known<'_>| {
-            let outline = outliner.outline(record.as_bytes()).unwrap();
-            assert_eq!(outline.known_at(path), expected, "{path} of {record}");
+        let mut finder = FieldFinder::new(&index, Level::new());
+        let mut check = |record: &str, path: &str, expected: Lookup<'_>| {
+            let found = finder.find(record.as_bytes()).unwrap();
+            assert_eq!(found.lookup_path(path), expected, "{path} of {record}");
         };
-        check(r#"{"c":"x","d":"y"}"#, "c", Known::Text("x"));
-        check(r#"{"c":"x","c":"y"}"#, "c", Known::Text("y"));
-        check(r#"{"c":""}"#, "c", Known::Text(""));
-        check(r#"{"c": "x" }"#, "c", Known::Text("x"));
-        check(r#"{"c":null}"#, "c", Known::Null);
-        check(r#"{"c":"a\"b"}"#, "c", Known::Unknown);
-        check(r#"{"c":1}"#, "c", Known::Unknown);
-        check(r#"{"c":{"c":"x"},"e":{"c":"y"},"f":[{"c":"z"}]}"#, "c", Known::Unknown);
-        check(r#"{"e":{"c":"y"},"f":[{"c":"z"}],"g\"c":"z"}"#, "c", Known::Absent);
-        check(r#"{"o":{"a":"x","p":{"a":"y"}},"a":"z"}"#, "o.a", Known::Text("x"));
-        check(r#"{"o":{"a":"x","p":{"a":"y"}},"a":"z"}"#, "o.p.a", Known::Text("y"));
-        check(r#"{"o":{"a":"x","p":{"a":"y"}}}"#, "o.p", Known::Unknown);
-        check(r#"{"o":[{"a":"x"}]}"#, "o.a", Known::Unknown);
-        check(r#"{"o":"text"}"#, "o.a", Known::Absent);
-        check(r#"{"c":"x"}"#, "nobody.asks", Known::Unknown);
+        check(r#"{"c":"x","d":"y"}"#, "c", Lookup::Text("x"));
+        check(r#"{"c":"x","c":"y"}"#, "c", Lookup::Text("y"));
+        check(r#"{"c":""}"#, "c", Lookup::Text(""));
+        check(r#"{"c": "x" }"#, "c", Lookup::Text("x"));
+        check(r#"{"c":null}"#, "c", Lookup::Null);
+        check(r#"{"c":"a\"b"}"#, "c", Lookup::Unparsed);
+        check(r#"{"c":1}"#, "c", Lookup::Unparsed);
+        check(r#"{"c":{"c":"x"},"e":{"c":"y"},"f":[{"c":"z"}]}"#, "c", Lookup::Unparsed);
+        check(r#"{"e":{"c":"y"},"f":[{"c":"z"}],"g\"c":"z"}"#, "c", Lookup::Absent);
+        check(r#"{"o":{"a":"x","p":{"a":"y"}},"a":"z"}"#, "o.a", Lookup::Text("x"));
+        check(r#"{"o":{"a":"x","p":{"a":"y"}},"a":"z"}"#, "o.p.a", Lookup::Text("y"));
+        check(r#"{"o":{"a":"x","p":{"a":"y"}}}"#, "o.p", Lookup::Unparsed);
+        check(r#"{"o":[{"a":"x"}]}"#, "o.a", Lookup::Unparsed);
+        check(r#"{"o":"text"}"#, "o.a", Lookup::Absent);
+        check(r#"{"c":"x"}"#, "nobody.asks", Lookup::Unparsed);
         check(
             r#"{"userIdentity":{"sessionContext":{"sessionIssuer":{"arn":"r"}},"arn":"a"}}"#,
             "userIdentity.arn",
-            Known::Text("a"),
+            Lookup::Text("a"),
         );
         for unusual in [r#"{"o":{"a":"x"},"o":{}}"#, r#"{"o.a":"x"}"#] {
-            assert!(outliner.outline(unusual.as_bytes()).is_none(), "{unusual}");
+            assert!(finder.find(unusual.as_bytes()).is_none(), "{unusual}");
         }
     }
 
     /// What Sigma finds in the parsed record: first under the whole path. `None` where the path leads through a list.
-    fn parsed<'v>(record: &'v Value, path: &str) -> Option<Known<'v>> {
+    fn parsed<'v>(record: &'v Value, path: &str) -> Option<Lookup<'v>> {
         let found = match record.get(path) {
             Some(value) => Some(value),
             None => {
@@ -313,10 +310,10 @@ mod tests {
             }
         };
         Some(match found {
-            None => Known::Absent,
-            Some(Value::Null) => Known::Null,
-            Some(Value::String(text)) => Known::Text(text),
-            Some(_) => Known::Unknown,
+            None => Lookup::Absent,
+            Some(Value::Null) => Lookup::Null,
+            Some(Value::String(text)) => Lookup::Text(text),
+            Some(_) => Lookup::Unparsed,
         })
     }
 
@@ -343,14 +340,14 @@ mod tests {
         #[test]
         fn what_is_known_of_a_record_is_what_the_parsed_one_says(text in object()) {
             let index = index();
-            let mut outliner = Outliner::new(&index, Level::new());
+            let mut finder = FieldFinder::new(&index, Level::new());
             let value: Value = serde_json::from_str(&text).unwrap();
-            if let Some(outline) = outliner.outline(text.as_bytes()) {
+            if let Some(found) = finder.find(text.as_bytes()) {
                 for path in ["c", "o.a", "o.p.a", "o.p", "eventName"] {
-                    let known = outline.known_at(path);
-                    prop_assert!(known == Known::Unknown || Some(known) == parsed(&value, path), "{} of {}: {:?}", path, text, known);
+                    let lookup = found.lookup_path(path);
+                    prop_assert!(lookup == Lookup::Unparsed || Some(lookup) == parsed(&value, path), "{} of {}: {:?}", path, text, lookup);
                 }
-                prop_assert_eq!(outline.value(), &value);
+                prop_assert_eq!(found.value(), &value);
             }
         }
     }

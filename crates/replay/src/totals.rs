@@ -1,123 +1,131 @@
-//! What a replay counts, for one file and for all.
+//! The totals of a replay, for one file and for all.
 //!
-//! Files are added in their order, so that the same files give the same summary with any number of threads.
+//! Files are added in their order, so that the same files give the same totals with any number of threads.
 
 use std::collections::{BTreeMap, HashMap};
 
 use cordon_core::{Level, Route, RuleId};
 
-use crate::judge::Finding;
+use crate::evaluate::RuleMatch;
 use crate::unreadable::Fault;
 
-/// More principals than this are counted together: their names are an attacker's to choose.
+/// Further principals are counted together: their names are an attacker's to choose.
 const MAX_PRINCIPALS: usize = 20_000;
-/// How many of the noisiest are told.
+/// How many of the noisiest principals are reported.
 const NOISIEST: usize = 10;
 
-/// What was counted.
+/// What a replay counted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct Totals {
+    /// Files that were read, wholly or in part.
     pub files: u64,
     /// Records that could be read.
     pub events: u64,
-    /// Of these, how many were passed over because no rule could match them.
-    pub passed_over: u64,
+    /// Of these, how many no rule can match, so that they were not parsed.
+    pub unparsed: u64,
     /// Records that some rule matches.
-    pub findings: u64,
+    pub matches: u64,
     /// Bursts that correlations counted.
     pub bursts: u64,
-    /// Events that a correlation counts and that do not say when they were: no burst has them.
+    /// Events that a correlation counts and that have no time: they are in no burst.
     pub untimed: u64,
-    /// Events that were too many to be counted.
+    /// Events that were not counted because [`MAX_LEDGER_BYTES`](crate::MAX_LEDGER_BYTES) was used up.
     pub uncounted: u64,
+    /// What each rule matched.
     pub rules: BTreeMap<RuleId, Detected>,
+    /// What would have followed.
     pub routes: Routes,
-    /// Events that the deployed function could not have judged and would have put to a person, by the reason.
-    pub unjudged: BTreeMap<String, u64>,
-    /// Parsed events that name a managed policy whose document only IAM has, so that what they grant is not known.
+    /// Events that the deployed function could not evaluate and would put to a person, by the reason.
+    pub undecidable: BTreeMap<String, u64>,
+    /// Events that name a managed policy whose document only IAM has, so that it is not known what they grant.
     pub policies_unknown: u64,
-    /// What could not be read, by the kind of fault.
+    /// What could not be read, by [`Fault::kind`].
     pub unreadable: BTreeMap<&'static str, u64>,
     principals: HashMap<String, u64>,
-    /// Findings of principals beyond the limit.
+    /// Matches of the principals beyond the limit.
     other_principals: u64,
 }
 
-/// One rule's detections.
+/// What one rule matched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
+    /// The rule's title.
     pub title: String,
+    /// The rule's level.
     pub level: Level,
-    /// Of a correlation, its bursts.
+    /// Events that it matches; of a correlation, its bursts.
     pub events: u64,
 }
 
-/// What findings would have come to.
+/// How many matches and bursts would have taken each route.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Routes {
-    /// With the configuration as it is.
+    /// Alerted, with the configuration as it is.
     pub alerted: u64,
+    /// Asked a person, with the configuration as it is.
     pub asked: u64,
+    /// Acted at once, with the configuration as it is.
     pub acted: u64,
-    /// In mode `enforce`.
+    /// Asked a person, in mode `enforce`.
     pub would_ask: u64,
+    /// Acted at once, in mode `enforce`.
     pub would_act: u64,
-    /// Of all these, those that an exception in IAM could have let pass.
+    /// Of all these, how many an exception in IAM could have exempted.
     pub exceptions_unknown: u64,
 }
 
-impl Tally {
-    pub(crate) fn finding(&mut self, finding: &Finding<'_>) {
-        self.findings += 1;
-        self.reported(finding);
+impl Totals {
+    pub(crate) fn add_match(&mut self, matched: &RuleMatch<'_>) {
+        self.matches += 1;
+        self.add_rules_and_route(matched);
     }
 
-    pub(crate) fn burst(&mut self, burst: &Finding<'_>) {
+    pub(crate) fn add_burst(&mut self, burst: &RuleMatch<'_>) {
         self.bursts += 1;
-        self.reported(burst);
+        self.add_rules_and_route(burst);
     }
 
-    fn reported(&mut self, finding: &Finding<'_>) {
-        for rule in &finding.rules {
+    fn add_rules_and_route(&mut self, matched: &RuleMatch<'_>) {
+        for rule in &matched.rules {
             match self.rules.get_mut(&rule.id) {
-                Some(known) => known.events += 1,
+                Some(detected) => detected.events += 1,
                 None => {
                     let detected = Detected { title: rule.title.clone(), level: rule.level, events: 1 };
                     self.rules.insert(rule.id.clone(), detected);
                 }
             }
         }
-        match finding.route {
+        match matched.route {
             Route::Ask => self.routes.asked += 1,
             Route::Act | Route::ContainThenAsk => self.routes.acted += 1,
             Route::Alert | Route::Exempt => self.routes.alerted += 1,
         }
-        self.routes.would_ask += u64::from(finding.enforced == Route::Ask);
-        self.routes.would_act += u64::from(finding.enforced.is_automatic());
-        self.routes.exceptions_unknown += u64::from(finding.exceptions_unknown);
-        self.principal(&finding.principal, 1);
+        self.routes.would_ask += u64::from(matched.enforced_route == Route::Ask);
+        self.routes.would_act += u64::from(matched.enforced_route.is_automatic());
+        self.routes.exceptions_unknown += u64::from(matched.exceptions_unknown);
+        self.add_principal(&matched.principal, 1);
     }
 
-    pub(crate) fn fault(&mut self, fault: &Fault) {
+    pub(crate) fn add_fault(&mut self, fault: &Fault) {
         *self.unreadable.entry(fault.kind()).or_default() += 1;
     }
 
-    fn principal(&mut self, principal: &str, findings: u64) {
+    fn add_principal(&mut self, principal: &str, matches: u64) {
         if let Some(known) = self.principals.get_mut(principal) {
-            *known += findings;
+            *known += matches;
         } else if self.principals.len() < MAX_PRINCIPALS {
-            self.principals.insert(principal.to_owned(), findings);
+            self.principals.insert(principal.to_owned(), matches);
         } else {
-            self.other_principals += findings;
+            self.other_principals += matches;
         }
     }
 
-    /// Adds what was counted in a later file.
+    /// Adds the totals of a later file.
     pub(crate) fn add(&mut self, other: Self) {
         self.files += other.files;
         self.events += other.events;
-        self.passed_over += other.passed_over;
-        self.findings += other.findings;
+        self.unparsed += other.unparsed;
+        self.matches += other.matches;
         self.bursts += other.bursts;
         self.untimed += other.untimed;
         self.uncounted += other.uncounted;
@@ -127,31 +135,30 @@ impl Tally {
         }
         self.routes.add(other.routes);
         self.policies_unknown += other.policies_unknown;
-        for (reason, events) in other.unjudged {
-            *self.unjudged.entry(reason).or_default() += events;
+        for (reason, events) in other.undecidable {
+            *self.undecidable.entry(reason).or_default() += events;
         }
         for (kind, faults) in other.unreadable {
             *self.unreadable.entry(kind).or_default() += faults;
         }
         let mut principals: Vec<(String, u64)> = other.principals.into_iter().collect();
         principals.sort_unstable();
-        for (principal, findings) in principals {
-            self.principal(&principal, findings);
+        for (principal, matches) in principals {
+            self.add_principal(&principal, matches);
         }
         self.other_principals += other.other_principals;
     }
 
-    /// The principals with the most findings, the noisiest first.
+    /// The principals with the most matches and bursts, with their number, the noisiest first.
     #[must_use]
     pub fn noisiest(&self) -> Vec<(&str, u64)> {
-        let mut principals: Vec<(&str, u64)> =
-            self.principals.iter().map(|(name, findings)| (name.as_str(), *findings)).collect();
+        let mut principals: Vec<(&str, u64)> = self.principals.iter().map(|(name, matches)| (name.as_str(), *matches)).collect();
         principals.sort_unstable_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
         principals.truncate(NOISIEST);
         principals
     }
 
-    /// How many things could not be read.
+    /// How many faults there were.
     #[must_use]
     pub fn faults(&self) -> u64 {
         self.unreadable.values().sum()
@@ -180,22 +187,22 @@ mod tests {
 
     #[test]
     fn the_noisiest_come_first_and_names_without_end_are_counted_together() {
-        let mut tally = Tally::default();
+        let mut totals = Totals::default();
         for n in 0..MAX_PRINCIPALS + 5 {
-            tally.principal(&format!("p{n:05}"), 1 + u64::from(n == 3));
+            totals.add_principal(&format!("p{n:05}"), 1 + u64::from(n == 3));
         }
-        assert_eq!(tally.noisiest().len(), NOISIEST);
-        assert_eq!(tally.noisiest()[..2], [("p00003", 2), ("p00000", 1)]);
-        assert_eq!((tally.principals.len(), tally.other_principals), (MAX_PRINCIPALS, 5));
+        assert_eq!(totals.noisiest().len(), NOISIEST);
+        assert_eq!(totals.noisiest()[..2], [("p00003", 2), ("p00000", 1)]);
+        assert_eq!((totals.principals.len(), totals.other_principals), (MAX_PRINCIPALS, 5));
     }
 
     #[test]
     fn the_parts_come_to_the_whole() {
         let part = |n: u64| {
-            let mut tally = Tally { files: 1, events: n, ..Tally::default() };
-            tally.fault(&Fault::TooLong);
-            tally.principal("a", n);
-            tally
+            let mut totals = Totals { files: 1, events: n, ..Totals::default() };
+            totals.add_fault(&Fault::TooLong);
+            totals.add_principal("a", n);
+            totals
         };
         let mut whole = part(1);
         whole.add(part(2));

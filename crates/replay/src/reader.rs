@@ -1,8 +1,8 @@
-//! The text of a file, decompressed where it is compressed, in windows.
+//! Reads the text of a file in windows, and decompresses it.
 //!
-//! A compressed file that fits into memory is inflated at once by libdeflate, which is about twice as fast as anything that
-//! inflates piece by piece. It only knows one gzip member and gives nothing of a damaged one, so that whatever is not exactly
-//! one whole member goes the slower way, which gives all that can be read before the fault.
+//! A compressed file that fits into memory is inflated at once by libdeflate, about twice as fast as any decoder that works piece by
+//! piece. libdeflate reads one gzip member, and nothing of a damaged one. Files with several members or a fault go through `flate2`,
+//! which gives all text before the fault.
 
 use std::fs::File;
 use std::io::{self, BufReader, ErrorKind, Read};
@@ -12,18 +12,18 @@ use libdeflater::Decompressor;
 
 use crate::MAX_RECORD_BYTES;
 use crate::input::Source;
-use crate::split::{Flow, Splitter, Take};
+use crate::split::{Flow, RecordSink, Splitter};
 use crate::unreadable::Fault;
 
 /// How much is read at once.
 const WINDOW_BYTES: usize = 256 << 10;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
-/// No deflate stream grows by more than that.
+/// No deflate stream expands by a larger factor.
 const MAX_GROWTH: usize = 1032;
 
-/// What one thread reads with, from file to file.
+/// The buffers and the decompressor of one thread.
 pub(crate) struct Reader {
-    /// As much may a file and its text together take in memory.
+    /// How much memory a file and its text may use together.
     share: usize,
     inflate: Decompressor,
     input: Vec<u8>,
@@ -35,12 +35,12 @@ impl Reader {
         Self { share, inflate: Decompressor::new(), input: Vec::new(), text: Vec::new() }
     }
 
-    /// Feeds a source to the splitter; `progress` is told what was read from the disk.
+    /// Feeds a source to the splitter. `progress` is called with the number of bytes that were read from the disk.
     pub(crate) fn read(
         &mut self,
         source: &Source,
         splitter: &mut Splitter<'_>,
-        to: &mut impl Take,
+        to: &mut impl RecordSink,
         progress: &dyn Fn(u64),
     ) -> Flow {
         splitter.restart();
@@ -53,7 +53,13 @@ impl Reader {
         }
     }
 
-    fn read_from(&mut self, file: impl Read, splitter: &mut Splitter<'_>, to: &mut impl Take, progress: &dyn Fn(u64)) -> Flow {
+    fn read_from(
+        &mut self,
+        file: impl Read,
+        splitter: &mut Splitter<'_>,
+        to: &mut impl RecordSink,
+        progress: &dyn Fn(u64),
+    ) -> Flow {
         let mut file = Counted { file, progress };
         let mut input = std::mem::take(&mut self.input);
         input.clear();
@@ -72,7 +78,7 @@ impl Reader {
         input: &mut Vec<u8>,
         whole: bool,
         splitter: &mut Splitter<'_>,
-        to: &mut impl Take,
+        to: &mut impl RecordSink,
     ) -> Flow {
         let whole = if whole { Ok(true) } else { fill(&mut file, input, self.share / 2) };
         match whole {
@@ -88,7 +94,7 @@ impl Reader {
         }
     }
 
-    /// Inflates a file that is one gzip member; gives the length of its text. `None` for any other.
+    /// Inflates a file of one gzip member and gives the length of its text; `None` for any other file.
     fn inflate(&mut self, input: &[u8]) -> Option<usize> {
         let len = u32::from_le_bytes(*input.last_chunk::<4>()?) as usize;
         if len > input.len().saturating_mul(MAX_GROWTH) || input.len() + len > self.share || has_more_members(input) {
@@ -101,8 +107,8 @@ impl Reader {
         self.inflate.gzip_decompress(input, text).ok().filter(|inflated| *inflated == len)
     }
 
-    /// Feeds a text piece by piece.
-    fn read_text(&mut self, mut text: impl Read, splitter: &mut Splitter<'_>, to: &mut impl Take) -> Flow {
+    /// Feeds a text window by window.
+    fn read_text(&mut self, mut text: impl Read, splitter: &mut Splitter<'_>, to: &mut impl RecordSink) -> Flow {
         let mut filled = 0;
         loop {
             if self.text.len() < filled + WINDOW_BYTES / 2 {
@@ -131,17 +137,17 @@ impl Reader {
     }
 }
 
-/// Fills the buffer up to so many bytes; true where the file ends before.
+/// Fills the buffer up to `len` bytes; true if the file ends before.
 fn fill(file: &mut impl Read, buffer: &mut Vec<u8>, len: usize) -> io::Result<bool> {
     let wanted = len.saturating_sub(buffer.len());
     let read = file.take(wanted as u64).read_to_end(buffer)?;
     Ok(read < wanted)
 }
 
-/// True where another gzip member may begin somewhere behind the first one's beginning.
+/// True if another gzip member may begin behind the first one.
 fn has_more_members(input: &[u8]) -> bool {
     memchr::memmem::find_iter(input.get(1..).unwrap_or_default(), b"\x1f\x8b\x08").any(|at| {
-        // The upper bits of the flags are not in use.
+        // The upper three flags are reserved and 0 (RFC 1952).
         input.get(at + 4).is_none_or(|flags| flags & 0xe0 == 0)
     })
 }
@@ -154,7 +160,7 @@ fn fault(error: &io::Error) -> Fault {
     }
 }
 
-/// Tells what is read.
+/// Reports what is read.
 struct Counted<'p, R> {
     file: R,
     progress: &'p dyn Fn(u64),

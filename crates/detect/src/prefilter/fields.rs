@@ -1,6 +1,6 @@
-//! Which fields of a record a rule reads: what lets `cordon replay` leave the rest of a record unread.
+//! Which fields of a record a rule reads: a replay looks up no others.
 //!
-//! INVARIANT: what is not named here cannot change whether the rule matches. A rule that may look anywhere names nothing.
+//! INVARIANT: a field that is not named here cannot change whether the rule matches. A rule that may look anywhere names nothing.
 
 use std::collections::BTreeSet;
 
@@ -8,16 +8,14 @@ use rsigma_parser::{Detection, DetectionItem, Modifier, SigmaValue};
 
 use crate::rules::Rule;
 
-impl Rule {
-    /// The paths of the fields that the rule reads, `cordon.*` among them; `None` where it may read any.
-    #[must_use]
-    pub fn fields(&self) -> Option<BTreeSet<&str>> {
-        let mut fields = BTreeSet::new();
-        self.sigma.detection.named.values().all(|detection| of_detection(detection, &mut fields)).then_some(fields)
-    }
+/// The paths of the fields that a rule reads, `cordon.*` among them; `None` if it may read any field.
+#[must_use]
+pub fn fields(rule: &Rule) -> Option<BTreeSet<&str>> {
+    let mut fields = BTreeSet::new();
+    rule.sigma.detection.named.values().all(|detection| of_detection(detection, &mut fields)).then_some(fields)
 }
 
-/// False where not all of them can be told.
+/// Adds the fields of a selection; false if it may read others, too.
 fn of_detection<'r>(detection: &'r Detection, fields: &mut BTreeSet<&'r str>) -> bool {
     match detection {
         Detection::AllOf(items) => items.iter().all(|item| of_item(item, fields)),
@@ -46,6 +44,7 @@ pub(crate) fn is_plain(path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::rules::{RuleBook, RuleSource};
 
     #[track_caller]
@@ -53,8 +52,8 @@ mod tests {
         let text =
             format!("title: t\nname: r\nlevel: low\nlogsource: {{product: aws, service: cloudtrail}}\ndetection:\n{detection}\n");
         let book = RuleBook::load(vec![RuleSource::new("r.yml", text)]).map_err(|errors| format!("{errors:?}")).unwrap();
-        let fields = book.rules()[0].fields().map(|fields| fields.into_iter().collect::<Vec<_>>());
-        assert_eq!(fields.as_deref(), expected, "{detection}");
+        let found = fields(&book.rules()[0]).map(|fields| fields.into_iter().collect::<Vec<_>>());
+        assert_eq!(found.as_deref(), expected, "{detection}");
     }
 
     #[test]

@@ -20,7 +20,9 @@ fn compiled(arguments: &[&str]) -> Compiled {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8_lossy(&output.stdout).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect()
+    // Cargo marks a line whose dependencies it has shown before.
+    let lines = |text: &str| text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect::<Compiled>();
+    lines(&String::from_utf8_lossy(&output.stdout))
 }
 
 fn compiled_again(first: &Compiled, second: &Compiled) -> Vec<String> {

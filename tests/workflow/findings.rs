@@ -29,7 +29,7 @@ async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_en
             let detail = &alert["detail"];
             detail["activity_name"] == activity && detail["finding_info"]["uid"] == incident["id"]
         };
-        deployment.alert(wanted).await.message["detail"].clone()
+        deployment.alert(&format!("a finding with activity {activity}"), wanted).await.message["detail"].clone()
     };
     assert_eq!(finding("Create").await["class_uid"], 2004);
     let closed = finding("Close").await;

@@ -49,7 +49,7 @@ async fn a_burst_of_refused_calls_is_one_incident() -> Test {
         if executions.len() == 15 && executions.iter().all(|(status, _)| status == "SUCCEEDED") {
             break;
         }
-        assert!(began.elapsed() < crate::deployment::LIMIT, "{executions:?}");
+        assert!(began.elapsed() < crate::deployment::LIMIT, "the executions never end: {executions:?}");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     }
     let incidents = deployment.incidents("iam-test-burst", "CreateLoginProfile").await;

@@ -85,8 +85,11 @@ async fn the_exception_tag_exempts_and_says_so() -> Test {
     attacker.attaches_administrator_to("iam-test-tagged").await;
     let incident = deployment.closed("iam-test-tagged", "AttachUserPolicy").await;
     assert_eq!(incident["head"]["outcome"], "exempt");
-    let alert =
-        deployment.alert(|alert| alert["message"] == "exempt" && alert["subject"].to_string().contains("iam-test-tagged")).await;
+    let alert = deployment
+        .alert("the tagged user is exempt", |alert| {
+            alert["message"] == "exempt" && alert["subject"].to_string().contains("iam-test-tagged")
+        })
+        .await;
     assert_eq!(alert.message["decision_reason"], "User has approved exception tag: SecurityApproved=true");
     assert_eq!(alert.message["approved_for_remediation"], false);
     assert_eq!(deployment.attached("iam-test-tagged").await, [ADMINISTRATOR]);
@@ -134,7 +137,9 @@ async fn a_dry_run_tells_everything_and_changes_nothing() -> Test {
     assert_eq!(incident["head"]["outcome"], "alerted");
     let decided = incident["log"].as_array().unwrap().iter().find(|entry| entry["kind"] == "decided").unwrap().clone();
     let alert = deployment
-        .alert(|alert| alert["actor_arn"].to_string().contains("iam-test-dry") && alert["event_name"] == "AttachUserPolicy")
+        .alert("the dry run's decision", |alert| {
+            alert["actor_arn"].to_string().contains("iam-test-dry") && alert["event_name"] == "AttachUserPolicy"
+        })
         .await;
     for told in [&decided["data"], &alert.message] {
         assert_eq!(told["approved_for_remediation"], true, "{told}");
@@ -195,7 +200,7 @@ async fn the_same_event_many_times_is_one_incident_with_one_card() -> Test {
         if executions.len() == 6 && executions.iter().all(|(status, _)| status == "SUCCEEDED") {
             break executions;
         }
-        assert!(began.elapsed() < deployment::LIMIT, "{executions:?}");
+        assert!(began.elapsed() < deployment::LIMIT, "the executions never end: {executions:?}");
         tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     };
     let duplicates = executions.iter().filter(|(_, output)| output.contains("duplicate")).count();
@@ -336,7 +341,7 @@ async fn what_cannot_be_judged_becomes_an_incident_for_a_person() -> Test {
     let incident =
         deployment.incident_where("incident for a person", |incident| incident["head"]["outcome"] == "needs_person").await;
     assert!(incident["head"]["unreadable"].as_str().unwrap().contains("userIdentity"));
-    deployment.alert(|alert| alert["message"] == "needs_person").await;
+    deployment.alert("an event needs a person", |alert| alert["message"] == "needs_person").await;
     Ok(())
 }
 
@@ -347,7 +352,11 @@ async fn origin_1_an_attached_administrator_policy_is_decided_on_told_and_detach
     let attacker = dry.user("iam-test-origin1-actor").await;
     dry.user("iam-test-origin1").await;
     attacker.attaches_administrator_to("iam-test-origin1").await;
-    let alert = dry.alert(|alert| alert["subject"] == "arn:aws:iam::222222222222:user/iam-test-origin1").await;
+    let alert = dry
+        .alert("a policy was attached to another user", |alert| {
+            alert["subject"] == "arn:aws:iam::222222222222:user/iam-test-origin1"
+        })
+        .await;
     let told = &alert.message;
     assert_eq!((&told["event_name"], &told["policy_arn"]), (&json!("AttachUserPolicy"), &json!(ADMINISTRATOR)));
     assert_eq!(told["actor_arn"], "arn:aws:iam::222222222222:user/iam-test-origin1-actor");
@@ -402,8 +411,9 @@ async fn origin_3_high_risk_calls_reach_slack_and_sns_with_who_where_and_what() 
     iam.add_user_to_group().group_name("iam-test-origin3-group").user_name("iam-test-origin3-new").send().await?;
     iam.remove_user_from_group().group_name("iam-test-origin3-group").user_name("iam-test-origin3-new").send().await?;
     for event in ["CreateUser", "CreateAccessKey", "AddUserToGroup", "RemoveUserFromGroup"] {
-        let alert =
-            deployment.alert(|alert| alert["event_name"] == event && alert["actor_arn"].to_string().contains("origin3")).await;
+        let alert = deployment
+            .alert(event, |alert| alert["event_name"] == event && alert["actor_arn"].to_string().contains("origin3"))
+            .await;
         assert_eq!(alert.message["source_ip"], "127.0.0.1");
         let parameters: Value = serde_json::from_str(alert.message["request_parameters"].as_str().unwrap())?;
         assert_eq!(parameters["userName"], "iam-test-origin3-new");

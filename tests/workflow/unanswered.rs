@@ -42,7 +42,9 @@ async fn a_rehearsal_asks_for_real_and_an_approval_changes_nothing_and_says_so()
     let said = kinds(&incident);
     assert!(said.contains(&"approved") && !said.contains(&"applied"), "{said:?}");
     let told = deployment
-        .alert(|alert| alert["message"] == "outcome" && alert["actor_arn"].to_string().contains("iam-test-rehearsed"))
+        .alert("the rehearsal's outcome", |alert| {
+            alert["message"] == "outcome" && alert["actor_arn"].to_string().contains("iam-test-rehearsed")
+        })
         .await;
     assert_eq!((&told.message["dry_run"], &told.message["outcome"]), (&json!(true), &json!("alerted")));
     shows(&deployment, &card.ts, &["Dry run: nothing was changed.", "What would have been done"]).await;
@@ -115,7 +117,9 @@ async fn one_who_breaks_the_glass_is_enough_and_everybody_else_hears_of_it() -> 
     assert_eq!(incident["head"]["outcome"], "contained");
     assert_eq!(incident["head"]["break_glass"]["reason"], "It was planned.");
     let told = deployment
-        .alert(|alert| alert["message"] == "break_glass" && alert["actor_arn"].to_string().contains("user/iam-test-alone\""))
+        .alert("somebody broke the glass", |alert| {
+            alert["message"] == "break_glass" && alert["actor_arn"].to_string().contains("user/iam-test-alone\"")
+        })
         .await;
     assert_eq!(told.message["break_glass"]["skipped"], json!([{"slack_id": APPROVER, "name": "Alice"}]));
     let thread = |message: &cordon_sandbox::slack::Message| message.thread_ts.as_deref() == Some(&card.ts);
@@ -123,7 +127,7 @@ async fn one_who_breaks_the_glass_is_enough_and_everybody_else_hears_of_it() -> 
         .slack()
         .wait_for_message(APPROVAL, LIMIT, |message| thread(message) && message.everything().contains("not waited for"))
         .await
-        .unwrap()
+        .expect("a message to those who were not waited for")
         .everything();
     assert!(said.contains("<@U0ALICE001>") && said.contains("It was planned."), "{said}");
     // Where one approval is enough, there is no glass.
@@ -170,7 +174,9 @@ async fn scenario_14_where_slack_takes_nothing_people_hear_by_sns_and_decide_on_
     }
     for (name, _, says) in &rows {
         let about = format!("arn:aws:iam::111111111111:user/{name}");
-        let alert = deployment.alert(|alert| alert["message"] == "asked" && alert["actor_arn"] == about.as_str()).await;
+        let alert = deployment
+            .alert(&format!("{name} is asked about"), |alert| alert["message"] == "asked" && alert["actor_arn"] == about.as_str())
+            .await;
         assert_eq!(alert.message["route"], "ask");
         let incident = deployment
             .incident_where("question that Slack did not take", |incident| {
@@ -184,7 +190,11 @@ async fn scenario_14_where_slack_takes_nothing_people_hear_by_sns_and_decide_on_
         let ended = deployment.closed(name, "AttachUserPolicy").await;
         assert_eq!(ended["head"]["outcome"], "contained");
         assert!(deployment.attached(name).await.is_empty());
-        deployment.alert(|alert| alert["message"] == "outcome" && alert["actor_arn"] == about.as_str()).await;
+        deployment
+            .alert(&format!("the outcome of {name}"), |alert| {
+                alert["message"] == "outcome" && alert["actor_arn"] == about.as_str()
+            })
+            .await;
         let both = |incident: &Value| incident["head"]["actor"]["name"] == *name && undelivered(incident).len() >= 2;
         deployment.incident_where("outcome that Slack did not take", both).await;
         let shown = deployment.slack().messages(ENFORCE).into_iter().any(|message| message.everything().contains(name));

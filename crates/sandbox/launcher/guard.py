@@ -8,10 +8,16 @@ our starter is killed outright, or on SIGTERM, SIGINT or SIGHUP, the command's w
 asked to stop and then killed: the emulator together with every Lambda process it spawned,
 Terraform together with its providers. It exits with the command's own status.
 
+`run` hands what it reads there on to the command's own standard input.
+
 `emulator` also writes a ledger of who stands behind each temporary key. The emulator's CloudTrail
 record names only the key id, so the relay needs that to say which role made a call. The ledger
 holds names and never a secret or a session token. And it gives the emulator `AWSDenyAll`, one of the
 policies that AWS publishes: without it, denies that find no other room could not be tried.
+
+It loads what `STATE_DIR` holds. By itself it would save its state there only when it ends, with all
+that has happened since; instead it saves when it reads the line `save`, and answers with the file
+`STATE_DIR/saved`, which holds `ok` or the reason why not.
 """
 
 import json
@@ -79,8 +85,9 @@ def run(command):
 
     def watch_stdin():
         try:
-            while os.read(0, 4096):
-                pass
+            while data := os.read(0, 4096):
+                child.stdin.write(data)
+                child.stdin.flush()
         except OSError:
             pass
         stopping.set()
@@ -101,17 +108,40 @@ def run(command):
     return status if status >= 0 else 128 - status
 
 
-def die_with_the_guard():
+def save_state():
+    from ministack import app
+    from ministack.core import persistence
+
+    folder = persistence.STATE_DIR
     try:
-        while os.read(0, 4096):
-            pass
+        for name, get_state in app._build_persistence_save_dict().items():
+            state = get_state()
+            if state is None:
+                continue
+            persistence.save_state(name, state)
+            # A failure is only logged there.
+            if not os.path.exists(os.path.join(folder, f"{name}.json")):
+                raise RuntimeError(f"the state of {name} was not written")
+        answer = "ok"
+    except Exception as error:
+        answer = f"{type(error).__name__}: {error}"
+    with open(os.path.join(folder, "saved.part"), "w", encoding="utf-8") as file:
+        file.write(answer)
+    os.replace(os.path.join(folder, "saved.part"), os.path.join(folder, "saved"))
+
+
+def obey_the_guard():
+    try:
+        while data := os.read(0, 4096):
+            if b"save" in data.split():
+                save_state()
     except OSError:
         pass
     kill_group(os.getpgrp(), signal.SIGKILL)
 
 
 def emulator(ledger_path):
-    threading.Thread(target=die_with_the_guard, daemon=True).start()
+    threading.Thread(target=obey_the_guard, daemon=True).start()
 
     from ministack.services import iam, sts
 
@@ -148,9 +178,10 @@ def emulator(ledger_path):
 
     sts.register_session = register_and_note
     sys.argv = ["ministack"]
-    from ministack.app import main
+    from ministack import app
 
-    main()
+    app.save_all = lambda services: None
+    app.main()
 
 
 if __name__ == "__main__":

@@ -11,18 +11,24 @@ use crate::layout::{self, Layout};
 use crate::process::{Guard, Running};
 use crate::progress::Progress;
 
-const READY_LIMIT: Duration = Duration::from_secs(60);
-const STOP_LIMIT: Duration = Duration::from_secs(10);
+const READY_LIMIT: Duration = Duration::from_secs(120);
+const STOP_LIMIT: Duration = Duration::from_secs(30);
+const SAVE_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(60);
 
 /// A running emulator. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Emulator {
     running: Running,
-    pub port: u16,
     pub endpoint: String,
     /// Who stands behind each temporary key; see `launcher/guard.py`.
     pub ledger: PathBuf,
+    state: PathBuf,
+}
+
+/// The folder of which the emulator loads its state when it starts, and to which it saves it.
+pub(crate) fn state_folder(layout: &Layout) -> PathBuf {
+    layout.run.join("state")
 }
 
 /// Any port that is free now, or the one that was asked for.
@@ -37,27 +43,29 @@ pub(crate) fn free_port(wanted: Option<u16>, option: &'static str) -> Result<u16
 }
 
 impl Emulator {
+    /// Starts with the state that [`state_folder`] holds, which may be none.
     pub async fn start(
         layout: &Layout,
         guard: &Guard,
         python: &Path,
-        wanted: Option<u16>,
+        port: u16,
         account: &str,
         progress: &Progress,
     ) -> Result<Self, SandboxError> {
         let step = progress.step("emulator up");
-        let port = free_port(wanted, "--port")?;
+        let state = state_folder(layout);
+        layout::create_dir(&state)?;
         let endpoint = format!("http://127.0.0.1:{port}");
         let temporary = layout.run.join("tmp");
         reset_dir(&temporary)?;
         let ledger = layout.run.join("sessions.jsonl");
         layout::write(&ledger, "")?;
         let mut program = guard.command(python).arg(guard.script()).arg("emulator").arg(&ledger).folder(&temporary).env_clear();
-        for (key, value) in environment(port, &endpoint, account, &temporary) {
+        for (key, value) in environment(port, &endpoint, account, &temporary, &state) {
             program = program.env(key, value);
         }
         let running = program.spawn(&layout.log("emulator"))?;
-        let mut emulator = Self { running, port, endpoint, ledger };
+        let mut emulator = Self { running, endpoint, ledger, state };
         emulator.wait_until_ready().await?;
         step.done(&emulator.endpoint);
         Ok(emulator)
@@ -87,6 +95,26 @@ impl Emulator {
         }
     }
 
+    /// Has it write all of its state, as it is now, and gives the folder.
+    pub async fn save(&mut self) -> Result<&Path, SandboxError> {
+        let answer = self.state.join("saved");
+        self.running.tell("save\n").map_err(SandboxError::io("cannot reach the emulator's launcher"))?;
+        let began = Instant::now();
+        loop {
+            match std::fs::read_to_string(&answer) {
+                Ok(text) if text == "ok" => break,
+                Ok(why) => return Err(SandboxError::unexpected("the emulator did not save its state", why)),
+                Err(_) if began.elapsed() > SAVE_LIMIT || !self.running.is_alive() => {
+                    let (what, tail) = ("the emulator's saving of its state".to_owned(), self.running.tail());
+                    return Err(SandboxError::TimedOut { what, seconds: SAVE_LIMIT.as_secs(), tail });
+                }
+                Err(_) => tokio::time::sleep(POLL).await,
+            }
+        }
+        std::fs::remove_file(&answer).map_err(SandboxError::io(format!("cannot remove `{}`", answer.display())))?;
+        Ok(&self.state)
+    }
+
     pub fn is_alive(&mut self) -> bool {
         self.running.is_alive()
     }
@@ -97,7 +125,7 @@ impl Emulator {
     }
 }
 
-fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path) -> Vec<(&'static str, String)> {
+fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path, state: &Path) -> Vec<(&'static str, String)> {
     let temporary = temporary.display().to_string();
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
     vec![
@@ -120,12 +148,14 @@ fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path) -> Ve
         ("SFTP_ENABLED", "0".to_owned()),
         // It removes containers of other emulators when it finds a daemon.
         ("DOCKER_HOST", "unix:///nonexistent/docker.sock".to_owned()),
+        ("PERSIST_STATE", "1".to_owned()),
+        ("STATE_DIR", state.display().to_string()),
         ("PYTHONUNBUFFERED", "1".to_owned()),
         ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
     ]
 }
 
-fn reset_dir(folder: &Path) -> Result<(), SandboxError> {
+pub(crate) fn reset_dir(folder: &Path) -> Result<(), SandboxError> {
     if folder.exists() {
         std::fs::remove_dir_all(folder).map_err(SandboxError::io(format!("cannot remove `{}`", folder.display())))?;
     }
@@ -150,8 +180,9 @@ mod tests {
 
     #[test]
     fn the_emulator_gets_nothing_of_the_callers_credentials() {
-        let keys: Vec<_> =
-            environment(4566, "http://127.0.0.1:4566", "111122223333", Path::new("/t")).into_iter().map(|(key, _)| key).collect();
+        let here = Path::new("/t");
+        let all = environment(4566, "http://127.0.0.1:4566", "111122223333", here, here);
+        let keys: Vec<_> = all.into_iter().map(|(key, _)| key).collect();
         assert!(!keys.contains(&"AWS_ACCESS_KEY_ID") && !keys.contains(&"AWS_PROFILE"));
     }
 }

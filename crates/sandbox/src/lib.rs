@@ -8,6 +8,7 @@
 mod artifacts;
 mod aws;
 mod background;
+mod deploy;
 mod emulator;
 mod error;
 mod http;
@@ -20,6 +21,7 @@ mod relay;
 mod session;
 mod setup;
 pub mod slack;
+mod snapshot;
 mod stack;
 pub mod story;
 mod terraform;

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use crate::error::SandboxError;
 use crate::layout;
 
-const GUARD: &str = include_str!("../launcher/guard.py");
+pub(crate) const GUARD: &str = include_str!("../launcher/guard.py");
 const TAIL_LINES: usize = 25;
 const TAIL_BYTES: u64 = 16 * 1024;
 const POLL: Duration = Duration::from_millis(120);
@@ -155,6 +155,14 @@ impl Running {
 
     pub fn tail(&self) -> Vec<String> {
         tail(&self.log)
+    }
+
+    /// Writes to the program's standard input.
+    pub fn tell(&mut self, line: &str) -> std::io::Result<()> {
+        match &mut self.child.stdin {
+            Some(stdin) => stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
     }
 
     /// Asks the guard to stop the whole group, and waits until it has.

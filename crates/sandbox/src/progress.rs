@@ -74,6 +74,11 @@ impl Step {
         self.end("✓", detail);
     }
 
+    /// Ends as failed, with the reason; what was to be done is done in another way.
+    pub fn failed(mut self, detail: &str) {
+        self.end("✗", detail);
+    }
+
     fn end(&mut self, mark: &str, detail: &str) {
         self.ended = true;
         let detail = if detail.is_empty() { String::new() } else { format!("  {detail}") };

@@ -12,7 +12,7 @@ use crate::process::Guard;
 use crate::progress::Progress;
 use crate::tools::Tools;
 
-const REQUIREMENTS: &str = include_str!("../requirements.txt");
+pub(crate) const REQUIREMENTS: &str = include_str!("../requirements.txt");
 const LIMIT: Duration = Duration::from_secs(8 * 60);
 
 /// The interpreter of an environment in which the emulator is installed.
@@ -108,6 +108,7 @@ mod tests {
             python: Path::new("/usr/bin/python3").into(),
             python_version: version.into(),
             terraform: PathBuf::new(),
+            terraform_version: String::new(),
             cargo: PathBuf::new(),
         };
         assert_ne!(stamp(&tools("3.11.2")), stamp(&tools("3.12.1")));

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::artifacts::{self, Profile};
 use crate::aws::{Keys, sdk_config};
 use crate::background::Background;
+use crate::deploy::Site;
 use crate::emulator::{self, Emulator};
 use crate::error::SandboxError;
 use crate::layout::{self, Layout};
@@ -24,11 +25,12 @@ use crate::progress::Progress;
 use crate::relay::{self, Feed};
 use crate::setup;
 use crate::slack::{Member, SlackStandIn, in_account};
-use crate::terraform::{Outputs, Terraform, Variables};
+use crate::snapshot::Ports;
+use crate::terraform::{Outputs, Terraform};
 use crate::tools::{self, Tools};
 use crate::watch::{self, Watch, Watched};
 
-const SUBSCRIPTION_LIMIT: Duration = Duration::from_secs(10);
+const SUBSCRIPTION_LIMIT: Duration = Duration::from_secs(60);
 
 /// A running sandbox. [`Sandbox::stop`] ends it and waits; dropping it, or the end of the process, ends it too.
 pub struct Sandbox {
@@ -67,13 +69,9 @@ impl Sandbox {
         // A taken port is known before anything takes minutes.
         let page_port = emulator::free_port(options.page_port, "--page-port")?;
         emulator::free_port(options.port, "--port")?;
-        let ((), emulator, terraform) = tokio::try_join!(
+        let ((), python, terraform) = tokio::try_join!(
             artifacts::build(&layout, &profile, &tools, &guard, &progress),
-            async {
-                let python = setup::python_environment(&layout, &tools, &guard, &progress).await?;
-                let account = first_account(&options);
-                Emulator::start(&layout, &guard, &python, options.port, &account, &progress).await
-            },
+            setup::python_environment(&layout, &tools, &guard, &progress),
             Terraform::init(&layout, &tools, &guard, &progress),
         )?;
         artifacts::pack(&layout, &profile, &options, &progress).await?;
@@ -81,14 +79,26 @@ impl Sandbox {
 
         let background = Background::start()?;
         let watch = Watch::default();
-        let slack = SlackStandIn::new(format!("http://127.0.0.1:{page_port}"), emulator.port);
+        let ports = Ports { emulator: emulator::free_port(options.port, "--port")?, page: page_port };
+        let slack = SlackStandIn::new(format!("http://127.0.0.1:{page_port}"), ports.emulator);
         for spec in &options.stacks {
             slack.join(member(spec));
         }
         let page = Page { slack: slack.clone(), watch: watch.clone(), people: Arc::new(options.people.clone()) };
         let page_url = serve(&background, page, page_port)?;
+        let site = Site {
+            layout: &layout,
+            tools: &tools,
+            guard: &guard,
+            python: &python,
+            terraform: &terraform,
+            options: &options,
+            ports,
+            slack_api_url: slack.api_url(),
+            progress: &progress,
+        };
+        let (emulator, stacks) = site.deploy().await?;
         let first_account = first_account(&options);
-        let stacks = deploy(&layout, &terraform, &emulator, &slack, &options.stacks, &progress).await?;
         let step = progress.step("Slack, SNS and the relay connected");
         for stack in &stacks {
             connect(stack, &slack, &first_account).await?;
@@ -160,6 +170,27 @@ impl Sandbox {
 }
 
 impl Stack {
+    pub(crate) fn new(spec: StackSpec, outputs: Outputs, endpoint: String) -> Self {
+        Self { spec, outputs, endpoint }
+    }
+
+    /// Asks the emulator for the parts that a run begins with.
+    pub(crate) async fn answers(&self) -> Result<(), SandboxError> {
+        let (operator, outputs) = (self.operator(), &self.outputs);
+        let name = &self.spec.name;
+        let failed = |what: &str| format!("stack `{name}` has no {what}");
+        let table = aws_sdk_dynamodb::Client::new(&operator);
+        table.describe_table().table_name(&outputs.table_name).send().await.map_err(SandboxError::aws(failed("table")))?;
+        let machine = aws_sdk_sfn::Client::new(&operator);
+        let machine = machine.describe_state_machine().state_machine_arn(&outputs.state_machine_arn);
+        machine.send().await.map_err(SandboxError::aws(failed("state machine")))?;
+        let secret = aws_sdk_secretsmanager::Client::new(&operator);
+        secret.describe_secret().secret_id(&outputs.secret_arn).send().await.map_err(SandboxError::aws(failed("secret")))?;
+        let topic = aws_sdk_sns::Client::new(&operator);
+        topic.get_topic_attributes().topic_arn(&outputs.topic_arn).send().await.map_err(SandboxError::aws(failed("topic")))?;
+        Ok(())
+    }
+
     /// A configuration with the account's own root key. What it does is not relayed.
     #[must_use]
     pub fn operator(&self) -> SdkConfig {
@@ -228,7 +259,7 @@ impl Stack {
 }
 
 /// The account of requests that name none.
-fn first_account(options: &Options) -> String {
+pub(crate) fn first_account(options: &Options) -> String {
     options.stacks.first().map_or_else(|| "000000000000".to_owned(), |stack| stack.account.clone())
 }
 
@@ -266,34 +297,6 @@ fn serve(background: &Background, page: Page, port: u16) -> Result<String, Sandb
         }
     });
     Ok(format!("http://127.0.0.1:{port}/"))
-}
-
-/// Applies Terraform for every stack at the same time.
-async fn deploy(
-    layout: &Layout,
-    terraform: &Terraform,
-    emulator: &Emulator,
-    slack: &SlackStandIn,
-    specs: &[StackSpec],
-    progress: &Progress,
-) -> Result<Vec<Stack>, SandboxError> {
-    let mut tasks = tokio::task::JoinSet::new();
-    for (index, spec) in specs.iter().enumerate() {
-        let (layout, terraform, progress, spec) = (layout.clone(), terraform.clone(), progress.clone(), spec.clone());
-        let (endpoint, slack_api_url) = (emulator.endpoint.clone(), slack.api_url());
-        tasks.spawn(async move {
-            let artifacts = layout.stack(&spec.name).join("artifacts");
-            let variables = Variables { endpoint: &endpoint, slack_api_url: &slack_api_url, stack: &spec, artifacts: &artifacts };
-            let outputs = terraform.apply(&layout, variables, &progress).await?;
-            Ok::<_, SandboxError>((index, Stack { spec, outputs, endpoint }))
-        });
-    }
-    let mut stacks = BTreeMap::new();
-    while let Some(ended) = tasks.join_next().await {
-        let (index, stack) = ended.map_err(|error| SandboxError::unexpected("a deployment was cut short", error))??;
-        stacks.insert(index, stack);
-    }
-    Ok(stacks.into_values().collect())
 }
 
 /// Gives the deployment what Terraform never holds, and subscribes to its alerts.

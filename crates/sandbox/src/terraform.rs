@@ -2,7 +2,8 @@
 //!
 //! Terraform runs on a copy below `target/sandbox/terraform`, because it writes a lock file beside its configuration; `infra/`
 //! itself is only read. One `init` serves every stack; each stack has its state and variables in its own folder. The emulator
-//! forgets everything when it stops, so a state never outlives a run.
+//! forgets everything when it stops, so a state never outlives a run; see `snapshot` for
+//! the state that does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -20,8 +21,8 @@ use crate::process::{Guard, Program};
 use crate::progress::Progress;
 use crate::tools::Tools;
 
-const INIT_LIMIT: Duration = Duration::from_secs(6 * 60);
-const APPLY_LIMIT: Duration = Duration::from_secs(6 * 60);
+const INIT_LIMIT: Duration = Duration::from_secs(20 * 60);
+const APPLY_LIMIT: Duration = Duration::from_secs(20 * 60);
 const PLUGIN_DIR_VARIABLE: &str = "CORDON_TERRAFORM_PLUGIN_DIR";
 const PROVIDER: &str = "registry.terraform.io/hashicorp/aws";
 const LOCK_FILE: &str = ".terraform.lock.hcl";
@@ -60,6 +61,25 @@ pub(crate) struct Variables<'a> {
     pub slack_api_url: &'a str,
     pub stack: &'a StackSpec,
     pub artifacts: &'a Path,
+}
+
+impl Variables<'_> {
+    /// As `sandbox.tfvars.json` holds them.
+    pub fn values(&self) -> Value {
+        let stack = self.stack;
+        json!({
+            "endpoint": self.endpoint,
+            "artifacts": self.artifacts,
+            "slack_api_url": self.slack_api_url,
+            "mode": stack.mode.to_string(),
+            "approval_timeout_seconds": stack.approval_timeout.as_secs(),
+            "escalation_timeout_seconds": stack.escalation_timeout.as_secs(),
+            "settle_seconds": stack.settle.as_secs(),
+            "security_hub": stack.security_hub,
+            "access_key": stack.account,
+            "name": stack.name,
+        })
+    }
 }
 
 impl Terraform {
@@ -154,7 +174,7 @@ impl Terraform {
             }
         }
         let values = folder.join("sandbox.tfvars.json");
-        layout::write(&values, variable_values(&variables).to_string())?;
+        layout::write(&values, variables.values().to_string())?;
         let what = format!("terraform apply of stack `{}`", stack.name);
         let log = layout.log(&format!("terraform-{}", stack.name));
         self.command()
@@ -183,7 +203,15 @@ impl Terraform {
                 format!("{error} {}", String::from_utf8_lossy(&output.stderr)),
             )
         })?;
-        Outputs::read(all)
+        Outputs::new(all.into_iter().map(|(name, output)| (name, output.get("value").cloned().unwrap_or_default())).collect())
+    }
+
+    /// Changes with anything that an apply depends on, but for the variables: the configuration, the state machine's definition, and
+    /// the provider's version and hashes.
+    pub fn digest(&self, layout: &Layout) -> Result<String, SandboxError> {
+        digest_of(&layout.shared.join("terraform").join("root"), |path| {
+            !path.components().any(|part| part.as_os_str() == ".terraform") && !path.to_string_lossy().contains(".tfstate")
+        })
     }
 
     fn command(&self) -> Program {
@@ -211,9 +239,8 @@ impl Terraform {
 }
 
 impl Outputs {
-    fn read(all: BTreeMap<String, Value>) -> Result<Self, SandboxError> {
-        let all: BTreeMap<String, Value> =
-            all.into_iter().map(|(name, output)| (name, output.get("value").cloned().unwrap_or_default())).collect();
+    /// From the values by name.
+    pub(crate) fn new(all: BTreeMap<String, Value>) -> Result<Self, SandboxError> {
         let text = |name: &str| {
             all.get(name)
                 .and_then(Value::as_str)
@@ -230,22 +257,6 @@ impl Outputs {
             all,
         })
     }
-}
-
-fn variable_values(variables: &Variables<'_>) -> Value {
-    let stack = variables.stack;
-    json!({
-        "endpoint": variables.endpoint,
-        "artifacts": variables.artifacts,
-        "slack_api_url": variables.slack_api_url,
-        "mode": stack.mode.to_string(),
-        "approval_timeout_seconds": stack.approval_timeout.as_secs(),
-        "escalation_timeout_seconds": stack.escalation_timeout.as_secs(),
-        "settle_seconds": stack.settle.as_secs(),
-        "security_hub": stack.security_hub,
-        "access_key": stack.account,
-        "name": stack.name,
-    })
 }
 
 fn option(name: &str, value: &Path) -> OsString {
@@ -351,6 +362,11 @@ fn is_terraforms(name: &str) -> bool {
 
 /// Changes with any `.tf` file: providers and modules may then have to be resolved anew.
 fn configuration_digest(folder: &Path) -> Result<String, SandboxError> {
+    digest_of(folder, |path| path.extension().is_some_and(|extension| extension == "tf"))
+}
+
+/// A digest of the files below a folder that count, and of the place that the provider comes from.
+fn digest_of(folder: &Path, counts: impl Fn(&Path) -> bool) -> Result<String, SandboxError> {
     let mut digest = Sha256::new();
     digest.update(std::env::var(PLUGIN_DIR_VARIABLE).unwrap_or_default());
     let mut folders = vec![folder.to_owned()];
@@ -360,7 +376,7 @@ fn configuration_digest(folder: &Path) -> Result<String, SandboxError> {
             let path = entry.map_err(SandboxError::io("cannot read a folder"))?.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "tf") {
+            } else if counts(&path) {
                 files.insert(path);
             }
         }
@@ -414,7 +430,7 @@ mod tests {
 
     #[test]
     fn a_missing_output_is_named() {
-        let all = BTreeMap::from([("callback_url".to_owned(), json!({"value": "http://x"}))]);
-        assert_eq!(Outputs::read(all).unwrap_err().to_string(), "the sandbox's Terraform: it has no output `state_machine_arn`");
+        let all = BTreeMap::from([("callback_url".to_owned(), json!("http://x"))]);
+        assert_eq!(Outputs::new(all).unwrap_err().to_string(), "the sandbox's Terraform: it has no output `state_machine_arn`");
     }
 }

@@ -14,13 +14,15 @@ pub(crate) struct Tools {
     pub python: PathBuf,
     pub python_version: String,
     pub terraform: PathBuf,
+    pub terraform_version: String,
     pub cargo: PathBuf,
 }
 
 impl Tools {
     pub fn find() -> Result<Self, SandboxError> {
         let (python, python_version) = find_python()?;
-        Ok(Self { python, python_version, terraform: find_terraform()?, cargo: find_cargo()? })
+        let (terraform, terraform_version) = find_terraform()?;
+        Ok(Self { python, python_version, terraform, terraform_version, cargo: find_cargo()? })
     }
 }
 
@@ -61,14 +63,14 @@ fn find_python() -> Result<(PathBuf, String), SandboxError> {
     Err(missing("Python 3.10 or newer", "install it, or name its executable in CORDON_PYTHON", too_old))
 }
 
-fn find_terraform() -> Result<PathBuf, SandboxError> {
+fn find_terraform() -> Result<(PathBuf, String), SandboxError> {
     let name = std::env::var_os("CORDON_TERRAFORM").map_or_else(|| PathBuf::from("terraform"), PathBuf::from);
     let version = stdout_of(&name, &["version", "-json"]).and_then(|text| {
         let version: serde_json::Value = serde_json::from_str(&text).ok()?;
         Some(version.get("terraform_version")?.as_str()?.to_owned())
     });
     match version {
-        Some(version) if at_least(&version, TERRAFORM_AT_LEAST) => Ok(name),
+        Some(version) if at_least(&version, TERRAFORM_AT_LEAST) => Ok((name, version)),
         other => Err(missing(
             "Terraform 1.5 or newer",
             "install it from https://developer.hashicorp.com/terraform/install, or name its executable in CORDON_TERRAFORM",

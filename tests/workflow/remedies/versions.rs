@@ -29,7 +29,7 @@ use crate::person::Person;
 /// moto's own.
 const ACCOUNT: &str = "123456789012";
 const REQUIREMENTS: &str = include_str!("../../fixtures/moto/requirements.txt");
-const READY_LIMIT: Duration = Duration::from_secs(60);
+const READY_LIMIT: Duration = Duration::from_secs(300);
 const ONLY_VERSIONS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","iam:CreatePolicyVersion"],"Resource":"*"}]}"#;
 
 /// A running moto. It ends with the test: the guard sees its standard input close.

@@ -228,10 +228,10 @@ fn expressions(value: &Value, place: &str, found: &mut Vec<(String, String)>) {
     let deeper = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}/{key}") };
     match value {
         Value::String(text) => {
-            found.extend(jsonata::expression(text).map(|expression| (place.to_owned(), expression.to_owned())))
+            found.extend(jsonata::expression(text).map(|expression| (place.to_owned(), expression.to_owned())));
         }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| expressions(item, &deeper(&index.to_string()), found))
+            items.iter().enumerate().for_each(|(index, item)| expressions(item, &deeper(&index.to_string()), found));
         }
         Value::Object(fields) => fields.iter().for_each(|(key, field)| expressions(field, &deeper(key), found)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}

@@ -51,7 +51,7 @@ fn holds(condition: &Value, context: &BTreeMap<String, Vec<&str>>) -> bool {
 }
 
 fn texts(value: &Value) -> impl Iterator<Item = &str> {
-    let list = value.as_array().map(Vec::as_slice).unwrap_or_else(|| std::slice::from_ref(value));
+    let list = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
     list.iter().map(|text| text.as_str().unwrap())
 }
 

@@ -7,7 +7,7 @@ use hcl::edit::expr::{Expression, Object, ObjectKey, ObjectValue};
 use hcl::edit::parser::{parse_body, parse_expr};
 use hcl::edit::structure::{Attribute, Block, Body};
 use hcl::edit::visit::{Visit, visit_attr, visit_block, visit_object, visit_object_item};
-use hcl::edit::{Decorated, Span};
+use hcl::edit::{Decorated, Ident, Span};
 
 /// The one function that is no state: it answers HTTP.
 const NO_STATE: &str = "slack-callback";
@@ -141,7 +141,7 @@ impl Visit for Statements {
 }
 
 fn is_key(key: &ObjectKey, name: &str) -> bool {
-    key.as_ident().map(|ident| ident.as_str()) == Some(name) || key.as_expr().and_then(Expression::as_str) == Some(name)
+    key.as_ident().map(Ident::as_str) == Some(name) || key.as_expr().and_then(Expression::as_str) == Some(name)
 }
 
 /// `iam:*`, and not `arn:…:*`.
@@ -218,8 +218,7 @@ fn deployed(file: &SourceFile) -> BTreeSet<String> {
     let Ok(body) = parse_body(&file.text) else { return BTreeSet::new() };
     let functions = body.get_blocks("locals").find_map(|locals| locals.body.get_attribute("functions"));
     let functions = functions.and_then(|functions| functions.value.as_object());
-    let name =
-        |key: &ObjectKey| key.as_ident().map(|ident| ident.as_str()).or_else(|| key.as_expr()?.as_str()).map(str::to_owned);
+    let name = |key: &ObjectKey| key.as_ident().map(Ident::as_str).or_else(|| key.as_expr()?.as_str()).map(str::to_owned);
     functions.into_iter().flat_map(Object::iter).filter_map(|(key, _)| name(key)).collect()
 }
 

@@ -33,7 +33,7 @@ pub fn faults(files: &[SourceFile]) -> Vec<String> {
         for expected in 1..=rows {
             match (tested.contains(&expected), without.contains(&expected)) {
                 (false, false) => {
-                    faults.push(format!("row {expected} of {PAGE} has no test: write one `{prefix}{expected:02}_…`"))
+                    faults.push(format!("row {expected} of {PAGE} has no test: write one `{prefix}{expected:02}_…`"));
                 }
                 (true, true) => faults.push(format!(
                     "row {expected} has a test `{prefix}{expected}_…` now: take it out of TABLES, and say so in {PAGE}"

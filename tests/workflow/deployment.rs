@@ -46,7 +46,7 @@ static DEPLOYMENT: LazyLock<Sandbox> = LazyLock::new(|| {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let started = std::thread::spawn(move || {
         let started = runtime.block_on(Sandbox::start(options()));
-        // What the start has spawned lives on its runtime, for as long as the process does.
+        #[expect(clippy::mem_forget, reason = "the tasks that the start spawned live as long as the process does")]
         std::mem::forget(runtime);
         started
     });

@@ -136,8 +136,8 @@ async fn security_hub_gets_the_finding_with_a_signature_over_what_was_sent() {
     let text = |name: &str| headers[name].to_str().unwrap().to_owned();
     let identity = credentials().into();
     let date = text("x-amz-date");
-    let rfc3339 = format!("{}-{}-{}T{}:{}:{}Z", &date[..4], &date[4..6], &date[6..8], &date[9..11], &date[11..13], &date[13..15]);
-    let seconds = rfc3339.parse::<Timestamp>().unwrap().as_second();
+    let time = jiff::civil::DateTime::strptime("%Y%m%dT%H%M%SZ", &date).unwrap();
+    let seconds = time.to_zoned(jiff::tz::TimeZone::UTC).unwrap().timestamp().as_second();
     let params = SigningParams::builder()
         .identity(&identity)
         .region("us-east-1")

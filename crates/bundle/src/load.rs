@@ -117,10 +117,7 @@ impl Bundle {
         let known: Vec<RuleId> = config.config().rules.disabled.iter().filter(|id| book.about(id).is_some()).cloned().collect();
         let ids: Vec<String> = book.all().map(|about| about.id.to_string()).collect();
         // INVARIANT: the book has every rule that it is asked to switch off.
-        let book = match book.without(&known) {
-            Ok(book) => book,
-            Err(_) => return Err(faults(config.finish().err(), Vec::new())),
-        };
+        let Ok(book) = book.without(&known) else { return Err(faults(config.finish().err(), Vec::new())) };
         for named in config.references().to_vec() {
             if let Some(problem) = problem(&named, &ids, &book) {
                 config.add(named.span, problem);

@@ -233,7 +233,7 @@ impl Classify<'_> {
             parameters: input.event.to_string().chars().take(1_000).collect(),
             touched: cordon_core::Touched::default(),
         };
-        let id = cordon_core::IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
+        let id = IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));
         let found = Found { account: unreadable.account.clone(), actor, subject, detections: Vec::new(), event: facts };
         let mut head = Incident::open(id, found, input.execution.clone(), self.clock.now());
@@ -290,7 +290,7 @@ impl Classify<'_> {
     }
 
     /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
-    async fn join(&self, incident: &cordon_core::IncidentId, head: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
+    async fn join(&self, incident: &IncidentId, head: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
         let known = self.store.timeline(incident).await?;
         let event = json!(head.event.id);
         if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {

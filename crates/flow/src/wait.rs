@@ -199,7 +199,7 @@ impl Wait<'_> {
     async fn on_timeout(&self, head: &Incident) -> Result<(OnTimeout, Option<String>), WaitError> {
         let decision = head.assessment.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
-        let can_contain = head.assessment.plan.steps.iter().any(|step| step.may_go_ahead());
+        let can_contain = head.assessment.plan.steps.iter().any(cordon_core::PlannedStep::may_go_ahead);
         Ok(match self.config.approval.on_timeout {
             OnTimeout::Contain if may_act && can_contain => match self.no_budget(head).await? {
                 None => (OnTimeout::Contain, None),

@@ -99,16 +99,16 @@ fn names_of_any_length_and_alphabet_still_make_an_incident() {
 fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of_ours_are() {
     struct Everything;
     impl cordon_flow::classify::Rules for Everything {
-        fn evaluate(&self, _: &serde_json::Value, _: &cordon_detect::enrich::Facts) -> Vec<cordon_core::Detection> {
+        fn evaluate(&self, _: &Value, _: &cordon_detect::enrich::Facts) -> Vec<cordon_core::Detection> {
             support::FakeRules.evaluate(&json!({"eventName": "CreateUser"}), &cordon_detect::enrich::Facts::default())
         }
     }
     let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
     let mut n = 0;
-    let mut is_ignored = |role: &str, service: &str, name: &str, parameters: serde_json::Value| {
+    let mut is_ignored = |role: &str, service: &str, name: &str, parameters: Value| {
         n += 1;
         let world = World::new();
-        let mut event = support::event(&format!("e{n}"), name, parameters);
+        let mut event = event(&format!("e{n}"), name, parameters);
         event["detail"]["eventSource"] = json!(service);
         event["detail"]["userIdentity"] = json!({"type": "AssumedRole", "accountId": ACCOUNT, "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s"),
             "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}"), "userName": role}}});
@@ -133,7 +133,7 @@ fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of
     }
     let not_ours = [
         (iam, "PutUserPolicy", json!({"userName": "u", "policyName": "backdoor"})),
-        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": support::ADMIN_POLICY})),
+        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": ADMIN_POLICY})),
         (iam, "UpdateAccessKey", json!({"userName": "u", "accessKeyId": "AKIA1", "status": "Active"})),
         (iam, "CreateAccessKey", json!({"userName": "u"})),
         (trails, "StopLogging", json!({"name": "t"})),
@@ -147,14 +147,14 @@ fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of
 fn what_an_undo_of_ours_had_announced_opens_no_incident_and_the_same_call_unannounced_does() {
     let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
     let attach = |world: &World, id: &str, user: &str| {
-        let mut event = support::event(id, "AttachUserPolicy", json!({"userName": user, "policyArn": support::ADMIN_POLICY}));
+        let mut event = event(id, "AttachUserPolicy", json!({"userName": user, "policyArn": ADMIN_POLICY}));
         event["detail"]["userIdentity"] = json!({"type": "AssumedRole", "accountId": ACCOUNT, "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/cordon-remediate/s"),
             "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"), "userName": "cordon-remediate"}}});
         let classify = cordon_flow::classify::Classify { own: &own, ..world.classify() };
         run(classify.run(cordon_contract::ClassifyInput { event, execution: id.to_owned() })).unwrap()
     };
     let world = World::new();
-    let call = cordon_core::Call::new("iam:AttachUserPolicy", [("UserName", "alice"), ("PolicyArn", support::ADMIN_POLICY)]);
+    let call = cordon_core::Call::new("iam:AttachUserPolicy", [("UserName", "alice"), ("PolicyArn", ADMIN_POLICY)]);
     let now = cordon_flow::ports::Clock::now(&world.clock);
     run(world.store().announce(std::iter::once(&call), now)).unwrap();
     assert_eq!(attach(&world, "e1", "alice"), ClassifyOutput::Ignored);

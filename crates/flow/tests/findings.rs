@@ -45,7 +45,7 @@ fn dry() -> (World, IncidentId, Taken) {
     let mut world = World::with(&CONFIG.replace("enforce", "dry-run"));
     let (incident, _) = world.checked(attach("e"));
     let taken = Taken::default();
-    world.findings.push(Box::new(Place { name: "event bus", taken: taken.clone(), is_down: false }));
+    world.findings.push(Box::new(Place { name: "event bus", taken: Arc::clone(&taken), is_down: false }));
     (world, incident, taken)
 }
 

@@ -381,7 +381,7 @@ fn many_different_refused_calls_ask_for_an_answer_to_their_actor() {
         "AddUserToGroup",
     ];
     let outputs: Vec<_> =
-        calls.iter().enumerate().map(|(n, call)| classified(&world, refused(&format!("e{n}"), n as i64, call), "x")).collect();
+        (0..).zip(&calls).map(|(n, call)| classified(&world, refused(&format!("e{n}"), n, call), "x")).collect();
     let incident = opened(outputs[7].clone());
     assert!(outputs[..7].iter().all(|output| *output == ClassifyOutput::Ignored));
     assert_eq!(world.head(&incident).detections[0].rule.as_str(), "identity-calls-probed");

@@ -27,7 +27,7 @@ fn switch(world: &World) -> Switch<'_> {
     Switch { store: world.store(), iam: &world.iam, role: remediator(), clock: &world.clock }
 }
 
-fn apply(world: &World, incident: &IncidentId) -> Result<RemediateOutput, cordon_contract::StateError> {
+fn apply(world: &World, incident: &IncidentId) -> Result<RemediateOutput, StateError> {
     run(world.remediate().run(RemediateInput::Apply { incident: incident.clone() }))
 }
 

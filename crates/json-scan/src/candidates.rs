@@ -47,6 +47,7 @@ impl Candidates {
     }
 
     #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "`Scanner::scan` takes less than 4 GiB, and a position is below 64")]
     fn add_positions(&mut self, base: usize, bits: u64) {
         let count = bits.count_ones() as usize;
         let base = base as u32;

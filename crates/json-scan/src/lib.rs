@@ -8,7 +8,7 @@
 //! The text is read in blocks of 64 bytes, each turned into bit masks: quotes, structural characters, white space. A prefix
 //! exclusive-or over the unescaped quotes gives the string mask. That is the first stage of Langdale and Lemire, "Parsing
 //! Gigabytes of JSON per Second" (The VLDB Journal 28, 2019, <https://arxiv.org/abs/1902.08318>). There, a structural index of all
-//! tokens is written and walked over by a second stage. Here, the grammar is checked on the masks themselves ([`grammar`]), and
+//! tokens is written and walked over by a second stage. Here, the grammar is checked on the masks themselves (`grammar`), and
 //! only brackets, possible keys and scalars are looked at one by one.
 //!
 //! The same code is compiled for every instruction set ([`Level`]), with a scalar one for all others; the tests force each.
@@ -91,9 +91,8 @@ impl<'k> Scanner<'k> {
         let text = text.get(..u32::MAX as usize).unwrap_or(text);
         self.found.clear();
         let Self { level, keys, found, candidates } = self;
-        let (len, proven) = match dispatch!(*level, simd => scan(simd, text, keys, candidates, found)) {
-            Some(scanned) => scanned,
-            None => return Scan::Unfinished,
+        let Some((len, proven)) = dispatch!(*level, simd => scan(simd, text, keys, candidates, found)) else {
+            return Scan::Unfinished;
         };
         if proven && matches!(text, [b'{' | b'[', ..]) { Scan::Valid { len, keys: &self.found } } else { Scan::Unproven { len } }
     }

@@ -93,7 +93,7 @@ fn scenario_08_a_signature_that_is_forged_missing_or_misshapen_is_answered_401_a
     let right = signature(now(&world), &body);
     let forged = format!("v0={}", "0".repeat(64));
     let other_version = right.replace("v0=", "v1=");
-    let short = &right[..right.len() - 2];
+    let short = right.get(..right.len() - 2).unwrap();
     let long = format!("{right}00");
     let wide = format!("v0={}", "é".repeat(32));
     for signature in [None, Some(""), Some("v0="), Some(&*forged), Some(&*other_version), Some(short), Some(&*long), Some(&*wide)]
@@ -102,7 +102,7 @@ fn scenario_08_a_signature_that_is_forged_missing_or_misshapen_is_answered_401_a
         for body in [body.as_slice(), b"\xff\xfe".as_slice()] {
             let reply = send(&world, Some(&timestamp), signature, body);
             assert_eq!(reply.status, 401, "{signature:?}");
-            assert!(!reply.text.contains(&right[3..]), "{reply:?}");
+            assert!(!reply.text.contains(right.trim_start_matches("v0=")), "{reply:?}");
         }
     }
     assert_eq!(send(&world, None, Some(&right), &body).status, 401);

@@ -122,9 +122,13 @@ impl Dice {
         self.roll() % limit
     }
 
+    /// A place in a list of `len`, at most 2³² long.
+    fn index(&mut self, len: usize) -> usize {
+        usize::try_from(self.below(len as u64)).unwrap_or_default()
+    }
+
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
-        let at = self.below(from.len() as u64) as usize;
-        from.get(at).copied().unwrap_or_default()
+        from.get(self.index(from.len())).copied().unwrap_or_default()
     }
 
     fn hex(&mut self, digits: usize) -> String {
@@ -138,7 +142,7 @@ impl Dice {
 
     fn upper(&mut self, digits: usize) -> String {
         const LETTERS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        (0..digits).map(|_| LETTERS.get(self.below(32) as usize).map_or('A', |letter| *letter as char)).collect()
+        (0..digits).map(|_| LETTERS.get(self.index(LETTERS.len())).map_or('A', |letter| *letter as char)).collect()
     }
 
     fn uuid(&mut self) -> String {

@@ -77,7 +77,7 @@ impl Inputs {
 
     /// Adds the logs below a folder, in the order of their names. A link to a folder is not followed: it could lead back here.
     fn look_into(&mut self, folder: &Path) {
-        let entries = fs::read_dir(folder).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+        let entries = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
         let mut entries = match entries {
             Ok(entries) => entries,
             Err(error) => return self.miss(folder, &error),

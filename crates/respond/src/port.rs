@@ -277,7 +277,7 @@ impl fmt::Display for IamError {
 
 impl Error for IamError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_deref().map(|source| source as _)
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 

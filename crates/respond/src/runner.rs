@@ -117,7 +117,7 @@ impl<R> Run<R> {
     fn add(&mut self, n: usize, step: &PlannedStep, result: Result<R, Halt>) -> Result<(), RunError> {
         match result {
             Ok(result) => {
-                self.steps.push(StepOutcome { n, remedy: step.remedy, purpose: step.purpose, target: step.target.arn(), result })
+                self.steps.push(StepOutcome { n, remedy: step.remedy, purpose: step.purpose, target: step.target.arn(), result });
             }
             Err(Halt::Retry(source)) => {
                 self.retry.push(UnfinishedStep { n, remedy: step.remedy, target: step.target.arn(), source });

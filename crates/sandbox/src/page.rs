@@ -34,7 +34,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 pub(crate) struct Page {
     pub slack: SlackStandIn,
     pub watch: Watch,
-    pub people: Arc<Vec<Person>>,
+    pub people: Arc<[Person]>,
 }
 
 pub(crate) fn router(page: Page) -> Router {
@@ -80,7 +80,7 @@ async fn state(Shared(page): Shared<Page>) -> Response {
     let mut state = page.slack.snapshot();
     let watched = page.watch.snapshot().await;
     if let (Some(fields), Value::Object(watched)) = (state.as_object_mut(), watched) {
-        fields.insert("people".to_owned(), json!(*page.people));
+        fields.insert("people".to_owned(), json!(&*page.people));
         fields.extend(watched);
     }
     ([(header::CACHE_CONTROL, HeaderValue::from_static("no-store"))], Json(state)).into_response()
@@ -147,7 +147,7 @@ mod tests {
         let page = Page {
             slack: SlackStandIn::new(url.clone(), 0),
             watch: Watch::default(),
-            people: Arc::new(vec![Person::new(people::APPROVER, "Alice", "approver")]),
+            people: Arc::from([Person::new(people::APPROVER, "Alice", "approver")]),
         };
         tokio::spawn(async move { axum::serve(listener, router(page)).await });
         url

@@ -84,7 +84,7 @@ impl Sandbox {
         for spec in &options.stacks {
             slack.join(member(spec));
         }
-        let page = Page { slack: slack.clone(), watch: watch.clone(), people: Arc::new(options.people.clone()) };
+        let page = Page { slack: slack.clone(), watch: watch.clone(), people: Arc::from(options.people.as_slice()) };
         let page_url = serve(&background, page, page_port)?;
         let site = Site {
             layout: &layout,

@@ -1,6 +1,6 @@
 //! Everything that Cordon keeps: each key and each item of the one table, over a small port.
 //!
-//! INVARIANT: keys are made in [`keys`] and nowhere else, and the stored JSON only ever gains fields, with a default: a table that
+//! INVARIANT: keys are made in `keys` and nowhere else, and the stored JSON only ever gains fields, with a default: a table that
 //! an older version wrote stays readable. It reads, writes and keeps conditions; it decides nothing, knows no clock and waits for
 //! nobody but the table.
 

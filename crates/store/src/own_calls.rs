@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_planned_call_and_its_event_have_one_item_and_another_call_has_another() {
-        let event = |name: &str, parameters: serde_json::Value| {
+        let event = |name: &str, parameters: Value| {
             let envelope = json!({"source": "aws.iam", "detail": {"eventID": "e", "eventName": name, "eventVersion": "1.11",
                 "eventSource": "iam.amazonaws.com", "userIdentity": {"type": "Root"}, "requestParameters": parameters}});
             Event::from_envelope(&envelope, None).unwrap()

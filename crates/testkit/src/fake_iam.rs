@@ -223,7 +223,7 @@ impl FakeIam {
         let mut world = self.lock();
         world.made += 1;
         let versions: BTreeMap<u32, String> = (1..).zip(documents.iter().map(|&document| document.to_owned())).collect();
-        let next = versions.len() as u32 + 1;
+        let next = versions.last_key_value().map_or(1, |(last, _)| last + 1);
         let unique_id = format!("ANPA{:0>17}", world.made);
         let policy = ManagedPolicy { unique_id, default_version: format!("v{}", next - 1), versions, next };
         let arn = format!("arn:aws:iam::{}:policy/{name}", self.account);

@@ -199,7 +199,7 @@ async fn a_deny_of_iam_that_finds_no_room_becomes_a_boundary_and_the_former_one_
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-full-iam").await;
     deployment.may_do_anything(&attacker).await;
-    let everything = crate::person::EVERYTHING;
+    let everything = EVERYTHING;
     let made =
         deployment.operator().create_policy().policy_name("boundary-that-stood").policy_document(everything).send().await?;
     let former = made.policy().and_then(|policy| policy.arn()).unwrap();

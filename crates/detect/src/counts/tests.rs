@@ -13,7 +13,7 @@ fn tally(at_least: usize, span_seconds: i64, value: Option<&str>) -> Tally {
         response: None,
     };
     Tally {
-        detection: std::sync::Arc::new(detection),
+        detection: Arc::new(detection),
         key: "burst#a".to_owned(),
         value: value.map(str::to_owned),
         what: "X".to_owned(),

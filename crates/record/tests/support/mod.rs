@@ -185,7 +185,7 @@ pub fn record(mut head: Incident) -> Record {
     let Incident { event, subject, outcome, .. } = head.clone();
     let mut add = |new: NewEntry| {
         head.log_seq += 1;
-        let entry = Entry::chain(new, head.log_seq, at(head.log_seq as i64), &head.last_hash);
+        let entry = Entry::chain(new, head.log_seq, at(i64::try_from(head.log_seq).unwrap()), &head.last_hash);
         head.last_hash.clone_from(&entry.hash);
         timeline.push(entry);
     };

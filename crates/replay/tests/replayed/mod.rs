@@ -1,5 +1,7 @@
 //! Runs a replay over files in a folder of their own, and keeps what it said.
 
+#![allow(dead_code, reason = "each test file uses its part")]
+
 use std::io::{self, Write as _};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
@@ -29,7 +31,6 @@ impl Output for Said {
     }
 }
 
-#[allow(dead_code, reason = "each test file uses its part")]
 impl Said {
     /// The lines as JSON.
     pub fn matches(&self) -> Vec<Value> {
@@ -70,19 +71,16 @@ fn collect(folder: &Path, sources: &mut Vec<RuleSource>) {
     }
 }
 
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn catalogue() -> RuleBook {
     book(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../rules"))
 }
 
 /// A book of one rule with this detection.
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn rule(name: &str, detection: &str) -> Result<RuleBook, String> {
     counted(name, detection, "")
 }
 
 /// The same with a correlation behind it.
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn counted(name: &str, detection: &str, correlation: &str) -> Result<RuleBook, String> {
     let behind = if correlation.is_empty() { "" } else { "---\n" };
     let text = format!(
@@ -91,12 +89,10 @@ pub fn counted(name: &str, detection: &str, correlation: &str) -> Result<RuleBoo
     RuleBook::load(vec![RuleSource::new(format!("{name}.yml"), text)]).map_err(|errors| format!("{errors:?}"))
 }
 
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn config() -> Config {
     Config::default()
 }
 
-#[allow(dead_code, reason = "each test file uses its part")]
 pub fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text).unwrap();

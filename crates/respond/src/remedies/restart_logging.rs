@@ -52,7 +52,7 @@ impl Remedy for RestartLogging {
                     note = Some(
                         "What the trail logged before is not known: compare its event selectors with what they should be."
                             .to_owned(),
-                    )
+                    );
                 }
             }
         }

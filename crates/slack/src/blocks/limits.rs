@@ -2,7 +2,11 @@
 
 use serde_json::Value;
 
-use super::*;
+use super::{
+    MAX_ACTION_ELEMENTS, MAX_BLOCKS, MAX_BUTTON, MAX_CONFIRM_BUTTON, MAX_CONFIRM_TEXT, MAX_CONFIRM_TITLE, MAX_CONTEXT_ELEMENTS,
+    MAX_FIELD, MAX_FIELDS, MAX_HEADER, MAX_ID, MAX_INPUT, MAX_LABEL, MAX_METADATA, MAX_SECTION, MAX_TEXT, MAX_VALUE,
+    MAX_VIEW_BLOCKS, MAX_VIEW_TITLE, MAX_WEIGHT, weight,
+};
 use crate::message::Message;
 use crate::text::{truncate, units};
 

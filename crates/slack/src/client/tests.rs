@@ -54,7 +54,7 @@ async fn handle(State(server): State<Server>, uri: Uri, headers: HeaderMap, body
     for (name, value) in next.headers {
         headers.insert(HeaderName::from_static(name), value.parse().unwrap());
     }
-    (axum::http::StatusCode::from_u16(next.status).unwrap(), headers, next.body)
+    (StatusCode::from_u16(next.status).unwrap(), headers, next.body)
 }
 
 /// A client, the server that it talks to, and the server's address.

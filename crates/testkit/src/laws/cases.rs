@@ -299,7 +299,7 @@ fn tagged(remedy: RemedyKind) -> Vec<Case> {
     let mut cases = Vec::new();
     for case in each(remedy, &USER_AND_ROLE) {
         let tagged: fn(&FakeIam, &Target) = |iam, target| {
-            change(iam, target, |entity| drop(entity.tags.insert("SecurityApproved".to_owned(), "true".to_owned())))
+            change(iam, target, |entity| drop(entity.tags.insert("SecurityApproved".to_owned(), "true".to_owned())));
         };
         cases.push(case.given("set, and not known what was before", tagged).event(set_tag));
         cases.push(case.given("overwritten", tagged).event(|event| {

@@ -65,8 +65,8 @@ fn each_group_is_counted_by_itself_and_a_counted_rule_is_silent() {
         assert_eq!(judged.detections, [], "counted, not reported");
         judged.tallies.iter().map(|tally| counts.count(tally, &EventId::from_content(&[n]), 0)).collect::<Vec<_>>()
     };
-    for (n, user) in ["a", "b", "a", "b"].into_iter().enumerate() {
-        assert_eq!(count(n as u8, &call(user, "AccessDenied")), [Count::Below], "{user}");
+    for (n, user) in (0..).zip(["a", "b", "a", "b"]) {
+        assert_eq!(count(n, &call(user, "AccessDenied")), [Count::Below], "{user}");
     }
     assert_eq!(count(8, &call("a", "Throttling")), []);
     assert_eq!(count(9, &call("a", "AccessDenied")), [Count::Opened]);

@@ -296,6 +296,21 @@ mod tests {
     }
 
     #[test]
+    fn every_function_of_the_repository_is_packed() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../functions");
+        let mut found: Vec<String> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.path().join("Cargo.toml").is_file())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        found.sort();
+        let mut packed = FUNCTIONS;
+        packed.sort_unstable();
+        assert_eq!(found, packed);
+    }
+
+    #[test]
     fn a_missing_executable_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let options = workspace(folder.path());

@@ -61,8 +61,8 @@ impl SlackChannel {
         Self { client: self.client.with_limits(HASTE, Duration::ZERO), ..self }
     }
 
-    #[must_use]
     /// The secret that it was made from, to verify clicks with.
+    #[must_use]
     pub fn secret(&self) -> &SlackSecret {
         &self.secret
     }

@@ -241,7 +241,7 @@ mod tests {
         let one = |need: Requirement| Requirement::Any(vec![need]);
         let (a, b) = (Requirement::All(vec![eq("f", "x")]), Requirement::All(vec![eq("g", "y")]));
         let check = |condition: &str, expected: Requirement| {
-            assert_eq!(required(&format!("{selections}  condition: {condition}")), expected)
+            assert_eq!(required(&format!("{selections}  condition: {condition}")), expected);
         };
         check("s_a and not s_b", one(Requirement::All(vec![a.clone()])));
         check("s_a or s_b", one(Requirement::Any(vec![a.clone(), b.clone()])));

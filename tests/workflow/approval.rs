@@ -2,9 +2,10 @@
 //! line's identity, and the button that undoes.
 
 use cordon_flow::decide::{Answer, Choice};
+use cordon_sandbox::slack::Message;
 use serde_json::Value;
 
-use super::deployment::{ADMINISTRATOR, APPROVAL, APPROVER, BRIEF, Deployment, ENFORCE, LIMIT, LOUD, POLL, STRANGER};
+use super::deployment::{ADMINISTRATOR, APPROVAL, APPROVER, BRIEF, Deployment, ENFORCE, LIMIT, LOUD, STRANGER};
 use super::{Test, kinds};
 
 /// In the deployment of these tests, an approver like the other.
@@ -21,7 +22,8 @@ async fn two_people_have_to_approve_what_is_critical() -> Test {
         assert!(first.body.contains("1 of 2"), "{}", first.body);
     }
     assert_eq!(deployment.attached("iam-test-quorum").await, [ADMINISTRATOR]);
-    assert!(deployment.message_now(&card.ts).everything().contains("1 of 2 approvals"));
+    let counted = |message: &Message| message.everything().contains("1 of 2 approvals");
+    deployment.message_once(&card.ts, "the first of two approvals", counted).await;
     deployment.approve(&card, SECOND).await;
     attacker.is_refused("iam-test-quorum-after").await;
     let incident = deployment.closed("iam-test-quorum", "AttachUserPolicy").await;
@@ -45,7 +47,8 @@ async fn a_containment_that_went_ahead_is_taken_back_by_a_denial() -> Test {
     assert_eq!(incident["head"]["outcome"], "denied");
     assert_eq!(deployment.inline_policies("iam-test-ahead").await, ["sandbox"]);
     somebody.creates_user("iam-test-ahead-again").await?;
-    assert!(deployment.message_now(&card.ts).everything().contains("the containment was taken back"));
+    let taken_back = |message: &Message| message.everything().contains("the containment was taken back");
+    deployment.message_once(&card.ts, "the containment taken back", taken_back).await;
     Ok(())
 }
 
@@ -103,11 +106,8 @@ async fn the_undo_button_restores_what_was_there_and_says_so() -> Test {
     let card = deployment.card("iam-test-undo-button", "AttachUserPolicy").await;
     deployment.approve(&card, APPROVER).await;
     deployment.closed("iam-test-undo-button", "AttachUserPolicy").await;
-    let began = std::time::Instant::now();
-    while !deployment.message_now(&card.ts).buttons().iter().any(|(action, _)| action == "cordon_undo") {
-        assert!(began.elapsed() < LIMIT, "no button that undoes in {LIMIT:?}: {}", deployment.message_now(&card.ts).everything());
-        tokio::time::sleep(POLL).await;
-    }
+    let has_undo = |message: &Message| message.buttons().iter().any(|(action, _)| action == "cordon_undo");
+    deployment.message_once(&card.ts, "the button that undoes", has_undo).await;
     let refused = deployment.undo(&card, STRANGER).await;
     assert!(refused.body.contains("not on the list"), "{}", refused.body);
     deployment.undo(&card, APPROVER).await;

@@ -200,6 +200,13 @@ impl Deployment {
         found.unwrap_or_else(|| panic!("no message with {parts:?} in {LIMIT:?}"))
     }
 
+    /// The message, once it is as `wanted`: a card is updated after the incident in the table; `what` names it where it never is.
+    pub async fn message_once(&self, ts: &str, what: &str, wanted: impl Fn(&Message) -> bool) -> Message {
+        let stack = &self.stack.spec.name;
+        let found = self.sandbox.slack().wait_for_message(stack, LIMIT, |message| message.ts == ts && wanted(message)).await;
+        found.unwrap_or_else(|| panic!("{what} is not shown in {LIMIT:?}: {}", self.message_now(ts).everything()))
+    }
+
     pub fn message_now(&self, ts: &str) -> Message {
         self.sandbox.slack().messages(&self.stack.spec.name).into_iter().find(|message| message.ts == ts).unwrap()
     }

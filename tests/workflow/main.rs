@@ -14,6 +14,7 @@ mod remedies;
 mod rights;
 mod unanswered;
 
+use cordon_sandbox::slack::Message;
 use deployment::{ADMINISTRATOR, APPROVER, BRIEF, Deployment, ENFORCE, SHIPPED, STRANGER};
 use serde_json::{Value, json};
 
@@ -41,9 +42,8 @@ async fn an_approved_incident_ends_contained_and_iam_refuses_the_attacker() -> T
         kinds(&incident)[..9],
         ["detected", "decided", "notified", "asked", "notified", "approved", "applied", "verified", "closed"]
     );
-    let shown = deployment.message_now(&card.ts);
-    let left = shown.buttons();
-    assert!(left.iter().all(|(action, _)| action == "cordon_undo") && shown.edits > 0, "{}", shown.everything());
+    let ended = |message: &Message| message.edits > 0 && message.buttons().iter().all(|(action, _)| action == "cordon_undo");
+    deployment.message_once(&card.ts, "the outcome with Undo alone", ended).await;
     Ok(())
 }
 
@@ -72,7 +72,7 @@ async fn an_incident_that_nobody_answers_expires_and_changes_nothing() -> Test {
     assert_eq!(incident["head"]["outcome"], "expired");
     assert_eq!(deployment.attached("iam-test-unanswered").await, [ADMINISTRATOR]);
     attacker.creates_user("iam-test-unanswered-after").await?;
-    assert!(deployment.message_now(&card.ts).buttons().is_empty());
+    deployment.message_once(&card.ts, "the end without buttons", |message| message.buttons().is_empty()).await;
     Ok(())
 }
 

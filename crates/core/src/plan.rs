@@ -57,9 +57,15 @@ pub enum Target {
     /// A user, group or role.
     Principal(Principal),
     /// A managed policy of the account.
-    Policy { policy: Arn },
+    Policy {
+        /// Its ARN.
+        policy: Arn,
+    },
     /// A trail of CloudTrail.
-    Trail { trail: Arn },
+    Trail {
+        /// Its ARN.
+        trail: Arn,
+    },
 }
 
 impl Target {
@@ -108,21 +114,36 @@ impl fmt::Display for Target {
 #[serde(tag = "of", rename_all = "snake_case")]
 pub enum Setting {
     /// A managed policy on a principal: [`Setting::ON`], or none.
-    AttachedPolicy { arn: String },
+    AttachedPolicy {
+        /// Of the policy.
+        arn: String,
+    },
     /// The document of an inline policy.
-    InlinePolicy { name: String },
+    InlinePolicy {
+        /// Of the policy.
+        name: String,
+    },
     /// A role's trust policy.
     TrustPolicy,
     /// The ARN of the permissions boundary.
     Boundary,
     /// A user's membership of a group: [`Setting::ON`], or none.
-    Group { name: String },
+    Group {
+        /// Of the group.
+        name: String,
+    },
     /// [`Setting::ON`] or [`Setting::OFF`]; none where there is no such key.
-    AccessKey { id: String },
+    AccessKey {
+        /// `AKIA…`.
+        id: String,
+    },
     /// A user's console password: [`Setting::ON`], or none. It cannot be set again.
     LoginProfile,
     /// The value of a tag.
-    Tag { key: String },
+    Tag {
+        /// As IAM stores it.
+        key: String,
+    },
     /// Whether a trail logs: [`Setting::ON`] or [`Setting::OFF`].
     Logging,
     /// The event selectors of a trail, as CloudTrail's JSON.

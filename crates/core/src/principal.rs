@@ -201,13 +201,27 @@ impl Actor {
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Subject {
     /// A user, role or group.
-    Principal { principal: Principal },
+    Principal {
+        /// Which one.
+        principal: Principal,
+    },
     /// A managed policy.
-    Policy { arn: String },
+    Policy {
+        /// As the event names it.
+        arn: String,
+    },
     /// An access key, and its user where the event names one.
-    AccessKey { id: String, user: Option<String> },
+    AccessKey {
+        /// `AKIA…` or `ASIA…`.
+        id: String,
+        /// The user's name.
+        user: Option<String>,
+    },
     /// The account as a whole.
-    Account { account: AccountId },
+    Account {
+        /// Its id of 12 digits.
+        account: AccountId,
+    },
     /// Nothing that can be read.
     Unknown,
 }

@@ -53,8 +53,11 @@ pub enum CallbackError {
 
 /// Answers what was done with cards.
 pub struct Callback<'a> {
+    /// Takes the votes.
     pub decide: Decide<'a>,
+    /// Starts the execution that carries an undo out.
     pub executions: &'a dyn Executions,
+    /// Where the cards are updated.
     pub channel: &'a dyn Channel,
 }
 

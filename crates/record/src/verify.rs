@@ -40,7 +40,14 @@ pub enum Fault {
     NotAnchored(String),
     /// The file's summary says something else than its timeline.
     #[error("of the incident's {what} the file says `{said}`, its timeline says `{written}`")]
-    Contradiction { what: &'static str, said: String, written: String },
+    Contradiction {
+        /// The part of the summary, such as `outcome`.
+        what: &'static str,
+        /// Its value in the summary.
+        said: String,
+        /// Its value on the timeline.
+        written: String,
+    },
 }
 
 /// Checks the text of an export. `kept` is a hash that somebody has from elsewhere, such as an archived finding.

@@ -207,7 +207,12 @@ pub enum Reverted {
     /// The former state holds, and why.
     Nothing(String),
     /// Somebody else changed it since: nothing is touched.
-    Drift { expected: String, found: String },
+    Drift {
+        /// The state that the step had left.
+        expected: String,
+        /// The state that stands.
+        found: String,
+    },
 }
 
 /// Why a step could not be carried out.
@@ -218,7 +223,12 @@ pub enum StepError {
     Iam(#[from] IamError),
     /// Somebody else changed the target since: it is neither what was planned for nor what this step makes of it.
     #[error("changed since it was planned: expected {expected}, found {found}")]
-    Conflict { expected: String, found: String },
+    Conflict {
+        /// The state that the plan was made for.
+        expected: String,
+        /// The state that stands.
+        found: String,
+    },
     /// The stored step or snapshot lacks what the remedy needs, or is of another remedy.
     #[error("the stored step or snapshot does not belong to `{0}`")]
     Mismatch(RemedyKind),

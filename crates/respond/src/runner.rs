@@ -74,7 +74,12 @@ pub enum RunError {
     Progress(ProgressError),
     /// The plan has fewer steps.
     #[error("the plan has no step {n}, only {steps}")]
-    NoSuchStep { n: usize, steps: usize },
+    NoSuchStep {
+        /// The step that was asked for, counted from 1.
+        n: usize,
+        /// How many the plan has.
+        steps: usize,
+    },
 }
 
 impl RunError {

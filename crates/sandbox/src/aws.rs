@@ -17,7 +17,9 @@ const OPERATOR_SECRET: &str = "test";
 /// Long-term keys of somebody in the sandbox. `Debug` leaves the secret out.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Keys {
+    /// An access key id; for the account's own root key it is the account's 12 digits.
     pub access_key_id: String,
+    /// The secret half of the key, in clear text.
     pub secret_access_key: String,
 }
 
@@ -28,6 +30,7 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
+    /// Keys as given; neither part is checked.
     #[must_use]
     pub fn new(access_key_id: impl Into<String>, secret_access_key: impl Into<String>) -> Self {
         Self { access_key_id: access_key_id.into(), secret_access_key: secret_access_key.into() }

@@ -5,46 +5,104 @@ use std::path::PathBuf;
 
 use cordon_bundle::PackageError;
 
+/// Why a sandbox could not start or go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SandboxError {
+    /// Python, Terraform or Cargo is not there, or is too old.
     #[error("{tool} is missing: {advice}")]
-    MissingTool { tool: String, advice: String },
+    MissingTool {
+        /// The program, such as `terraform`.
+        tool: String,
+        /// What to install.
+        advice: String,
+    },
 
+    /// Terraform has no AWS provider that it could use.
     #[error("no Terraform provider `hashicorp/aws`: {advice}")]
-    MissingProvider { advice: String },
+    MissingProvider {
+        /// How to get one.
+        advice: String,
+    },
 
+    /// The command was not run inside a Cordon workspace.
     #[error("`{path}` is not a Cordon workspace; run the command inside one, or name it in CORDON_WORKSPACE")]
-    NoWorkspace { path: PathBuf },
+    NoWorkspace {
+        /// The folder where it was looked for.
+        path: PathBuf,
+    },
 
+    /// Another program listens on a port that the sandbox needs.
     #[error("port {port} is taken; stop what listens there or choose another with {option}")]
-    PortTaken { port: u16, option: &'static str },
+    PortTaken {
+        /// The TCP port.
+        port: u16,
+        /// The option that chooses another, such as `--port`.
+        option: &'static str,
+    },
 
+    /// A sandbox with the same label is running.
     #[error("another sandbox is running in `{directory}`; stop it first")]
-    AlreadyRunning { directory: PathBuf },
+    AlreadyRunning {
+        /// The folder of that run.
+        directory: PathBuf,
+    },
 
+    /// The operating system refused something: a file, a process, a thread.
     #[error("{what}")]
     Io {
+        /// What could not be done, such as `cannot start Python`.
         what: String,
+        /// The operating system's reason.
         #[source]
         source: std::io::Error,
     },
 
+    /// A function's package could not be made.
     #[error(transparent)]
     Package(#[from] PackageError),
 
+    /// A program ended with a failure.
     #[error("{what} failed{}; all of it is in `{}`", tail_text(.tail), .log.display())]
-    Command { what: String, tail: Vec<String>, log: PathBuf },
+    Command {
+        /// What was run, such as `terraform apply`.
+        what: String,
+        /// The last lines of its output, oldest first; may be empty.
+        tail: Vec<String>,
+        /// The file with all of its output.
+        log: PathBuf,
+    },
 
+    /// Something took longer than its limit.
     #[error("{what} did not finish within {seconds} s{}", tail_text(.tail))]
-    TimedOut { what: String, seconds: u64, tail: Vec<String> },
+    TimedOut {
+        /// What was waited for.
+        what: String,
+        /// The limit, in seconds.
+        seconds: u64,
+        /// The last lines of its output, oldest first; may be empty.
+        tail: Vec<String>,
+    },
 
+    /// A call to the emulator failed.
     #[error("{what}: {why}")]
-    Aws { what: String, why: String },
+    Aws {
+        /// What could not be done.
+        what: String,
+        /// The SDK's error with its causes, in one line.
+        why: String,
+    },
 
+    /// Something answered or behaved in a way that leaves nothing to go on with.
     #[error("{what}: {why}")]
-    Unexpected { what: String, why: String },
+    Unexpected {
+        /// What went wrong, in a few words.
+        what: String,
+        /// The details.
+        why: String,
+    },
 
+    /// Somebody stopped it. The exit code is 130.
     #[error("interrupted")]
     Interrupted,
 }

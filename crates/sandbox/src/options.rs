@@ -8,7 +8,9 @@ use std::time::Duration;
 /// remediator its writing permissions by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// Changes nothing. `dry-run` in `cordon.toml`.
     DryRun,
+    /// Carries out what is decided. `enforce` in `cordon.toml`.
     Enforce,
 }
 
@@ -41,8 +43,11 @@ pub struct StackSpec {
     pub account: String,
     /// The `cordon.toml` to pack with the functions.
     pub config: PathBuf,
+    /// Has to agree with the `mode` in `config`.
     pub mode: Mode,
+    /// Decides what is written into the stack's Slack secret.
     pub slack: SlackMode,
+    /// The wait for a decision before more people are called.
     pub approval_timeout: Duration,
     /// The wait after more people were called.
     pub escalation_timeout: Duration,
@@ -75,12 +80,14 @@ impl StackSpec {
 pub struct Person {
     /// A Slack user id, as in `[[approval.approvers]]`.
     pub id: String,
+    /// The name to show.
     pub name: String,
     /// What the page says about them.
     pub role: String,
 }
 
 impl Person {
+    /// Somebody with a Slack user id, the name to show, and what the page says about them.
     #[must_use]
     pub fn new(id: &str, name: &str, role: &str) -> Self {
         Self { id: id.to_owned(), name: name.to_owned(), role: role.to_owned() }
@@ -90,6 +97,7 @@ impl Person {
 /// Everything that a start needs to know.
 #[derive(Debug, Clone)]
 pub struct Options {
+    /// The root folder of the Cordon workspace.
     pub workspace_root: PathBuf,
     /// Names the folder below `target/sandbox` for this run's logs and state; one running sandbox a label.
     pub label: String,
@@ -97,7 +105,9 @@ pub struct Options {
     pub port: Option<u16>,
     /// The page's and the Slack stand-in's port; a free one if `None`.
     pub page_port: Option<u16>,
+    /// What to deploy: one entry for each deployment of Cordon.
     pub stacks: Vec<StackSpec>,
+    /// Those who can press buttons on the page.
     pub people: Vec<Person>,
     /// What `cordon_detect::pack` made of the rules: it is packed with the functions of every stack.
     pub rules: String,

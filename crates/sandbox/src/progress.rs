@@ -18,6 +18,7 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Prints nothing if `quiet`; else spinners where standard error is a terminal, plain lines elsewhere.
     #[must_use]
     pub fn new(quiet: bool) -> Self {
         let out = if quiet {
@@ -70,6 +71,7 @@ impl Step {
         }
     }
 
+    /// Ends as done. `detail` follows the time on the step's line; an empty one adds nothing.
     pub fn done(mut self, detail: &str) {
         self.end("✓", detail);
     }

@@ -47,7 +47,9 @@ pub struct Sandbox {
 /// One deployment of Cordon in the sandbox.
 #[derive(Debug, Clone)]
 pub struct Stack {
+    /// What it was deployed from.
     pub spec: StackSpec,
+    /// What Terraform gave out for it.
     pub outputs: Outputs,
     endpoint: String,
 }
@@ -115,21 +117,25 @@ impl Sandbox {
         &self.emulator.endpoint
     }
 
+    /// The page's address, on the local machine.
     #[must_use]
     pub fn page_url(&self) -> &str {
         &self.page_url
     }
 
+    /// The Slack stand-in, which all stacks share.
     #[must_use]
     pub fn slack(&self) -> &SlackStandIn {
         &self.slack
     }
 
+    /// The deployed stacks, in the order of [`Options::stacks`].
     #[must_use]
     pub fn stacks(&self) -> &[Stack] {
         &self.stacks
     }
 
+    /// The stack of that name; `None` if there is none.
     #[must_use]
     pub fn stack(&self, name: &str) -> Option<&Stack> {
         self.stacks.iter().find(|stack| stack.spec.name == name)

@@ -16,6 +16,7 @@ use crate::progress::{Progress, Step, seconds};
 use crate::slack::{Click, Message};
 use crate::stack::{Sandbox, Stack};
 
+/// The IAM user who attacks.
 pub const ATTACKER: &str = "iam-test-mallory";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 const ATTACKER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}"#;
@@ -32,28 +33,37 @@ const POLL: Duration = Duration::from_millis(150);
 /// One thing that had to hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Check {
+    /// A sentence that is true if it held, such as `its buttons are gone`.
     pub what: String,
+    /// Whether it did.
     pub held: bool,
+    /// What was seen, such as a time or IAM's words; may be empty.
     pub detail: String,
 }
 
 /// How the story went.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
+    /// In the order in which they were made; a story that broke off has fewer.
     pub checks: Vec<Check>,
+    /// From the attack to the card in the channel; `None` if no card came.
     pub attack_to_card: Option<Duration>,
+    /// From the click to IAM's first refusal; `None` if IAM never refused.
     pub click_to_refused: Option<Duration>,
+    /// From the click to the incident closed as contained; `None` if it was not.
     pub click_to_contained: Option<Duration>,
     /// The incident's timeline entries, oldest first.
     pub timeline: Vec<Value>,
 }
 
 impl Report {
+    /// Whether every check held. A report without checks did not.
     #[must_use]
     pub fn held(&self) -> bool {
         !self.checks.is_empty() && self.checks.iter().all(|check| check.held)
     }
 
+    /// The checks that failed, in their order.
     #[must_use]
     pub fn not_held(&self) -> Vec<&Check> {
         self.checks.iter().filter(|check| !check.held).collect()
@@ -69,7 +79,9 @@ impl Report {
 #[derive(Debug, Clone)]
 pub struct Attack {
     attacker: SdkConfig,
+    /// When the attacker's call was sent, by the wall clock.
     pub at: Timestamp,
+    /// The same moment, by the monotonic clock.
     pub began: Instant,
 }
 

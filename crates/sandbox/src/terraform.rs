@@ -44,11 +44,17 @@ pub(crate) struct Terraform {
 /// What a stack's Terraform gave out.
 #[derive(Debug, Clone)]
 pub struct Outputs {
+    /// Where clicks are sent to.
     pub callback_url: String,
+    /// The Step Functions state machine that runs incidents.
     pub state_machine_arn: String,
+    /// The DynamoDB table of the incidents.
     pub table_name: String,
+    /// The SNS topic of the alerts.
     pub topic_arn: String,
+    /// The Secrets Manager secret with the Slack credentials.
     pub secret_arn: String,
+    /// The EventBridge bus that the relay puts events on.
     pub bus_name: String,
     /// All of them, by name.
     pub all: BTreeMap<String, Value>,

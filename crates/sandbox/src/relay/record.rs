@@ -30,10 +30,13 @@ const DELIVERED_READS: [&str; 6] =
 /// A call as the emulator recorded it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
+    /// The `eventID` that the emulator gave the call.
     pub event_id: String,
     /// `iam`, `sts`, …
     pub service: String,
+    /// The API's name for the call, such as `AttachUserPolicy`.
     pub action: String,
+    /// The key that the call was made with.
     pub access_key_id: String,
     account: String,
     region: String,
@@ -86,11 +89,13 @@ impl Recorded {
         !self.is_read_only() || DELIVERED_READS.contains(&self.action.as_str())
     }
 
+    /// The account that the call was made in. 12 digits.
     #[must_use]
     pub fn account(&self) -> &str {
         &self.account
     }
 
+    /// When the call was made, as the emulator wrote its `eventTime`.
     #[must_use]
     pub fn time(&self) -> &str {
         &self.time

@@ -17,7 +17,9 @@ const ANSWER_MAX: usize = 2_000;
 /// Somebody presses a button.
 #[derive(Debug, Clone)]
 pub struct Click {
+    /// The `ts` of the message that the button stands on, such as `1735787045.000100`.
     pub ts: String,
+    /// The button's `action_id` in the message's blocks.
     pub action_id: String,
     /// A Slack user id.
     pub user: String,
@@ -26,8 +28,11 @@ pub struct Click {
 /// What the callback answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClickAnswer {
+    /// The HTTP status.
     pub status: u16,
+    /// The whole body, as text.
     pub body: String,
+    /// From sending the request to the end of the answer.
     pub took: Duration,
 }
 
@@ -35,16 +40,32 @@ pub struct ClickAnswer {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClickError {
+    /// No message has this `ts`.
     #[error("there is no message `{0}`")]
     NoMessage(String),
+    /// The message is there, the button is not.
     #[error("the message `{ts}` has no button `{action_id}`")]
-    NoButton { ts: String, action_id: String },
+    NoButton {
+        /// The message's `ts`.
+        ts: String,
+        /// The `action_id` that none of its buttons has.
+        action_id: String,
+    },
+    /// No open dialog has this view id.
     #[error("no dialog `{0}` stands open")]
     NoModal(String),
+    /// The text of a dialog is shorter or longer than its element allows.
     #[error("the text has to be {least} to {most} characters long")]
-    Reason { least: usize, most: usize },
+    Reason {
+        /// The fewest characters allowed.
+        least: usize,
+        /// The most characters allowed.
+        most: usize,
+    },
+    /// The named stack is unknown, or Terraform has not made its callback yet.
     #[error("stack `{0}` has no callback yet")]
     NoCallback(String),
+    /// The request could not be sent or its answer not be read, with the reason.
     #[error("the callback did not answer: {0}")]
     NoAnswer(String),
 }
@@ -52,7 +73,9 @@ pub enum ClickError {
 /// The two headers that vouch for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature {
+    /// The header `x-slack-request-timestamp`: Unix time in seconds.
     pub timestamp: String,
+    /// The header `x-slack-signature`: `v0=` and 64 hexadecimal digits.
     pub signature: String,
 }
 

@@ -26,6 +26,7 @@ pub(crate) use click::in_account;
 
 /// The workspace and app that clicks say they come from.
 pub const TEAM: &str = "T0CORDON";
+/// The app that clicks and dialogs say they belong to, as `api_app_id`.
 pub const APP: &str = "A0CORDON";
 
 const MESSAGES_MAX: usize = 2_000;
@@ -34,26 +35,40 @@ const MESSAGES_MAX: usize = 2_000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Via {
+    /// Through the Web API, with the bot token.
     Bot,
+    /// Through the incoming webhook.
     Webhook,
+    /// Through the `response_url` of a click.
     ResponseUrl,
 }
 
 /// A message as it stands now.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Message {
+    /// The name of the stack that posted it.
     pub stack: String,
+    /// A Slack channel id, such as `C0123ABCD`.
     pub channel: String,
+    /// Slack's id of the message: seconds and six more digits, such as `1735787045.000100`.
     pub ts: String,
+    /// The `ts` of the message that this one replies to.
     pub thread_ts: Option<String>,
+    /// The `text` as it stands now; empty if there was none.
     pub text: String,
+    /// Block Kit blocks as an array; null if there were none.
     pub blocks: Value,
+    /// Attachments as an array; null if there were none.
     pub attachments: Value,
+    /// By which way it was posted.
     pub via: Via,
     /// Only this user sees it.
     pub ephemeral_to: Option<String>,
+    /// When the stand-in accepted it.
     pub posted_at: Timestamp,
+    /// When it was last edited; `posted_at` if it never was.
     pub updated_at: Timestamp,
+    /// How often it was edited since it was posted.
     pub edits: u32,
 }
 
@@ -86,10 +101,13 @@ impl Message {
 /// What SNS delivered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Alert {
+    /// The name of the stack that it was delivered for.
     pub stack: String,
+    /// The `Subject` of the notification; empty if there was none.
     pub subject: String,
     /// The message as JSON where it is JSON, else as text.
     pub message: Value,
+    /// When it reached the stand-in.
     pub at: Timestamp,
 }
 
@@ -97,7 +115,10 @@ pub struct Alert {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Fault {
     /// HTTP 429 with `Retry-After`.
-    RateLimited { retry_after_s: u64 },
+    RateLimited {
+        /// The `Retry-After` header, in seconds.
+        retry_after_s: u64,
+    },
     /// HTTP 503.
     Unavailable,
     /// HTTP 200 with `ok: false`.

@@ -29,10 +29,13 @@ pub(super) struct Trigger {
 /// A dialog in front of one person.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenModal {
+    /// Slack's view id: `V0` and digits.
     pub id: String,
+    /// The name of the stack that opened it.
     pub stack: String,
     /// Who sees it.
     pub user: String,
+    /// The view as `views.open` got it, or as the callback's last `update` replaced it.
     pub view: Value,
     /// What the callback found fault with, by block.
     pub errors: Value,

@@ -156,7 +156,7 @@ pub async fn play(sandbox: &Sandbox, stack: &Stack, progress: &Progress) -> Resu
     let step = progress.step("verified, and the incident closed");
     finish(&mut report, stack, clicked, step).await?;
     check_iam(&mut report, stack).await?;
-    check_outcome_message(&mut report, sandbox, stack, &card);
+    check_outcome_message(&mut report, sandbox, stack, &card).await;
     Ok(report)
 }
 
@@ -297,12 +297,14 @@ async fn check_iam(report: &mut Report, stack: &Stack) -> Result<(), SandboxErro
     Ok(())
 }
 
-fn check_outcome_message(report: &mut Report, sandbox: &Sandbox, stack: &Stack, card: &Message) {
-    let messages = sandbox.slack().messages(&stack.spec.name);
-    let now = messages.iter().find(|message| message.ts == card.ts);
-    let updated = now.is_some_and(|message| message.edits > 0 && message.everything().to_lowercase().contains("contained"));
-    report.check("the same message now says that it is contained", updated, "");
-    let gone = now.is_some_and(|message| approve_button(message).is_none());
+/// The incident closes in the table before its message is updated, so the message is waited for.
+async fn check_outcome_message(report: &mut Report, sandbox: &Sandbox, stack: &Stack, card: &Message) {
+    let is_updated = |message: &Message| {
+        message.ts == card.ts && message.edits > 0 && message.everything().to_lowercase().contains("contained")
+    };
+    let updated = sandbox.slack().wait_for_message(&stack.spec.name, CLOSED_LIMIT, is_updated).await;
+    report.check("the same message now says that it is contained", updated.is_some(), "");
+    let gone = updated.is_some_and(|message| approve_button(&message).is_none());
     report.check("its buttons are gone", gone, "");
 }
 

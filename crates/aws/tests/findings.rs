@@ -86,7 +86,7 @@ fn hub() -> Hub {
     Hub { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() }
 }
 
-fn head() -> Incident {
+fn incident() -> Incident {
     let envelope = json!({"source": "aws.iam", "detail": {
         "eventID": "e-1", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com", "recipientAccountId": ACCOUNT,
         "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/mallory")},
@@ -103,7 +103,7 @@ fn head() -> Incident {
 }
 
 async fn publish(place: &dyn Findings) -> Result<(), DeliveryError> {
-    place.publish(&Finding { head: &head() }).await
+    place.publish(&Finding { incident: &incident() }).await
 }
 
 async fn to_security_hub(status: u16, body: Value) -> (Result<(), DeliveryError>, Aws) {
@@ -148,7 +148,7 @@ async fn security_hub_gets_the_finding_with_a_signature_over_what_was_sent() {
         .unwrap()
         .into();
     let url = format!("http://{}{path}", text("host"));
-    let sent = json!({"Findings": [Finding { head: &head() }.asff(&hub())]}).to_string();
+    let sent = json!({"Findings": [Finding { incident: &incident() }.asff(&hub())]}).to_string();
     let signable = SignableRequest::new(
         "POST",
         &url,
@@ -193,7 +193,7 @@ async fn the_bus_gets_the_finding_under_cordons_own_source() {
     let shown = (&entry["Source"], &entry["DetailType"], &entry["EventBusName"]);
     assert_eq!(shown, (&json!("cordon"), &json!("Cordon Detection Finding"), &json!("cordon")));
     let detail: Value = serde_json::from_str(entry["Detail"].as_str().unwrap()).unwrap();
-    assert_eq!((&detail["class_uid"], &detail["finding_info"]["uid"]), (&json!(2004), &json!(head().id)));
+    assert_eq!((&detail["class_uid"], &detail["finding_info"]["uid"]), (&json!(2004), &json!(incident().id)));
 }
 
 #[tokio::test]

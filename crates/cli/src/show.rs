@@ -12,16 +12,16 @@ use cordon_store::RecordedException;
 use jiff::Timestamp;
 
 /// One incident, one line.
-pub fn line(head: &Incident) -> String {
+pub fn line(incident: &Incident) -> String {
     format!(
         "{}  {}  {:<13} {:<12} {} by {} on {}",
-        head.id,
-        head.opened_at.strftime("%Y-%m-%d %H:%M:%SZ"),
-        head.severity.to_string(),
-        status(head),
-        visible(&head.event.name),
-        visible(&head.actor.display()),
-        visible(&head.subject.to_string()),
+        incident.id,
+        incident.opened_at.strftime("%Y-%m-%d %H:%M:%SZ"),
+        incident.severity.to_string(),
+        status(incident),
+        visible(&incident.event.name),
+        visible(&incident.actor.display()),
+        visible(&incident.subject.to_string()),
     )
 }
 
@@ -45,59 +45,59 @@ pub fn exception(recorded: &RecordedException, now: Timestamp) -> String {
 
 /// An incident with its plan and timeline.
 pub fn whole(record: &Record) -> String {
-    let head = &record.head;
+    let incident = &record.incident;
     let mut out = String::new();
     let mut field = |name: &str, value: &str| {
         let _ = writeln!(out, "{name:<12} {}", visible(value));
     };
-    field("incident", head.id.as_str());
-    field("status", &status(head));
-    field("severity", &head.severity.to_string());
-    for detection in &head.detections {
+    field("incident", incident.id.as_str());
+    field("status", &status(incident));
+    field("severity", &incident.severity.to_string());
+    for detection in &incident.detections {
         field("rule", &format!("{} ({}, by {})", detection.title, detection.rule, detection.author));
     }
-    if let Some(reason) = &head.unreadable {
+    if let Some(reason) = &incident.unreadable {
         field("needs", &format!("a person: {reason}"));
     }
-    field("event", &format!("{} ({}), {}", head.event.name, head.event.service, head.event.id));
-    field("actor", &head.actor.display());
-    field("subject", &head.subject.to_string());
-    if let Some(policy) = &head.event.policy_arn {
+    field("event", &format!("{} ({}), {}", incident.event.name, incident.event.service, incident.event.id));
+    field("actor", &incident.actor.display());
+    field("subject", &incident.subject.to_string());
+    if let Some(policy) = &incident.event.policy_arn {
         field("policy", policy);
     }
-    field("from", &format!("{} with {}", or_unknown(&head.event.source_ip), or_unknown(&head.event.user_agent)));
-    if let Some(decision) = &head.assessment.decision {
+    field("from", &format!("{} with {}", or_unknown(&incident.event.source_ip), or_unknown(&incident.event.user_agent)));
+    if let Some(decision) = &incident.assessment.decision {
         field("decision", &format!("{}{}", decision.decision_reason, if decision.dry_run { " (dry run)" } else { "" }));
     }
-    for sentence in &head.assessment.exceptions_checked {
+    for sentence in &incident.assessment.exceptions_checked {
         field("looked at", sentence);
     }
-    for (n, step) in head.assessment.plan.steps.iter().enumerate() {
+    for (n, step) in incident.assessment.plan.steps.iter().enumerate() {
         for call in &step.calls {
             field(&format!("step {}", n + 1), &call.to_string());
         }
         let (state, detail) = step_state(record.steps.get(n).and_then(Option::as_ref));
         field("", &detail.map_or_else(|| state.to_owned(), |detail| format!("{state}: {detail}")));
     }
-    for sentence in head.assessment.plan.notes() {
+    for sentence in incident.assessment.plan.notes() {
         field("to know", &sentence);
     }
-    for sentence in &head.assessment.plan.by_hand {
+    for sentence in &incident.assessment.plan.by_hand {
         field("by hand", sentence);
     }
-    if let Some(deadline) = head.approval.deadline.filter(|_| head.state == State::Asking) {
-        let approved = head.approval.votes.iter().filter(|vote| vote.approves).count();
-        field("asking", &format!("until {deadline}; {approved} of {} have approved", head.approval.quorum.max(1)));
+    if let Some(deadline) = incident.approval.deadline.filter(|_| incident.state == State::Asking) {
+        let approved = incident.approval.votes.iter().filter(|vote| vote.approves).count();
+        field("asking", &format!("until {deadline}; {approved} of {} have approved", incident.approval.quorum.max(1)));
     }
-    if let Some(looking) = &head.approval.looking {
+    if let Some(looking) = &incident.approval.looking {
         field("looking", &format!("{} ({})", looking.name, looking.by));
     }
-    for vote in &head.approval.votes {
+    for vote in &incident.approval.votes {
         let word = if vote.approves { "approved" } else { "denied" };
         let reason = vote.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
         field(word, &format!("by {} ({}){reason}", vote.name, vote.by));
     }
-    field("execution", &head.execution);
+    field("execution", &incident.execution);
     out.push('\n');
     for entry in &record.timeline {
         let _ = writeln!(
@@ -112,7 +112,7 @@ pub fn whole(record: &Record) -> String {
     }
     match record.verify() {
         Ok(()) => {
-            let _ = writeln!(out, "\nThe chain of hashes is intact. Its last hash: {}", head.last_hash);
+            let _ = writeln!(out, "\nThe chain of hashes is intact. Its last hash: {}", incident.last_hash);
         }
         Err(broken) => {
             let _ = writeln!(out, "\nTHE CHAIN OF HASHES IS BROKEN: {broken}.");

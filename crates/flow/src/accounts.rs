@@ -28,17 +28,17 @@ pub(crate) fn unknown_account() -> IamError {
 pub struct SessionError(#[source] pub IamError);
 
 /// IAM in the account of an incident.
-pub(crate) async fn open(accounts: &dyn Accounts, head: &Incident) -> Result<Arc<dyn Account>, SessionError> {
-    let opened = match &head.account {
-        Some(account) => accounts.iam(account, &head.id).await,
+pub(crate) async fn open(accounts: &dyn Accounts, incident: &Incident) -> Result<Arc<dyn Account>, SessionError> {
+    let opened = match &incident.account {
+        Some(account) => accounts.iam(account, &incident.id).await,
         None => Err(unknown_account()),
     };
     opened.map_err(SessionError)
 }
 
 /// What a run comes to that could not begin: every step of the plan, with the reason.
-pub(crate) fn none_of<R>(head: &Incident, failed: impl Fn() -> R) -> PlanResult<R> {
-    let steps = (1..).zip(&head.assessment.plan.steps).map(|(n, step)| StepOutcome {
+pub(crate) fn none_of<R>(incident: &Incident, failed: impl Fn() -> R) -> PlanResult<R> {
+    let steps = (1..).zip(&incident.assessment.plan.steps).map(|(n, step)| StepOutcome {
         n,
         remedy: step.remedy,
         purpose: step.purpose,

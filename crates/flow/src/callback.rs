@@ -158,7 +158,7 @@ impl Callback<'_> {
 
     async fn opens(&self, pressing: Pressing<'_>, kind: DialogKind) -> Result<bool, CallbackError> {
         let subject = match self.decide.store.incident(pressing.id).await {
-            Ok(head) => head.subject.to_string(),
+            Ok(incident) => incident.subject.to_string(),
             Err(StoreError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
@@ -210,9 +210,9 @@ impl Callback<'_> {
     /// Shows on the card what counts now: the buttons gone and who decided, or who has approved so far and who is looking. It
     /// counts whether or not Slack takes this.
     async fn show(&self, pressing: Pressing<'_>, answer: &Answer) -> Result<(), CallbackError> {
-        let head = self.decide.store.incident(pressing.id).await?;
+        let incident = self.decide.store.incident(pressing.id).await?;
         let card: Message = match answer {
-            Answer::Accepted(choice) => cards::decided(&head, *choice != Choice::Deny, pressing.by),
+            Answer::Accepted(choice) => cards::decided(&incident, *choice != Choice::Deny, pressing.by),
             Answer::Counted { .. }
             | Answer::Looking { .. }
             | Answer::LookingAlready { .. }
@@ -222,12 +222,12 @@ impl Callback<'_> {
             | Answer::NotFound => match self.decide.store.approval(pressing.id).await? {
                 Some(approval) => {
                     let glass = question::has_glass(&self.decide.config.approval, self.channel);
-                    cards::asking(&head, &approval.question(), glass)
+                    cards::asking(&incident, &approval.question(), glass)
                 }
                 None => return Ok(()),
             },
         };
-        let shown = match &head.delivery.slack {
+        let shown = match &incident.delivery.slack {
             Some(at @ SlackMessage { ts: Some(_), .. }) => self.channel.update(at, &card).await,
             Some(SlackMessage { ts: None, .. }) | None => pressing.presser.replace(&card).await,
         };

@@ -60,33 +60,34 @@ impl Check<'_> {
     }
 
     async fn answer(&self, input: &CheckInput) -> Result<CheckOutput, CheckError> {
-        let head = self.store.incident(&input.incident).await?;
+        let incident = self.store.incident(&input.incident).await?;
         // A retry keeps to the decision that people may have read already.
-        if let Some(decision) = &head.assessment.decision {
+        if let Some(decision) = &incident.assessment.decision {
             return Ok(CheckOutput { route: decision.route });
         }
-        let checked = ExceptionCheck::new(self, &head).run().await?;
-        let caught: Vec<Detection> = head.detections.iter().filter(|detection| checked.is_caught(detection)).cloned().collect();
-        let (planning, planning_failed) = self.plan(&head, &caught).await;
-        let decision = self.decide(&head, &checked, &planning, planning_failed).await?;
-        let blast_radius = blast_radius::gather(self.accounts, &head).await;
+        let checked = ExceptionCheck::new(self, &incident).run().await?;
+        let caught: Vec<Detection> =
+            incident.detections.iter().filter(|detection| checked.is_caught(detection)).cloned().collect();
+        let (planning, planning_failed) = self.plan(&incident, &caught).await;
+        let decision = self.decide(&incident, &checked, &planning, planning_failed).await?;
+        let blast_radius = blast_radius::gather(self.accounts, &incident).await;
         let data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
-            "left_out": planning.left_out, "event_name": head.event.name, "actor_arn": head.actor.arn, "subject": head.subject.to_string(),
-            "policy_arn": head.event.policy_arn, "exempted_by": checked.exempted_by,
+            "left_out": planning.left_out, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
+            "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by,
         });
         let decided = self
             .store
-            .commit(&input.incident, self.clock.now(), |head| {
-                if head.is_decided() {
+            .commit(&input.incident, self.clock.now(), |incident| {
+                if incident.is_decided() {
                     return None;
                 }
-                head.state = State::Decided;
-                head.assessment.decision = Some(decision.clone());
-                head.assessment.exceptions_checked.clone_from(&checked.sentences);
-                head.assessment.plan = planning.plan.clone();
-                head.assessment.blast_radius.clone_from(&blast_radius);
+                incident.state = State::Decided;
+                incident.assessment.decision = Some(decision.clone());
+                incident.assessment.exceptions_checked.clone_from(&checked.sentences);
+                incident.assessment.plan = planning.plan.clone();
+                incident.assessment.blast_radius.clone_from(&blast_radius);
                 Some(vec![NewEntry::cordon(Kind::Decided, data.clone())])
             })
             .await?;
@@ -95,29 +96,29 @@ impl Check<'_> {
 
     async fn decide(
         &self,
-        head: &Incident,
+        incident: &Incident,
         checked: &Checked,
         planning: &Planning,
         planning_failed: Option<String>,
     ) -> Result<Decision, CheckError> {
-        let undated = || head.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
+        let undated = || incident.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
         let mut facts = Facts {
             mode: self.config.mode,
             rehearse: self.config.approval.rehearse,
-            origin: head.event.origin,
+            origin: incident.event.origin,
             judged: checked.judged.clone(),
             planned_steps: planning.plan.steps.len(),
             containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
             planning_failed: planning_failed.or_else(undated),
-            too_old: head.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),
+            too_old: incident.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),
             only_by_asking: self.stopped().await?,
         };
         let decision = decide(&facts);
         if !decision.route.is_automatic() {
             return Ok(decision);
         }
-        facts.only_by_asking = self.over_budget(&head.id).await?;
+        facts.only_by_asking = self.over_budget(&incident.id).await?;
         Ok(decide(&facts))
     }
 
@@ -152,20 +153,20 @@ impl Check<'_> {
         }
     }
 
-    async fn plan(&self, head: &Incident, caught: &[Detection]) -> (Planning, Option<String>) {
-        if caught.is_empty() || !head.event.origin.may_enforce() {
+    async fn plan(&self, incident: &Incident, caught: &[Detection]) -> (Planning, Option<String>) {
+        if caught.is_empty() || !incident.event.origin.may_enforce() {
             return (Planning::default(), None);
         }
         let case = Case {
-            incident: &head.id,
-            account: head.account.as_ref(),
-            actor: &head.actor,
-            subject: &head.subject,
+            incident: &incident.id,
+            account: incident.account.as_ref(),
+            actor: &incident.actor,
+            subject: &incident.subject,
             detections: caught,
-            event: &head.event,
+            event: &incident.event,
             now: self.clock.now(),
         };
-        let planned = match self.iam(head.account.as_ref(), &head.id).await {
+        let planned = match self.iam(incident.account.as_ref(), &incident.id).await {
             Ok(iam) => planner::plan(&*iam, self.config, self.own, &case).await,
             Err(error) => Err(error),
         };

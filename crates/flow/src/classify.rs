@@ -141,10 +141,10 @@ impl Classify<'_> {
         }
         let found = Found { account: event.account.clone(), actor, subject, detections, event: of_event };
         let own = id.to_string();
-        let mut head = Incident::open(id, found, execution.to_owned(), now);
-        head.statements = enrich::dangerous_statements(&event.record, &facts);
-        head.group = leading.map(|burst| burst.tally.key.clone());
-        let output = self.claim_and_open(head, event.shared_id.as_ref(), leading).await?;
+        let mut incident = Incident::open(id, found, execution.to_owned(), now);
+        incident.statements = enrich::dangerous_statements(&event.record, &facts);
+        incident.group = leading.map(|burst| burst.tally.key.clone());
+        let output = self.claim_and_open(incident, event.shared_id.as_ref(), leading).await?;
         // A burst that this event opened, or whose incident never came to be, is told where it ended up.
         for burst in &bursts {
             if burst.name == own || leading.is_some_and(|leading| leading.tally.key == burst.tally.key) {
@@ -236,9 +236,9 @@ impl Classify<'_> {
         let id = IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));
         let found = Found { account: unreadable.account.clone(), actor, subject, detections: Vec::new(), event: facts };
-        let mut head = Incident::open(id, found, input.execution.clone(), self.clock.now());
-        head.unreadable = Some(unreadable.reason.clone());
-        match self.claim_and_open(head, None, None).await? {
+        let mut incident = Incident::open(id, found, input.execution.clone(), self.clock.now());
+        incident.unreadable = Some(unreadable.reason.clone());
+        match self.claim_and_open(incident, None, None).await? {
             ClassifyOutput::Opened { incident } => Ok(ClassifyOutput::NeedsPerson { incident }),
             other => Ok(other),
         }
@@ -246,31 +246,31 @@ impl Classify<'_> {
 
     async fn claim_and_open(
         &self,
-        head: Incident,
+        incident: Incident,
         shared: Option<&cordon_core::EventId>,
         burst: Option<&Burst>,
     ) -> Result<ClassifyOutput, ClassifyError> {
         let now = self.clock.now();
-        match self.store.claim(&head.event.id, shared, &head.id, &head.execution, now).await? {
+        match self.store.claim(&incident.event.id, shared, &incident.id, &incident.execution, now).await? {
             Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
-            Claim::SharedWith(incident) => {
-                self.join(&incident, &head, true).await?;
-                return Ok(ClassifyOutput::Merged { incident });
+            Claim::SharedWith(other) => {
+                self.join(&other, &incident, true).await?;
+                return Ok(ClassifyOutput::Merged { incident: other });
             }
             Claim::Mine => {}
         }
-        if let Some(incident) = self.open_burst(burst, &head).await? {
-            self.join(&incident, &head, true).await?;
-            return Ok(ClassifyOutput::Merged { incident });
+        if let Some(other) = self.open_burst(burst, &incident).await? {
+            self.join(&other, &incident, true).await?;
+            return Ok(ClassifyOutput::Merged { incident: other });
         }
         let mut tries = 0;
         loop {
-            let mut opened = head.clone();
-            match self.store.open(&mut opened, detected(&head, burst), now).await {
+            let mut opened = incident.clone();
+            match self.store.open(&mut opened, detected(&incident, burst), now).await {
                 Ok(Opening::Opened) => return Ok(ClassifyOutput::Opened { incident: opened.id }),
                 // Closed in this very moment: then this event opens the next incident.
-                Ok(Opening::Joined(incident)) => match self.join(&incident, &head, false).await? {
-                    true => return Ok(ClassifyOutput::Merged { incident }),
+                Ok(Opening::Joined(other)) => match self.join(&other, &incident, false).await? {
+                    true => return Ok(ClassifyOutput::Merged { incident: other }),
                     false if tries < OPEN_TRIES => tries += 1,
                     false => return Err(ClassifyError::OpensAndCloses),
                 },
@@ -281,32 +281,32 @@ impl Classify<'_> {
     }
 
     /// The incident of a burst that another event opened. Where that never came to be, the event goes its own way.
-    async fn open_burst(&self, burst: Option<&Burst>, head: &Incident) -> Result<Option<IncidentId>, ClassifyError> {
-        let Some(incident) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
-        if incident == head.id {
+    async fn open_burst(&self, burst: Option<&Burst>, incident: &Incident) -> Result<Option<IncidentId>, ClassifyError> {
+        let Some(other) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
+        if other == incident.id {
             return Ok(None);
         }
-        Ok(self.store.find(&incident).await?.map(|found| found.id))
+        Ok(self.store.find(&other).await?.map(|found| found.id))
     }
 
     /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
-    async fn join(&self, incident: &IncidentId, head: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
-        let known = self.store.timeline(incident).await?;
-        let event = json!(head.event.id);
+    async fn join(&self, id: &IncidentId, incident: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
+        let known = self.store.timeline(id).await?;
+        let event = json!(incident.event.id);
         if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {
             return Ok(true);
         }
-        let EventFacts { name, time, source_ip, .. } = head.event.clone();
+        let EventFacts { name, time, source_ip, .. } = incident.event.clone();
         let merged = MergedEvent { name, time, source_ip };
         let joined = self
             .store
-            .commit(incident, self.clock.now(), |open| {
+            .commit(id, self.clock.now(), |open| {
                 if open.is_closed() && !even_closed {
                     return None;
                 }
                 open.merges.merged += 1;
                 open.merges.last_merged = Some(merged.clone());
-                let data = json!({"event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(), "execution": head.execution});
+                let data = json!({"event": incident.event.id, "event_name": incident.event.name, "event_time": incident.event.time, "actor": incident.actor.display(), "execution": incident.execution});
                 Some(vec![NewEntry::cordon(Kind::Merged, data)])
             })
             .await;
@@ -342,12 +342,12 @@ fn account_of(event: &Event) -> Subject {
     event.account.clone().map_or(Subject::Unknown, |account| Subject::Account { account })
 }
 
-fn detected(head: &Incident, burst: Option<&Burst>) -> NewEntry {
-    let rules: Vec<_> = head.detections.iter().map(|d| json!({"id": d.rule, "title": d.title, "level": d.level})).collect();
+fn detected(incident: &Incident, burst: Option<&Burst>) -> NewEntry {
+    let rules: Vec<_> = incident.detections.iter().map(|d| json!({"id": d.rule, "title": d.title, "level": d.level})).collect();
     let mut data = json!({
-        "event": head.event.id, "event_name": head.event.name, "event_time": head.event.time, "actor": head.actor.display(),
-        "subject": head.subject.to_string(), "source_ip": head.event.source_ip, "user_agent": head.event.user_agent,
-        "policy_arn": head.event.policy_arn, "origin": head.event.origin, "rules": rules, "execution": head.execution,
+        "event": incident.event.id, "event_name": incident.event.name, "event_time": incident.event.time, "actor": incident.actor.display(),
+        "subject": incident.subject.to_string(), "source_ip": incident.event.source_ip, "user_agent": incident.event.user_agent,
+        "policy_arn": incident.event.policy_arn, "origin": incident.event.origin, "rules": rules, "execution": incident.execution,
     });
     if let Some(burst) = burst {
         let seen = burst.seen.iter().rev().take(SHOWN);
@@ -358,10 +358,10 @@ fn detected(head: &Incident, burst: Option<&Burst>) -> NewEntry {
             json!({"rule": burst.tally.detection.rule, "group": burst.tally.key, "counted": burst.seen.len(), "seen": seen}),
         );
     }
-    if head.actor.kind == ActorKind::Unknown {
+    if incident.actor.kind == ActorKind::Unknown {
         set(&mut data, "actor", json!("unknown"));
     }
-    match &head.unreadable {
+    match &incident.unreadable {
         Some(reason) => {
             set(&mut data, "reason", json!(reason));
             NewEntry::cordon(Kind::NeedsPerson, data)

@@ -73,8 +73,8 @@ impl Decide<'_> {
         choice: Choice,
         reason: Option<&str>,
     ) -> Result<Answer, DecideError> {
-        let Some(head) = self.find(id).await? else { return Ok(Answer::NotFound) };
-        let person = match entitled(self.config, self.channel, voter, &head.actor).await {
+        let Some(incident) = self.find(id).await? else { return Ok(Answer::NotFound) };
+        let person = match entitled(self.config, self.channel, voter, &incident.actor).await {
             Ok(person) => person,
             Err(refusal) => return self.refuse(id, voter.by(), choice, refusal.to_string()).await,
         };
@@ -96,8 +96,8 @@ impl Decide<'_> {
     /// Why this voter may not decide the incident at all; `None` where they may. For asking somebody for a reason only where it
     /// would count.
     pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, DecideError> {
-        let Some(head) = self.find(id).await? else { return Ok(Some(Answer::NotFound)) };
-        let refusal = match entitled(self.config, self.channel, voter, &head.actor).await {
+        let Some(incident) = self.find(id).await? else { return Ok(Some(Answer::NotFound)) };
+        let refusal = match entitled(self.config, self.channel, voter, &incident.actor).await {
             Ok(_) if choice == Choice::BreakGlass && !self.config.approval.break_glass => NO_GLASS.to_owned(),
             Ok(_) => return Ok(None),
             Err(refusal) => refusal.to_string(),
@@ -107,7 +107,7 @@ impl Decide<'_> {
 
     async fn find(&self, id: &IncidentId) -> Result<Option<Incident>, DecideError> {
         match self.store.incident(id).await {
-            Ok(head) => Ok(Some(head)),
+            Ok(incident) => Ok(Some(incident)),
             Err(StoreError::NotFound(_)) => Ok(None),
             Err(error) => Err(error.into()),
         }
@@ -135,14 +135,14 @@ impl Decide<'_> {
         reason: Option<&str>,
     ) -> Result<Option<Answer>, DecideError> {
         let now = self.clock.now();
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         let Some(found) = self.store.approval(id).await? else {
             return Ok(Some(Answer::Expired("This incident asks for no decision.".to_owned())));
         };
         match found.vote {
-            Vote::Approved | Vote::Denied => return self.finish(&head, &found).await.map(Some),
+            Vote::Approved | Vote::Denied => return self.finish(&incident, &found).await.map(Some),
             Vote::Expired => return Ok(Some(Answer::late())),
-            Vote::Waiting if head.is_closed() => {
+            Vote::Waiting if incident.is_closed() => {
                 return Ok(Some(Answer::Expired("This incident is over; nothing was changed by this.".to_owned())));
             }
             Vote::Waiting if !question::is_in_time(&found, now) => return Ok(Some(Answer::late())),
@@ -159,7 +159,7 @@ impl Decide<'_> {
             Choice::Looking => return self.look(id, person).await.map(Some),
             Choice::Deny => deny(&found, &ballot),
             Choice::Approve => approve(&found, ballot.clone()),
-            Choice::BreakGlass => self.break_glass(&head, &found, ballot.clone()),
+            Choice::BreakGlass => self.break_glass(&incident, &found, ballot.clone()),
         };
         let (next, kind, data, glass) = match counted {
             Counted::Nothing(answer) => return Ok(Some(answer)),
@@ -169,27 +169,27 @@ impl Decide<'_> {
         let denial = (next.vote == Vote::Denied).then(|| ballot.shown(false));
         let written = self
             .store
-            .commit_with(id, now, |head| {
+            .commit_with(id, now, |incident| {
                 if next.vote != Vote::Waiting {
-                    head.approval.decided_at = Some(now);
+                    incident.approval.decided_at = Some(now);
                 }
-                head.approval.votes = next.ballots.iter().map(|ballot| ballot.shown(true)).chain(denial.clone()).collect();
-                head.approval.break_glass.clone_from(&glass);
+                incident.approval.votes = next.ballots.iter().map(|ballot| ballot.shown(true)).chain(denial.clone()).collect();
+                incident.approval.break_glass.clone_from(&glass);
                 Some((vec![NewEntry::by(kind, &person.by, data.clone())], vec![write.clone()]))
             })
             .await;
         match written {
-            Ok(head) => self.answer(&head, &next, choice).await.map(Some),
+            Ok(incident) => self.answer(&incident, &next, choice).await.map(Some),
             Err(error) if error.is_conflict() => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    async fn answer(&self, head: &Incident, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
+    async fn answer(&self, incident: &Incident, written: &Approval, choice: Choice) -> Result<Answer, DecideError> {
         if written.vote == Vote::Waiting {
             return Ok(Answer::counted(&written.question()));
         }
-        match question::deliver(self.tasks, head, written).await? {
+        match question::deliver(self.tasks, incident, written).await? {
             Completion::Delivered => Ok(Answer::Accepted(choice)),
             // A time-out was a moment faster, and finishes this same decision; or the execution was stopped.
             Completion::Gone => Ok(Answer::Expired(
@@ -203,31 +203,31 @@ impl Decide<'_> {
     async fn look(&self, id: &IncidentId, person: &Person) -> Result<Answer, DecideError> {
         let now = self.clock.now();
         let looking = Looking { by: person.by.clone(), name: person.name.clone(), at: now };
-        let head = self
+        let incident = self
             .store
-            .commit(id, now, |head| {
-                if head.approval.looking.is_some() || head.is_closed() {
+            .commit(id, now, |incident| {
+                if incident.approval.looking.is_some() || incident.is_closed() {
                     return None;
                 }
-                head.approval.looking = Some(looking.clone());
+                incident.approval.looking = Some(looking.clone());
                 Some(vec![NewEntry::by(Kind::Acknowledged, &person.by, json!({"name": person.name}))])
             })
             .await?;
-        Ok(match &head.approval.looking {
-            Some(first) if first.by == person.by => Answer::Looking { escalated: head.is_escalated() },
+        Ok(match &incident.approval.looking {
+            Some(first) if first.by == person.by => Answer::Looking { escalated: incident.is_escalated() },
             Some(first) => Answer::LookingAlready { by: first.by.clone() },
             None => Answer::late(),
         })
     }
 
     /// Approves alone, where more people were wanted. Where this vote is enough anyway, no glass is broken.
-    fn break_glass(&self, head: &Incident, found: &Approval, ballot: Ballot) -> Counted {
+    fn break_glass(&self, incident: &Incident, found: &Approval, ballot: Ballot) -> Counted {
         let with = approve_anew(found, ballot.clone());
         if with.ballots.len() >= quorum(&with) {
             return approve(found, ballot);
         }
         let reason = ballot.reason.unwrap_or_default();
-        let skipped = skipped(&self.config.approval, &head.actor, &with.ballots);
+        let skipped = skipped(&self.config.approval, &incident.actor, &with.ballots);
         let names: Vec<&str> = skipped.iter().map(|skipped| skipped.name.as_str()).collect();
         let data = json!({"name": ballot.name, "reason": reason, "approved": with.ballots.len(), "wanted": with.quorum, "skipped": names});
         let glass = BrokenGlass { by: ballot.by.clone(), reason: reason.clone(), skipped };
@@ -237,9 +237,9 @@ impl Decide<'_> {
 
     /// A decision stands already. It may have been written without being delivered, so it is delivered again: a task that has
     /// it answers that it is over.
-    async fn finish(&self, head: &Incident, decided: &Approval) -> Result<Answer, DecideError> {
-        if head.state == State::Asking {
-            match question::deliver(self.tasks, head, decided).await? {
+    async fn finish(&self, incident: &Incident, decided: &Approval) -> Result<Answer, DecideError> {
+        if incident.state == State::Asking {
+            match question::deliver(self.tasks, incident, decided).await? {
                 Completion::Delivered | Completion::Gone => {}
             }
         }

@@ -5,7 +5,7 @@ use cordon_core::{Destination, Notifications};
 
 /// Where the configuration wants an incident to be told.
 #[must_use]
-pub fn destination<'a>(notifications: &'a Notifications, head: &Incident) -> Destination<'a> {
-    let rules = head.detections.iter().map(|detection| &detection.rule);
-    notifications.destination(head.account.as_ref(), head.severity, rules)
+pub fn destination<'a>(notifications: &'a Notifications, incident: &Incident) -> Destination<'a> {
+    let rules = incident.detections.iter().map(|detection| &detection.rule);
+    notifications.destination(incident.account.as_ref(), incident.severity, rules)
 }

@@ -15,20 +15,20 @@ const READ_TRIES: u32 = 4;
 /// # Errors
 /// [`StoreError::NotFound`] where there is no such incident, or [`StoreError`].
 pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<Record, StoreError> {
-    let mut head = store.incident(id).await?;
+    let mut incident = store.incident(id).await?;
     let mut tries = 0;
     loop {
-        let mut steps = Vec::with_capacity(head.assessment.plan.steps.len());
-        for n in 1..=head.assessment.plan.steps.len() {
+        let mut steps = Vec::with_capacity(incident.assessment.plan.steps.len());
+        for n in 1..=incident.assessment.plan.steps.len() {
             steps.push(store.step(id, n).await?);
         }
         let questions = store.approval(id).await?.iter().map(question).collect();
         let timeline = store.timeline(id).await?;
         let after = store.incident(id).await?;
-        if after.version == head.version || tries == READ_TRIES {
-            return Ok(Record { head, steps, questions, timeline, exported_at: now });
+        if after.version == incident.version || tries == READ_TRIES {
+            return Ok(Record { incident, steps, questions, timeline, exported_at: now });
         }
-        head = after;
+        incident = after;
         tries += 1;
     }
 }

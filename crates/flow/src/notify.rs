@@ -92,31 +92,33 @@ impl Notify<'_> {
 
     /// `card` is what Slack gets; nothing where the card with the buttons follows.
     async fn tell(&self, id: &IncidentId, occasion: Occasion, card: Option<(Turn, Draw)>) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.incident(id).await?;
-        let sns = self.publish(&head, Alert::of(&head, occasion)).await;
+        let incident = self.store.incident(id).await?;
+        let sns = self.publish(&incident, Alert::of(&incident, occasion)).await;
         let posted = match (card, self.channel) {
-            (Some((turn, card)), Some(channel)) if head.delivery.slack.is_none() && !self.is_too_quiet(&head, occasion) => {
-                Some(self.post(channel, &head, turn, &card(&head)).await)
+            (Some((turn, card)), Some(channel))
+                if incident.delivery.slack.is_none() && !self.is_too_quiet(&incident, occasion) =>
+            {
+                Some(self.post(channel, &incident, turn, &card(&incident)).await)
             }
             _ => None,
         };
         let told = Told::new(&sns, posted);
         self.record(id, &told).await?;
-        self.publish_finding(&head).await;
+        self.publish_finding(&incident).await;
         told.or_nobody()
     }
 
-    fn is_too_quiet(&self, head: &Incident, occasion: Occasion) -> bool {
-        matches!(occasion, Occasion::Alert | Occasion::Exempt) && head.severity < self.notifications.slack_min_level
+    fn is_too_quiet(&self, incident: &Incident, occasion: Occasion) -> bool {
+        matches!(occasion, Occasion::Alert | Occasion::Exempt) && incident.severity < self.notifications.slack_min_level
     }
 
-    async fn publish(&self, head: &Incident, alert: Alert) -> Result<(), DeliveryError> {
-        let topic = destination(self.notifications, head).topic.map(str::to_owned);
+    async fn publish(&self, incident: &Incident, alert: Alert) -> Result<(), DeliveryError> {
+        let topic = destination(self.notifications, incident).topic.map(str::to_owned);
         self.publisher.publish(&Alert { topic, ..alert }).await
     }
 
-    async fn post(&self, channel: &dyn Channel, head: &Incident, turn: Turn, message: &Message) -> Posted {
-        self.pace().post(channel, destination(self.notifications, head).channel, turn, message).await
+    async fn post(&self, channel: &dyn Channel, incident: &Incident, turn: Turn, message: &Message) -> Posted {
+        self.pace().post(channel, destination(self.notifications, incident).channel, turn, message).await
     }
 
     fn pace(&self) -> Pace<'_> {
@@ -127,9 +129,9 @@ impl Notify<'_> {
     async fn record(&self, id: &IncidentId, told: &Told) -> Result<(), NotifyError> {
         let data = told.data();
         self.store
-            .commit(id, self.clock.now(), |head| {
+            .commit(id, self.clock.now(), |incident| {
                 if let Some(message) = &told.message {
-                    head.delivery.slack = Some(message.clone());
+                    incident.delivery.slack = Some(message.clone());
                 }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })

@@ -29,18 +29,18 @@ pub fn is_in_time(approval: &Approval, now: Timestamp) -> bool {
 
 /// What the state machine is told of a decision.
 #[must_use]
-pub fn output_of(head: &Incident, approval: &Approval) -> WaitOutput {
+pub fn output_of(incident: &Incident, approval: &Approval) -> WaitOutput {
     let by = approval.by.clone().unwrap_or_default();
-    let rehearsal = head.is_dry_run();
+    let rehearsal = incident.is_dry_run();
     match (approval.vote, approval.on_timeout) {
         (Vote::Approved, _) if rehearsal => WaitOutput::Rehearsed { by },
         (Vote::Approved, _) if approval.break_glass.is_some() => WaitOutput::BreakGlass { by },
         (Vote::Approved, _) => WaitOutput::Approved { by },
-        (Vote::Denied, _) if head.went_ahead() => WaitOutput::DeniedContained { by },
+        (Vote::Denied, _) if incident.went_ahead() => WaitOutput::DeniedContained { by },
         (Vote::Denied, _) => WaitOutput::Denied { by },
         (Vote::Expired | Vote::Waiting, OnTimeout::Contain) => WaitOutput::Contain,
         (Vote::Expired | Vote::Waiting, OnTimeout::HoldContainment) => WaitOutput::Expired,
-        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if head.went_ahead() => WaitOutput::ExpiredContained,
+        (Vote::Expired | Vote::Waiting, OnTimeout::Close) if incident.went_ahead() => WaitOutput::ExpiredContained,
         (Vote::Expired | Vote::Waiting, OnTimeout::Close) => WaitOutput::Expired,
     }
 }
@@ -49,6 +49,6 @@ pub fn output_of(head: &Incident, approval: &Approval) -> WaitOutput {
 ///
 /// # Errors
 /// [`DeliveryError`] where Step Functions does not answer.
-pub async fn deliver(tasks: &dyn Tasks, head: &Incident, approval: &Approval) -> Result<Completion, DeliveryError> {
-    tasks.succeed(&approval.token, &json!(output_of(head, approval))).await
+pub async fn deliver(tasks: &dyn Tasks, incident: &Incident, approval: &Approval) -> Result<Completion, DeliveryError> {
+    tasks.succeed(&approval.token, &json!(output_of(incident, approval))).await
 }

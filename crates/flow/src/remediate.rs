@@ -84,17 +84,17 @@ impl Remediate<'_> {
     }
 
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.incident(id).await?;
-        let released = self.released(&head).await?;
-        let part = Part::of(&head.assessment.plan, released, self.store.steps(id));
-        let result = match self.open(&head).await? {
+        let incident = self.store.incident(id).await?;
+        let released = self.released(&incident).await?;
+        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id));
+        let result = match self.open(&incident).await? {
             Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
-            Opened::No(reason) => accounts::none_of(&head, || ApplyResult::Failed { reason: reason.clone() }),
+            Opened::No(reason) => accounts::none_of(&incident, || ApplyResult::Failed { reason: reason.clone() }),
         };
         let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
         self.store
-            .commit(id, self.clock.now(), |head| {
-                head.state = State::Remediating;
+            .commit(id, self.clock.now(), |incident| {
+                incident.state = State::Remediating;
                 Some(vec![NewEntry::cordon(Kind::Applied, data.clone())])
             })
             .await?;
@@ -102,12 +102,12 @@ impl Remediate<'_> {
     }
 
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.incident(id).await?;
-        let released = self.released(&head).await?;
-        let part = Part::of(&head.assessment.plan, released, self.store.steps(id));
-        let result = match self.open(&head).await? {
+        let incident = self.store.incident(id).await?;
+        let released = self.released(&incident).await?;
+        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id));
+        let result = match self.open(&incident).await? {
             Opened::Iam(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await?),
-            Opened::No(reason) => accounts::none_of(&head, || VerifyResult::Failed { reason: reason.clone() }),
+            Opened::No(reason) => accounts::none_of(&incident, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
         let stripped = result.steps.iter().any(|step| matches!(step.result, VerifyResult::Reapplied { .. }));
@@ -115,13 +115,13 @@ impl Remediate<'_> {
         // What was not released, or was left to a person, is not done because the rest is.
         let contained = result.complete && part.is_everything();
         let data = json!({
-            "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": head.assessment.plan.by_hand,
+            "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": incident.assessment.plan.by_hand,
         });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
         self.store
-            .commit(id, now, |head| {
+            .commit(id, now, |incident| {
                 if contained {
-                    head.contained_at = Some(head.contained_at.unwrap_or(now));
+                    incident.contained_at = Some(incident.contained_at.unwrap_or(now));
                 }
                 Some(vec![NewEntry::cordon(kind, data.clone())])
             })
@@ -134,11 +134,11 @@ impl Remediate<'_> {
     }
 
     /// IAM of the event's account, or why nothing can be changed there.
-    async fn open(&self, head: &Incident) -> Result<Opened, RemediateError> {
+    async fn open(&self, incident: &Incident) -> Result<Opened, RemediateError> {
         if let Some(stopped) = switch::stopped(self.store).await? {
             return Ok(Opened::No(stopped));
         }
-        match accounts::open(self.accounts, head).await {
+        match accounts::open(self.accounts, incident).await {
             Ok(iam) => Ok(Opened::Iam(iam)),
             Err(SessionError(error)) if error.retryable() => Err(RemediateError::Busy(error)),
             Err(error) => Ok(Opened::No(error.to_string())),
@@ -147,8 +147,8 @@ impl Remediate<'_> {
 
     /// Takes the containment back, where the question it went ahead of was denied, or ended without an answer.
     async fn revert(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.incident(id).await?;
-        self.may_write(&head)?;
+        let incident = self.store.incident(id).await?;
+        self.may_write(&incident)?;
         let approval = self.store.approval(id).await?;
         let taken_back = approval.as_ref().is_some_and(|approval| match approval.vote {
             Vote::Denied => true,
@@ -163,7 +163,7 @@ impl Remediate<'_> {
     }
 
     async fn undo(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         let outcome = |complete| if complete { RemediateOutput::Undone } else { RemediateOutput::UndoRefused };
         let Some(request) = self.store.undo_request(id).await? else { return refuse("nobody has asked to undo it") };
         match request.state {
@@ -171,10 +171,10 @@ impl Remediate<'_> {
             UndoState::Done => return Ok(outcome(request.complete)),
             UndoState::Requested => {}
         }
-        if !head.is_closed() {
+        if !incident.is_closed() {
             return refuse("the incident is still open");
         }
-        self.may_write(&head)?;
+        self.may_write(&incident)?;
         let result = self.undoing().run(id, &request.by, None, false).await?;
         let done = UndoRequest {
             version: request.version + 1,
@@ -192,27 +192,27 @@ impl Remediate<'_> {
     }
 
     /// Whether this deployment and this event may change anything at all.
-    fn may_write(&self, head: &Incident) -> Result<(), RemediateError> {
-        if self.config.mode != Mode::Enforce || head.is_dry_run() {
+    fn may_write(&self, incident: &Incident) -> Result<(), RemediateError> {
+        if self.config.mode != Mode::Enforce || incident.is_dry_run() {
             return refuse("the mode is dry-run");
         }
-        if !head.event.origin.may_enforce() {
+        if !incident.event.origin.may_enforce() {
             return refuse("the event's source is not trusted to change anything");
         }
         Ok(())
     }
 
     /// Asked again here, whatever path the state machine took: the last gate before a write.
-    async fn released(&self, head: &Incident) -> Result<Released, RemediateError> {
-        self.may_write(head)?;
-        let route = head.assessment.decision.as_ref().map(|decision| decision.route);
+    async fn released(&self, incident: &Incident) -> Result<Released, RemediateError> {
+        self.may_write(incident)?;
+        let route = incident.assessment.decision.as_ref().map(|decision| decision.route);
         let goes_ahead = match route {
             Some(Route::Act) => return Ok(Released::All),
             Some(Route::Ask) => false,
             Some(Route::ContainThenAsk) => true,
             Some(Route::Exempt | Route::Alert) | None => return refuse("its route does not lead to a change"),
         };
-        let approval = self.store.approval(&head.id).await?;
+        let approval = self.store.approval(&incident.id).await?;
         match approval.as_ref().map(|approval| (approval.vote, approval.on_timeout)) {
             Some((Vote::Approved, _)) => Ok(Released::All),
             Some((Vote::Expired, OnTimeout::Contain)) => Ok(Released::Containment),

@@ -54,15 +54,15 @@ impl Undo<'_> {
         only: Option<usize>,
         dry_run: bool,
     ) -> Result<PlanResult<RevertResult>, UndoError> {
-        let head = self.store.incident(id).await?;
-        let iam = accounts::open(self.accounts, &head).await.map_err(|error| match error {
+        let incident = self.store.incident(id).await?;
+        let iam = accounts::open(self.accounts, &incident).await.map_err(|error| match error {
             SessionError(error) if error.retryable() => UndoError::Busy(error),
             error => UndoError::NoSession(error),
         })?;
         if !dry_run {
-            self.store.announce(head.assessment.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
+            self.store.announce(incident.assessment.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
         }
-        let result = runner::revert_plan(&*iam, &head.assessment.plan, &self.store.steps(id), only, dry_run).await?;
+        let result = runner::revert_plan(&*iam, &incident.assessment.plan, &self.store.steps(id), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
@@ -162,11 +162,11 @@ enum May {
 impl AskUndo<'_> {
     /// Writes the wish and starts the execution that carries it out. One approver is enough, who is not the actor.
     pub async fn run(&self, id: &IncidentId, voter: Voter<'_>, reason: Option<&str>) -> Result<UndoAnswer, AskUndoError> {
-        let (head, person) = match self.may(id, voter).await? {
-            May::Yes(head, person) => (head, person),
+        let (incident, person) = match self.may(id, voter).await? {
+            May::Yes(incident, person) => (incident, person),
             May::No(answer) => return Ok(answer),
         };
-        let wish = self.wish(&head, &person, reason).await?;
+        let wish = self.wish(&incident, &person, reason).await?;
         let input = json!({"cordon": "undo", "incident": id, "number": wish.number});
         self.executions.start(&format!("undo-{id}-{}", wish.number), &input).await?;
         Ok(UndoAnswer::Started)
@@ -182,12 +182,12 @@ impl AskUndo<'_> {
 
     async fn may(&self, id: &IncidentId, voter: Voter<'_>) -> Result<May, AskUndoError> {
         let no = |sentence: &str| Ok(May::No(UndoAnswer::No(sentence.to_owned())));
-        let head = match self.store.incident(id).await {
-            Ok(head) => head,
+        let incident = match self.store.incident(id).await {
+            Ok(incident) => incident,
             Err(StoreError::NotFound(_)) => return no("There is no such incident."),
             Err(error) => return Err(error.into()),
         };
-        let person = match entitled(self.config, self.channel, voter, &head.actor).await {
+        let person = match entitled(self.config, self.channel, voter, &incident.actor).await {
             Ok(person) => person,
             Err(refusal) => {
                 let refusal = refusal.to_string();
@@ -197,18 +197,18 @@ impl AskUndo<'_> {
                 return no(&refusal);
             }
         };
-        if !head.is_closed() {
+        if !incident.is_closed() {
             return no("This incident is still open, so there is nothing to undo yet.");
         }
-        if !self.changed_something(&head).await? {
+        if !self.changed_something(&incident).await? {
             return no("Nothing was changed in this incident, so there is nothing to undo.");
         }
-        Ok(May::Yes(Box::new(head), person))
+        Ok(May::Yes(Box::new(incident), person))
     }
 
-    async fn changed_something(&self, head: &Incident) -> Result<bool, AskUndoError> {
-        for n in 1..=head.assessment.plan.steps.len() {
-            if self.store.step(&head.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
+    async fn changed_something(&self, incident: &Incident) -> Result<bool, AskUndoError> {
+        for n in 1..=incident.assessment.plan.steps.len() {
+            if self.store.step(&incident.id, n).await?.is_some_and(|record| record.snapshot.is_some()) {
                 return Ok(true);
             }
         }
@@ -216,9 +216,9 @@ impl AskUndo<'_> {
     }
 
     /// The wish as it stands in the table. One that is being carried out stays: a double click starts nothing twice.
-    async fn wish(&self, head: &Incident, person: &Person, reason: Option<&str>) -> Result<UndoRequest, AskUndoError> {
+    async fn wish(&self, incident: &Incident, person: &Person, reason: Option<&str>) -> Result<UndoRequest, AskUndoError> {
         let now = self.clock.now();
-        let found = self.store.undo_request(&head.id).await?;
+        let found = self.store.undo_request(&incident.id).await?;
         if let Some(found) = &found
             && found.state == UndoState::Requested
             && now.duration_since(found.at) < CARRIED_OUT_WITHIN
@@ -237,13 +237,13 @@ impl AskUndo<'_> {
             result: Vec::new(),
             complete: false,
         };
-        let write = Store::undo_write(&head.id, &wish)?;
+        let write = Store::undo_write(&incident.id, &wish)?;
         let entry = NewEntry::by(Kind::UndoRequested, &person.by, json!({"name": person.name, "reason": wish.reason}));
-        let written = self.store.commit_with(&head.id, now, |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        let written = self.store.commit_with(&incident.id, now, |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
         match written {
             Ok(_) => Ok(wish),
             Err(error) if error.is_conflict() => {
-                let other = self.store.undo_request(&head.id).await?;
+                let other = self.store.undo_request(&incident.id).await?;
                 other.ok_or_else(|| StoreError::from(TableError::Transient("a wish to undo vanished".to_owned())).into())
             }
             Err(error) => Err(error.into()),

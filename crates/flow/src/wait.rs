@@ -72,39 +72,39 @@ impl Wait<'_> {
     async fn ask(&self, id: &IncidentId, token: String, timeout_seconds: u32, last: bool) -> Result<(), WaitError> {
         let now = self.clock.now();
         let deadline = now.checked_add(SignedDuration::from_secs(i64::from(timeout_seconds))).unwrap_or(now);
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         let found = self.store.approval(id).await?;
         // A retry of the state, or the next wait, brings a new token; a decision that was made in between goes out with it.
         if let Some(decided) = found.as_ref().filter(|approval| approval.vote != Vote::Waiting) {
-            self.tasks.succeed(&token, &json!(question::output_of(&head, decided))).await?;
+            self.tasks.succeed(&token, &json!(question::output_of(&incident, decided))).await?;
             return Ok(());
         }
         let approval = match found {
             Some(found) => Approval { token, deadline, last, round: found.round + 1, ..found.next() },
-            None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(head.severity)) },
+            None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(incident.severity)) },
         };
-        let head = self
+        let incident = self
             .store
-            .commit_with(id, now, |head| {
-                head.state = State::Asking;
-                head.approval.asked_at = Some(head.approval.asked_at.unwrap_or(now));
-                head.approval.deadline = Some(deadline);
-                head.approval.quorum = approval.quorum;
+            .commit_with(id, now, |incident| {
+                incident.state = State::Asking;
+                incident.approval.asked_at = Some(incident.approval.asked_at.unwrap_or(now));
+                incident.approval.deadline = Some(deadline);
+                incident.approval.quorum = approval.quorum;
                 let write = Store::approval_write(id, &approval).ok()?;
                 let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
                 Some((vec![NewEntry::cordon(Kind::Asked, data)], vec![write]))
             })
             .await?;
-        self.show(&head, &approval).await
+        self.show(&incident, &approval).await
     }
 
     /// Posts the card, or shows the new deadline on the one that stands there. Where Slack does not take it, the question stands
     /// all the same: SNS has told of it, and the command line can answer.
-    async fn show(&self, head: &Incident, approval: &Approval) -> Result<(), WaitError> {
+    async fn show(&self, incident: &Incident, approval: &Approval) -> Result<(), WaitError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        let card = cards::asking(head, &approval.question(), question::has_glass(&self.config.approval, channel));
+        let card = cards::asking(incident, &approval.question(), question::has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
-        let (posted, data) = match &head.delivery.slack {
+        let (posted, data) = match &incident.delivery.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
                 Err(error) => (None, json!({"slack": "failed", "reason": error.message})),
@@ -113,7 +113,7 @@ impl Wait<'_> {
             Some(_) => return Ok(()),
             None => {
                 let pace = Pace { store: self.store, notifications, clock: self.clock };
-                let place = destination(notifications, head).channel;
+                let place = destination(notifications, incident).channel;
                 match pace.post(channel, place, Turn::Wanted, &card).await {
                     Posted::Card(message) => {
                         let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
@@ -125,9 +125,9 @@ impl Wait<'_> {
             }
         };
         self.store
-            .commit(&head.id, self.clock.now(), |head| {
+            .commit(&incident.id, self.clock.now(), |incident| {
                 if posted.is_some() {
-                    head.delivery.slack.clone_from(&posted);
+                    incident.delivery.slack.clone_from(&posted);
                 }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
@@ -137,15 +137,17 @@ impl Wait<'_> {
 
     /// The first deadline. Somebody who is looking gets one more wait, once an incident; then more people are called.
     async fn escalate(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         if let Some(found) = self.store.approval(id).await? {
             match found.vote {
-                Vote::Approved | Vote::Denied | Vote::Expired => return Ok(question::output_of(&head, &found)),
+                Vote::Approved | Vote::Denied | Vote::Expired => return Ok(question::output_of(&incident, &found)),
                 // A retry, after the answer was lost.
                 Vote::Waiting if found.extended == Some(found.round) => return Ok(WaitOutput::Looking),
                 Vote::Waiting => {}
             }
-            if let Some(looking) = head.approval.looking.as_ref().filter(|_| found.extended.is_none() && !head.is_escalated()) {
+            if let Some(looking) =
+                incident.approval.looking.as_ref().filter(|_| found.extended.is_none() && !incident.is_escalated())
+            {
                 let extended = Approval { extended: Some(found.round), ..found.next() };
                 let data = json!({"waits_for": looking.by, "name": looking.name});
                 return self.write(id, &extended, Kind::Acknowledged, data, WaitOutput::Looking).await;
@@ -153,12 +155,12 @@ impl Wait<'_> {
         }
         let now = self.clock.now();
         self.store
-            .commit(id, now, |head| {
-                if head.is_escalated() {
+            .commit(id, now, |incident| {
+                if incident.is_escalated() {
                     return None;
                 }
-                head.approval.escalated_at = Some(now);
-                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"asked_at": head.approval.asked_at}))])
+                incident.approval.escalated_at = Some(now);
+                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"asked_at": incident.approval.asked_at}))])
             })
             .await?;
         Ok(WaitOutput::Escalate)
@@ -166,12 +168,12 @@ impl Wait<'_> {
 
     /// The last deadline.
     async fn expire(&self, id: &IncidentId) -> Result<WaitOutput, WaitError> {
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         let found = match self.store.approval(id).await? {
-            Some(found) if found.vote != Vote::Waiting => return Ok(question::output_of(&head, &found)),
+            Some(found) if found.vote != Vote::Waiting => return Ok(question::output_of(&incident, &found)),
             found => found,
         };
-        let (on_timeout, held_back) = self.on_timeout(&head).await?;
+        let (on_timeout, held_back) = self.on_timeout(&incident).await?;
         let (expired, mut data) = match found {
             Some(found) => {
                 let data = json!({"deadline": found.deadline, "on_timeout": on_timeout});
@@ -181,7 +183,7 @@ impl Wait<'_> {
             None => {
                 let reason = "nobody could be asked: the function that asks failed before it stored the question";
                 let data = json!({"reason": reason, "on_timeout": on_timeout});
-                let quorum = self.config.approval.quorum.of(head.severity);
+                let quorum = self.config.approval.quorum.of(incident.severity);
                 let never = Approval::new(String::new(), self.clock.now(), quorum);
                 (Approval { vote: Vote::Expired, on_timeout, ..never }, data)
             }
@@ -189,34 +191,34 @@ impl Wait<'_> {
         if let Some(reason) = held_back {
             set(&mut data, "not_contained", json!(reason));
         }
-        let output = question::output_of(&head, &expired);
+        let output = question::output_of(&incident, &expired);
         self.write(id, &expired, Kind::Expired, data, output).await
     }
 
     /// What the policy makes of nobody's answer, and why it does not contain where it would. Nothing is contained on it in a dry
     /// run, or where a read that decides had failed: that always takes a person. An attacker can wait too, so the containment
     /// takes from the hour's budget like every other automatic change.
-    async fn on_timeout(&self, head: &Incident) -> Result<(OnTimeout, Option<String>), WaitError> {
-        let decision = head.assessment.decision.as_ref();
+    async fn on_timeout(&self, incident: &Incident) -> Result<(OnTimeout, Option<String>), WaitError> {
+        let decision = incident.assessment.decision.as_ref();
         let may_act = decision.is_some_and(|decision| !decision.dry_run && decision.approved_for_remediation);
-        let can_contain = head.assessment.plan.steps.iter().any(cordon_core::PlannedStep::may_go_ahead);
+        let can_contain = incident.assessment.plan.steps.iter().any(cordon_core::PlannedStep::may_go_ahead);
         Ok(match self.config.approval.on_timeout {
-            OnTimeout::Contain if may_act && can_contain => match self.no_budget(head).await? {
+            OnTimeout::Contain if may_act && can_contain => match self.no_budget(incident).await? {
                 None => (OnTimeout::Contain, None),
                 Some(reason) => (OnTimeout::Close, Some(reason)),
             },
-            OnTimeout::HoldContainment if head.went_ahead() => (OnTimeout::HoldContainment, None),
+            OnTimeout::HoldContainment if incident.went_ahead() => (OnTimeout::HoldContainment, None),
             OnTimeout::Contain | OnTimeout::HoldContainment | OnTimeout::Close => (OnTimeout::Close, None),
         })
     }
 
     /// Why the containment is not within the hour's budget. What went ahead has been counted, and is no new change.
-    async fn no_budget(&self, head: &Incident) -> Result<Option<String>, WaitError> {
-        if head.went_ahead() {
+    async fn no_budget(&self, incident: &Incident) -> Result<Option<String>, WaitError> {
+        if incident.went_ahead() {
             return Ok(None);
         }
         let per_hour = self.config.limits.enforcements_per_hour;
-        match self.store.take_from_budget(&head.id, per_hour, self.clock.now()).await {
+        match self.store.take_from_budget(&incident.id, per_hour, self.clock.now()).await {
             Ok(Budget::Taken) => Ok(None),
             Ok(Budget::UsedUp | Budget::Contended) => Ok(Some(format!(
                 "the budget of {per_hour} automatic enforcements an hour is used up (limits.enforcements_per_hour)"

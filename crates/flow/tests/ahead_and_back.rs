@@ -160,10 +160,10 @@ fn an_incident_that_classify_opened_before_it_died_is_closed_as_failed() {
     };
     for (event, execution) in [("e", "execution-2"), ("another", "execution-1"), ("", "execution-1")] {
         run(world.notify().run(failure(event, execution))).unwrap();
-        assert_eq!(world.head(&incident).outcome, None, "{event} {execution}");
+        assert_eq!(world.stored(&incident).outcome, None, "{event} {execution}");
     }
     run(world.notify().run(failure("e", "execution-1"))).unwrap();
-    assert_eq!(world.head(&incident).outcome, Some(Outcome::Failed));
+    assert_eq!(world.stored(&incident).outcome, Some(Outcome::Failed));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn what_people_read_of_a_containment_that_went_ahead_is_what_happened() {
     let said = |world: &World, id: &IncidentId| {
         let posts = world.heard.posts.lock().unwrap();
         let updates = world.heard.updates.lock().unwrap();
-        assert_eq!(world.head(id).delivery.slack.as_ref().unwrap().ts.as_deref(), Some("1.1"));
+        assert_eq!(world.stored(id).delivery.slack.as_ref().unwrap().ts.as_deref(), Some("1.1"));
         (posts[0].to_value().to_string(), updates.last().map(|update| update.to_value().to_string()).unwrap_or_default())
     };
     for (policy, outcome, headline) in [

@@ -160,7 +160,7 @@ fn questions_are_still_asked_while_alerts_are_summarised_and_have_a_limit_of_the
     assert!(summary.to_value().to_string().contains("cordon incident approve ID --reason"));
     // What has no card is asked all the same, and can be decided.
     let last = asked.last().unwrap();
-    assert!(world.head(last).delivery.slack.is_none() && world.timeline(last).contains(&"asked".to_owned()));
+    assert!(world.stored(last).delivery.slack.is_none() && world.timeline(last).contains(&"asked".to_owned()));
     let outcome = NotifyInput::Outcome { incident: last.clone(), outcome: Outcome::Denied };
     assert_eq!(run(world.notify().run(outcome)).unwrap().slack, Delivery::Summarised);
 }
@@ -187,7 +187,7 @@ fn a_route_sends_an_incident_to_its_channel_and_topic_and_another_channel_has_a_
     alert(&world, &quiet);
     assert_eq!(world.heard.posts_elsewhere.lock().unwrap()[0].0, "C0LOUD");
     assert_eq!(world.heard.posts.lock().unwrap().len(), 1);
-    assert_eq!(world.head(&loud).delivery.slack.unwrap().channel, "C0LOUD");
+    assert_eq!(world.stored(&loud).delivery.slack.unwrap().channel, "C0LOUD");
     let topics: Vec<Option<String>> = world.heard.alerts.lock().unwrap().iter().map(|alert| alert.topic.clone()).collect();
     assert_eq!(topics, [Some(topic.to_owned()), None]);
 }

@@ -59,7 +59,7 @@ fn a_statement_is_picked_out_of_the_document_that_the_call_carries() {
     world.checked(given);
     let incident = world.table.keys().into_iter().find(|key| key.ends_with("/HEAD")).unwrap();
     let id = incident.trim_start_matches("INCIDENT#").trim_end_matches("/HEAD").parse().unwrap();
-    assert_eq!(world.head(&id).statements, [r#"{"Action":"iam:*","Effect":"Allow","Resource":"*"}"#]);
+    assert_eq!(world.stored(&id).statements, [r#"{"Action":"iam:*","Effect":"Allow","Resource":"*"}"#]);
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn a_reach_that_cannot_be_read_is_said_and_changes_no_decision() {
     }
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, cordon_core::Route::Ask);
-    let unknown = world.head(&incident).assessment.blast_radius.unwrap().unknown;
+    let unknown = world.stored(&incident).assessment.blast_radius.unwrap().unknown;
     assert_eq!(unknown.len(), 2, "{unknown:?}");
     assert!(unknown.iter().any(|sentence| sentence.starts_with("The access keys could not be read")), "{unknown:?}");
 }

@@ -74,11 +74,11 @@ fn in_a_dry_run_the_plan_is_told_and_nothing_is_written() {
     let world = World::with(&CONFIG.replace("enforce", "dry-run"));
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, Route::Alert);
-    let head = world.head(&incident);
-    let decision = head.assessment.decision.unwrap();
+    let stored = world.stored(&incident);
+    let decision = stored.assessment.decision.unwrap();
     assert!(decision.dry_run && decision.approved_for_remediation);
     assert_eq!(decision.decision_reason, "Approved for remediation");
-    assert_eq!(head.assessment.plan.steps.len(), 2);
+    assert_eq!(stored.assessment.plan.steps.len(), 2);
     assert_eq!(apply(&world, &incident).unwrap_err().name, ErrorName::Refused);
     assert!(world.iam.writes().is_empty());
 }
@@ -90,7 +90,7 @@ fn the_exception_tag_exempts_with_its_reason() {
     let (incident, route) = world.checked(attach("e"));
     assert_eq!(route, Route::Exempt);
     assert_eq!(
-        world.head(&incident).assessment.decision.unwrap().decision_reason,
+        world.stored(&incident).assessment.decision.unwrap().decision_reason,
         "User has approved exception tag: SecurityApproved=true"
     );
 }
@@ -121,7 +121,7 @@ fn a_tag_set_by_the_actor_or_just_now_does_not_exempt() {
         world.iam.tag(&mallory(), "SecurityApproved", "true");
         let (incident, route) = world.checked(attach("e"));
         assert_eq!(route, Route::Ask, "{by}");
-        let said = world.head(&incident).assessment.exceptions_checked.join(" ");
+        let said = world.stored(&incident).assessment.exceptions_checked.join(" ");
         assert!(said.contains("does not count"), "{said}");
     }
 }
@@ -154,8 +154,8 @@ fn a_failed_read_of_tags_or_groups_asks_and_neither_exempts_nor_acts() {
         let world = World::with(&auto);
         world.iam.faults().strike_action(action, When::Before, Failure::Error(cordon_respond::IamErrorKind::AccessDenied));
         let (incident, route) = world.checked(event);
-        assert_eq!(route, Route::Ask, "{action}: {:?}", world.head(&incident).assessment.decision);
-        assert!(!world.head(&incident).assessment.decision.unwrap().approved_for_remediation);
+        assert_eq!(route, Route::Ask, "{action}: {:?}", world.stored(&incident).assessment.decision);
+        assert!(!world.stored(&incident).assessment.decision.unwrap().approved_for_remediation);
     }
 }
 
@@ -185,7 +185,7 @@ fn out_of_scope_and_never_touch_alert_with_the_reason() {
     );
     let (incident, route) = outside.checked(attach("e"));
     assert_eq!(route, Route::Alert);
-    let reason = outside.head(&incident).assessment.decision.unwrap().decision_reason;
+    let reason = outside.stored(&incident).assessment.decision.unwrap().decision_reason;
     assert!(reason.contains("scope.principals"), "{reason}");
 }
 

@@ -37,7 +37,7 @@ fn a_later_event_of_the_same_case_is_merged_once() {
     assert_eq!(world.classified(attach("e2"), "two"), ClassifyOutput::Merged { incident: incident.clone() });
     assert_eq!(world.classified(attach("e2"), "two"), ClassifyOutput::Merged { incident: incident.clone() });
     assert_eq!(world.timeline(&incident), ["detected", "merged"]);
-    assert_eq!(world.head(&incident).merges.merged, 1);
+    assert_eq!(world.stored(&incident).merges.merged, 1);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn what_cannot_be_judged_becomes_an_incident_for_a_person() {
             panic!("{event}")
         };
         assert_eq!(world.timeline(&incident), ["needs_person"]);
-        assert!(world.head(&incident).unreadable.is_some());
+        assert!(world.stored(&incident).unreadable.is_some());
         let again = world.classified(event, "another execution");
         assert_eq!(again, ClassifyOutput::Duplicate { incident });
     }

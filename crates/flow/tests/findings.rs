@@ -121,7 +121,7 @@ fn alerts_and_findings_carry_a_hash_that_proves_the_timeline_up_to_it() {
     let (_, alert) = world.heard.published.lock().unwrap()[0].clone();
     assert_eq!(anchored(&alert["last_hash"]), alert["log_seq"].as_u64());
     let last = taken.lock().unwrap()[1]["unmapped"]["cordon"].clone();
-    assert_eq!(anchored(&last["last_hash"]), Some(record.head.log_seq));
+    assert_eq!(anchored(&last["last_hash"]), Some(record.incident.log_seq));
     assert_eq!(timeline::verify(&record.timeline, last["last_hash"].as_str().unwrap()), Ok(()));
 }
 
@@ -134,7 +134,7 @@ fn no_export_and_no_finding_has_the_task_token() {
     assert!(run(world.store().approval(&incident)).unwrap().is_some_and(|approval| approval.token == "token-of-the-task"));
     let record = run(export::read(world.store(), &incident, timeline_time())).unwrap();
     assert_eq!(record.questions.len(), 1);
-    let finding = Finding { head: &record.head };
+    let finding = Finding { incident: &record.incident };
     let hub = Hub { account: support::ACCOUNT.to_owned(), region: "us-east-1".to_owned() };
     for text in [
         cordon_record::export::json(&record).to_string(),

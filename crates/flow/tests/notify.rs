@@ -60,7 +60,7 @@ fn the_outcome_updates_the_same_message_and_closes_once() {
     assert_eq!(close(), NotifyOutput { sns: Delivery::Sent, slack: Delivery::Sent });
     close();
     assert_eq!(world.heard.posts.lock().unwrap().len(), 1);
-    assert_eq!(world.head(&incident).outcome, Some(Outcome::Denied));
+    assert_eq!(world.stored(&incident).outcome, Some(Outcome::Denied));
     assert_eq!(world.timeline(&incident).iter().filter(|kind| *kind == "closed").count(), 1);
 }
 
@@ -76,7 +76,7 @@ fn a_failure_closes_the_incident_and_is_told_even_where_no_incident_is_known() {
         cause: "why".to_owned(),
     };
     run(world.notify().run(failure(Some(incident.clone())))).unwrap();
-    assert_eq!(world.head(&incident).outcome, Some(Outcome::Failed));
+    assert_eq!(world.stored(&incident).outcome, Some(Outcome::Failed));
     run(world.notify().run(failure(None))).unwrap();
     let published = world.heard.published.lock().unwrap();
     assert_eq!(published.len(), 2);

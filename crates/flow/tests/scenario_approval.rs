@@ -55,7 +55,7 @@ fn scenario_05_a_click_after_the_last_deadline_or_on_an_old_card_is_told_so_and_
         assert!(matches!(click(&world, &incident, APPROVER, choice), Answer::Expired(_)), "{choice:?}");
     }
     assert!(completed(&world).is_empty() && world.iam.writes().is_empty());
-    assert!(world.head(&incident).approval.votes.is_empty() && world.head(&incident).approval.looking.is_none());
+    assert!(world.stored(&incident).approval.votes.is_empty() && world.stored(&incident).approval.looking.is_none());
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn scenario_07_nobody_answers_so_more_people_are_called_and_then_the_incident_ex
     }
     ask(&world, &incident, "token-2", true);
     assert_eq!(
-        world.head(&incident).approval.deadline,
+        world.stored(&incident).approval.deadline,
         Some("2026-01-02T03:24:06Z".parse().unwrap()),
         "the card shows the last one"
     );
@@ -236,7 +236,7 @@ fn scenario_12_the_actor_decides_nothing_by_any_button_or_identity() {
             assert!(matches!(say(&world, &incident, voter, choice, None), Answer::Refused(_)), "{voter:?} {choice:?}");
         }
     }
-    assert!(world.head(&incident).approval.votes.is_empty());
+    assert!(world.stored(&incident).approval.votes.is_empty());
     assert_eq!(click(&world, &incident, APPROVER, Choice::Approve), Answer::Counted { approved: 1, wanted: 2 });
     assert!(matches!(click(&world, &incident, ACTOR_AS_APPROVER, Choice::Approve), Answer::Refused(_)));
     assert!(completed(&world).is_empty());
@@ -263,11 +263,11 @@ fn a_quorum_counts_people_and_one_denial_decides() {
         "the same person on the command line"
     );
     assert_eq!(apply(&world, &incident), Err(ErrorName::Refused));
-    assert_eq!(world.head(&incident).approval.votes.len(), 1);
+    assert_eq!(world.stored(&incident).approval.votes.len(), 1);
     assert_eq!(world.timeline(&incident).iter().filter(|kind| *kind == "voted").count(), 1);
     // Whoever approved may still see a reason not to.
     assert_eq!(say(&world, &incident, Voter::Slack(APPROVER), Choice::Deny, Some("planned")), Answer::Accepted(Choice::Deny));
-    assert_eq!(world.head(&incident).approval.votes[0].reason.as_deref(), Some("planned"));
+    assert_eq!(world.stored(&incident).approval.votes[0].reason.as_deref(), Some("planned"));
     assert_eq!(completed(&world)[0].1["decision"], "denied");
 }
 

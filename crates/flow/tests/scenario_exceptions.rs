@@ -43,8 +43,9 @@ fn untag(world: &World, who: &str, time: &str, key: &str) {
 
 fn check(world: &World, event: Value, route: Route, says: &str) {
     let (incident, found) = world.checked(event);
-    let head = world.head(&incident);
-    let said = format!("{} {}", head.assessment.exceptions_checked.join(" "), head.assessment.decision.unwrap().decision_reason);
+    let stored = world.stored(&incident);
+    let said =
+        format!("{} {}", stored.assessment.exceptions_checked.join(" "), stored.assessment.decision.unwrap().decision_reason);
     assert!(found == route && said.contains(says), "{found:?}, not {route:?} with {says:?}: {said}");
 }
 
@@ -244,7 +245,7 @@ fn a_rule_that_honours_none_is_not_to_be_exempted_from() {
     tagging["detail"]["userAgent"] = json!("honours-none");
     let (incident, route) = world.checked(tagging);
     assert_ne!(route, Route::Exempt);
-    assert!(world.head(&incident).assessment.exceptions_checked.join(" ").contains("honours no exception"));
+    assert!(world.stored(&incident).assessment.exceptions_checked.join(" ").contains("honours no exception"));
 }
 
 #[test]
@@ -306,6 +307,6 @@ fn tags_are_read_in_the_account_of_whom_they_are_on() {
     foreign["detail"]["userIdentity"]["accountId"] = json!("222222222222");
     foreign["detail"]["userIdentity"]["arn"] = json!("arn:aws:iam::222222222222:user/iam-test-mallory");
     let (incident, route) = world.checked(foreign);
-    assert_eq!(route, Route::Ask, "{:?}", world.head(&incident).assessment.decision);
+    assert_eq!(route, Route::Ask, "{:?}", world.stored(&incident).assessment.decision);
     assert!(world.accounts.opened.lock().unwrap().contains(&format!("222222222222 {incident}")));
 }

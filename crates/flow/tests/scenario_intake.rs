@@ -76,7 +76,7 @@ fn scenario_16_a_large_event_below_the_limit_becomes_an_incident_of_bounded_size
     event["detail"]["userAgent"] = json!("a".repeat(10_000));
     assert!((245_000..262_144).contains(&event.to_string().len()));
     let incident = opened(classified(&world, event, "x"));
-    let size = serde_json::to_string(&world.head(&incident)).unwrap().len();
+    let size = serde_json::to_string(&world.stored(&incident)).unwrap().len();
     assert!(size < 20_000, "an item of the table is at most 400 KiB, and this one has {size} bytes");
     let route = run(world.check().run(CheckInput { incident })).unwrap();
     assert!(serde_json::to_string(&route).unwrap().len() < 1_000, "what states hand on stays small");
@@ -125,8 +125,8 @@ fn scenario_17_what_cannot_be_judged_needs_a_person_and_says_why() {
     for (event, reason) in cases {
         let world = World::new();
         let ClassifyOutput::NeedsPerson { incident } = classified(&world, event.clone(), "x") else { panic!("{event}") };
-        let head = world.head(&incident);
-        assert!(head.unreadable.as_ref().is_some_and(|why| why.contains(reason)), "{reason}: {:?}", head.unreadable);
+        let stored = world.stored(&incident);
+        assert!(stored.unreadable.as_ref().is_some_and(|why| why.contains(reason)), "{reason}: {:?}", stored.unreadable);
         assert_eq!(world.timeline(&incident), ["needs_person"]);
         assert!(world.heard.policies_read.lock().unwrap().is_empty(), "nothing is looked up for it");
     }
@@ -140,12 +140,12 @@ fn scenario_17_null_responses_and_missing_details_are_judged_by_what_is_there() 
     event["detail"]["userAgent"] = Value::Null;
     event["detail"]["userIdentity"] = json!({"type": "AWSService", "invokedBy": "example.amazonaws.com"});
     let incident = opened(classified(&world, event, "x"));
-    assert_eq!(world.head(&incident).actor.kind, ActorKind::AwsService);
+    assert_eq!(world.stored(&incident).actor.kind, ActorKind::AwsService);
     let mut event = attach("e2");
     event["detail"]["requestParameters"] = Value::Null;
     event["detail"].as_object_mut().unwrap().remove("eventVersion");
     let incident = opened(classified(&world, event, "y"));
-    assert_eq!(world.head(&incident).subject, Subject::Account { account: ACCOUNT.parse().unwrap() });
+    assert_eq!(world.stored(&incident).subject, Subject::Account { account: ACCOUNT.parse().unwrap() });
 }
 
 #[test]
@@ -156,8 +156,8 @@ fn scenario_17_a_policy_that_is_no_json_is_reported_as_unreadable() {
         "PutUserPolicy",
         json!({"userName": "iam-test-mallory", "policyName": "p", "policyDocument": "{\"Version\": \"2012-10-17\", "}),
     );
-    let head = world.head(&opened(classified(&world, event, "x")));
-    assert!(head.detections.iter().any(|found| found.rule.as_str() == "iam-policy-unreadable"), "{:?}", head.detections);
+    let stored = world.stored(&opened(classified(&world, event, "x")));
+    assert!(stored.detections.iter().any(|found| found.rule.as_str() == "iam-policy-unreadable"), "{:?}", stored.detections);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn scenario_17_a_finding_that_cannot_be_read_needs_a_person_too() {
     let world = World::new();
     let finding = json!({"id": "f-1", "source": "aws.guardduty", "detail-type": "GuardDuty Finding", "account": ACCOUNT, "detail": {"severity": 9}});
     let ClassifyOutput::NeedsPerson { incident } = classified(&world, finding, "x") else { panic!() };
-    assert!(world.head(&incident).unreadable.unwrap().contains("`type`"));
+    assert!(world.stored(&incident).unreadable.unwrap().contains("`type`"));
 }
 
 fn json_value() -> impl Strategy<Value = Value> {
@@ -293,19 +293,19 @@ fn a_burst_of_refused_calls_is_one_incident_about_who_makes_them() {
         assert_eq!(classified(&world, refused(&format!("e{n}"), n, "CreateUser"), &format!("x{n}")), ClassifyOutput::Ignored);
     }
     let incident = opened(classified(&world, refused("e9", 9, "CreateUser"), "x9"));
-    let head = world.head(&incident);
+    let stored = world.stored(&incident);
     assert_eq!(
-        head.subject.to_string(),
+        stored.subject.to_string(),
         format!("arn:aws:iam::{ACCOUNT}:user/iam-test-mallory"),
         "not the user of the last call"
     );
-    let rules: Vec<&str> = head.detections.iter().map(|found| found.rule.as_str()).collect();
+    let rules: Vec<&str> = stored.detections.iter().map(|found| found.rule.as_str()).collect();
     assert_eq!(rules, ["identity-calls-refused"], "a refused call alone is not reported");
     for n in 10..20 {
         let merged = classified(&world, refused(&format!("e{n}"), n, "CreateUser"), &format!("x{n}"));
         assert_eq!(merged, ClassifyOutput::Merged { incident: incident.clone() });
     }
-    assert_eq!(world.head(&incident).merges.merged, 10);
+    assert_eq!(world.stored(&incident).merges.merged, 10);
     let entries = run(world.store().timeline(&incident)).unwrap();
     assert_eq!(entries[0].data["burst"]["counted"], 10);
     assert_eq!(entries[0].data["burst"]["seen"][0], json!({"what": "CreateUser", "at": "2026-01-02T03:00:09Z"}));
@@ -361,7 +361,8 @@ fn what_is_reported_for_itself_stays_so_and_brings_the_burst_along() {
         classified(&world, event, &format!("x{n}"))
     };
     let incidents: Vec<IncidentId> = (0..12).map(|n| opened(root(n))).collect();
-    let rules = |at: usize| world.head(&incidents[at]).detections.iter().map(|found| found.rule.to_string()).collect::<Vec<_>>();
+    let rules =
+        |at: usize| world.stored(&incidents[at]).detections.iter().map(|found| found.rule.to_string()).collect::<Vec<_>>();
     assert_eq!(rules(8), ["root-activity"]);
     assert_eq!(rules(9), ["root-activity", "identity-calls-refused"]);
     assert_eq!(rules(11), ["root-activity", "identity-calls-refused"]);
@@ -384,8 +385,8 @@ fn many_different_refused_calls_ask_for_an_answer_to_their_actor() {
         (0..).zip(&calls).map(|(n, call)| classified(&world, refused(&format!("e{n}"), n, call), "x")).collect();
     let incident = opened(outputs[7].clone());
     assert!(outputs[..7].iter().all(|output| *output == ClassifyOutput::Ignored));
-    assert_eq!(world.head(&incident).detections[0].rule.as_str(), "identity-calls-probed");
-    assert!(world.head(&incident).detections[0].response.is_some());
+    assert_eq!(world.stored(&incident).detections[0].rule.as_str(), "identity-calls-probed");
+    assert!(world.stored(&incident).detections[0].response.is_some());
 }
 
 #[test]
@@ -434,12 +435,12 @@ fn leaked(source: &str) -> Value {
 fn a_leaked_key_asks_for_a_deny_on_its_user() {
     let world = World::new();
     let incident = opened(classified(&world, leaked("aws.health"), "x"));
-    let head = world.head(&incident);
-    assert_eq!(head.detections[0].rule.as_str(), "health-credentials-exposed");
-    assert_eq!(head.actor.access_key_id.as_deref(), Some("AKIAEXAMPLEKEY000001"));
+    let stored = world.stored(&incident);
+    assert_eq!(stored.detections[0].rule.as_str(), "health-credentials-exposed");
+    assert_eq!(stored.actor.access_key_id.as_deref(), Some("AKIAEXAMPLEKEY000001"));
     let output = run(world.check().run(CheckInput { incident: incident.clone() })).unwrap();
     assert_eq!(output.route, cordon_core::Route::Ask);
-    assert!(!world.head(&incident).assessment.plan.steps.is_empty());
+    assert!(!world.stored(&incident).assessment.plan.steps.is_empty());
     let mut redelivered = leaked("aws.health");
     redelivered["id"] = json!("another envelope");
     assert_eq!(classified(&world, redelivered, "y"), ClassifyOutput::Duplicate { incident });
@@ -451,6 +452,10 @@ fn a_notice_that_anybody_could_have_sent_changes_nothing() {
         let world = World::new();
         let incident = opened(classified(&world, leaked(source), "x"));
         let output = run(world.check().run(CheckInput { incident: incident.clone() })).unwrap();
-        assert_eq!((output.route, world.head(&incident).assessment.plan.steps.len()), (cordon_core::Route::Alert, 0), "{source}");
+        assert_eq!(
+            (output.route, world.stored(&incident).assessment.plan.steps.len()),
+            (cordon_core::Route::Alert, 0),
+            "{source}"
+        );
     }
 }

@@ -327,7 +327,7 @@ fn play(way: &Way, strike: Option<(usize, When)>) -> (End, usize) {
     let effects = faults.effects();
     faults.clear();
     assert_eq!(outcome, way.ends);
-    assert_eq!(world.head(&id).outcome, Some(way.ends));
+    assert_eq!(world.stored(&id).outcome, Some(way.ends));
     // Whether people were told once or twice does not count; what happened does. `timeline` checks the chain.
     let mut kinds: Vec<String> = world.timeline(&id).into_iter().filter(|kind| kind != "notified" && kind != "asked").collect();
     // A report whose answer was lost is made again; `writes` shows that what it reports was done once.

@@ -90,14 +90,14 @@ fn scenario_03_a_redelivery_after_the_end_changes_nothing_and_tells_nobody() {
     let world = auto("");
     let (incident, _) = world.checked(attach("e"));
     assert_eq!(world.carried_out(&incident), Outcome::Contained);
-    let before = (world.head(&incident), world.timeline(&incident), world.iam.state());
+    let before = (world.stored(&incident), world.timeline(&incident), world.iam.state());
     let told = (world.heard.posts.lock().unwrap().len(), world.heard.published.lock().unwrap().len());
     world.clock.pass(29 * 24 * 3_600);
     for n in 0..3 {
         let late = classify(&world, &attach("e"), &format!("late-{n}"));
         assert_eq!(late, ClassifyOutput::Duplicate { incident: incident.clone() });
     }
-    assert_eq!((world.head(&incident), world.timeline(&incident), world.iam.state()), before);
+    assert_eq!((world.stored(&incident), world.timeline(&incident), world.iam.state()), before);
     assert_eq!((world.heard.posts.lock().unwrap().len(), world.heard.published.lock().unwrap().len()), told);
 }
 
@@ -131,14 +131,14 @@ fn scenario_24_cordons_own_roles_and_never_touch_principals_are_left_alone() {
         (by("break-glass", create_user("e")), "user/break-glass", "never_touch"),
     ] {
         let (world, incident) = checked(event);
-        let head = world.head(&incident);
-        let targets: Vec<String> = head.assessment.plan.steps.iter().map(|step| step.target.arn()).collect();
+        let stored = world.stored(&incident);
+        let targets: Vec<String> = stored.assessment.plan.steps.iter().map(|step| step.target.arn()).collect();
         assert!(!targets.iter().any(|target| target.ends_with(left_alone)), "{targets:?}");
-        assert!(head.assessment.plan.by_hand.join(" ").contains(says), "{:?}", head.assessment.plan.by_hand);
+        assert!(stored.assessment.plan.by_hand.join(" ").contains(says), "{:?}", stored.assessment.plan.by_hand);
     }
     // A name that only looks like one of Cordon's is nobody's.
     let (world, incident) = checked(on_role("cordon-remediate2"));
-    assert!(world.head(&incident).assessment.plan.steps.iter().any(|step| step.target.arn().ends_with("/cordon-remediate2")));
+    assert!(world.stored(&incident).assessment.plan.steps.iter().any(|step| step.target.arn().ends_with("/cordon-remediate2")));
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn scenario_29_iam_that_goes_on_throttling_ends_as_failed_and_people_are_told() 
             cause: error.message,
         };
         run(world.notify().run(failure)).unwrap();
-        assert_eq!(world.head(&incident).outcome, Some(Outcome::Failed));
+        assert_eq!(world.stored(&incident).outcome, Some(Outcome::Failed));
         let published = world.heard.published.lock().unwrap();
         assert_eq!(published.last().unwrap().1["message"], "failure");
         assert!(published.last().unwrap().1["failure"]["cause"].as_str().unwrap().contains("iam:PutUserPolicy"));
@@ -260,13 +260,13 @@ fn scenario_30_a_burst_is_accounted_for_merged_and_held_by_the_budget() {
     let routes = routes.into_inner().unwrap();
     assert_eq!(routes.iter().filter(|(_, route)| *route == Route::Act).count(), BUDGET);
     for (incident, _) in routes.iter().filter(|(_, route)| *route == Route::Ask) {
-        let reason = world.head(incident).assessment.decision.unwrap().decision_reason;
+        let reason = world.stored(incident).assessment.decision.unwrap().decision_reason;
         assert!(reason.contains("budget of 3 automatic enforcements an hour"), "{reason}");
     }
     let changed: BTreeSet<String> =
         world.iam.writes().iter().filter_map(|call| call.parameters.get("UserName").cloned()).collect();
     assert_eq!(changed.len(), BUDGET);
-    let told: u32 = opened.iter().map(|incident| world.head(incident).merges.merged).sum();
+    let told: u32 = opened.iter().map(|incident| world.stored(incident).merges.merged).sum();
     assert_eq!(told as usize, EVENTS - ACTORS, "every event stands in an incident");
     for incident in &opened {
         world.timeline(incident);
@@ -289,10 +289,10 @@ fn scenario_31_a_drill_or_a_relay_in_production_is_at_most_an_alert_and_never_a_
         // Even where the header were made to say otherwise, the last gate asks again.
         let forced =
             Decision { route: Route::Act, approved_for_remediation: true, decision_reason: String::new(), dry_run: false };
-        let (store, now) = (world.store(), world.head(&incident).updated_at);
-        let commit = store.commit(&incident, now, |head| {
-            head.assessment.decision = Some(forced.clone());
-            head.state = State::Decided;
+        let (store, now) = (world.store(), world.stored(&incident).updated_at);
+        let commit = store.commit(&incident, now, |stored| {
+            stored.assessment.decision = Some(forced.clone());
+            stored.state = State::Decided;
             Some(vec![])
         });
         run(commit).unwrap();
@@ -313,7 +313,7 @@ fn an_event_older_than_the_limit_only_alerts_and_says_so() {
     let world = auto("[limits]\nmax_event_age_minutes = 60\n");
     let (incident, route) = world.checked(made_at("2026-01-02T02:04:04Z", attach("old")));
     assert_eq!(route, Route::Alert);
-    let reason = world.head(&incident).assessment.decision.unwrap().decision_reason;
+    let reason = world.stored(&incident).assessment.decision.unwrap().decision_reason;
     assert!(reason.contains("the event is 1 h 0 min old"), "{reason}");
     assert!(run(world.remediate().run(RemediateInput::Apply { incident })).is_err());
     assert_eq!(auto("").checked(made_at("2026-01-02T02:04:04Z", attach("young"))).1, Route::Act);

@@ -62,7 +62,7 @@ fn checked(world: &World, rules: &Asks, event: Value) -> (IncidentId, Route) {
 
 fn approved(world: &World, rules: &Asks, event: Value) -> IncidentId {
     let (incident, route) = checked(world, rules, event);
-    assert_eq!(route, Route::Ask, "{:?}", world.head(&incident));
+    assert_eq!(route, Route::Ask, "{:?}", world.stored(&incident));
     let ask = WaitInput::Ask { incident: incident.clone(), task_token: "t".to_owned(), timeout_seconds: 600, last: false };
     run(world.wait().run(ask)).unwrap();
     run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).unwrap();
@@ -84,7 +84,7 @@ fn undo(world: &World, incident: &IncidentId) -> Vec<RevertResult> {
 }
 
 fn remedies(world: &World, incident: &IncidentId) -> Vec<RemedyKind> {
-    world.head(incident).assessment.plan.steps.iter().map(|step| step.remedy).collect()
+    world.stored(incident).assessment.plan.steps.iter().map(|step| step.remedy).collect()
 }
 
 /// What the newest entry of a kind says of the steps.
@@ -100,9 +100,9 @@ fn scenario_18_a_call_that_failed_is_answered_by_nothing() {
     failed["detail"]["errorCode"] = json!("AccessDenied");
     let before = world.iam.state();
     let (incident, route) = checked(&world, &asks(&[RemedyKind::DetachPolicy], &[RemedyKind::DenyAll]), failed);
-    let head = world.head(&incident);
-    assert_eq!((route, head.assessment.plan.steps.len()), (Route::Alert, 0));
-    assert!(head.assessment.decision.unwrap().decision_reason.contains("The call failed (`AccessDenied`)"));
+    let stored = world.stored(&incident);
+    assert_eq!((route, stored.assessment.plan.steps.len()), (Route::Alert, 0));
+    assert!(stored.assessment.decision.unwrap().decision_reason.contains("The call failed (`AccessDenied`)"));
     assert_eq!((world.iam.state(), world.iam.writes()), (before, vec![]));
 }
 
@@ -129,7 +129,7 @@ fn scenario_20_with_the_key_goes_the_session_and_the_step_says_until_when_the_de
     let before = world.iam.state();
     let incident = approved(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), attach("e"));
     assert_eq!(remedies(&world, &incident), [RemedyKind::RevokeSessions, RemedyKind::DeactivateAccessKey]);
-    let note = world.head(&incident).assessment.plan.steps[0].note.clone().unwrap();
+    let note = world.stored(&incident).assessment.plan.steps[0].note.clone().unwrap();
     assert!(note.contains("until 2026-01-03T15:04:05Z") && note.contains("36 hours"), "{note}");
     assert_eq!(apply(&world, &incident), RemediateOutput::Applied);
     assert_eq!(verify(&world, &incident), RemediateOutput::Contained);
@@ -188,7 +188,7 @@ fn scenario_22_what_cannot_be_changed_is_not_tried_and_a_person_gets_the_steps()
     let check = |world: &World, event: Value, steps: &str| {
         let before = world.iam.state();
         let (incident, route) = checked(world, &asks(&[], &[RemedyKind::DenyAll, RemedyKind::RevokeSessions]), event);
-        let plan = world.head(&incident).assessment.plan;
+        let plan = world.stored(&incident).assessment.plan;
         assert_eq!((route, plan.steps.len()), (Route::Alert, 0), "{plan:?}");
         assert!(plan.by_hand.iter().any(|by_hand| by_hand.contains(steps)), "{plan:?}");
         assert_eq!((world.iam.state(), world.iam.writes()), (before, vec![]));
@@ -323,7 +323,7 @@ fn a_trust_policy_comes_back_as_the_event_before_had_set_it() {
     world.iam.change(&role, |entity| entity.trust = Some(opened.to_owned()));
     let rules = asks(&[RemedyKind::RestoreTrustPolicy], &[]);
     let incident = approved(&world, &rules, set("e2", 2, "iam-test-mallory", opened));
-    let step = world.head(&incident).assessment.plan.steps[0].clone();
+    let step = world.stored(&incident).assessment.plan.steps[0].clone();
     assert!(step.note.unwrap().contains("as `arn:aws:iam::111111111111:user/ada` set it"));
     assert_eq!(apply(&world, &incident), RemediateOutput::Applied);
     assert_eq!(world.iam.entity(&role).unwrap().trust.as_deref(), Some(honest));

@@ -58,7 +58,7 @@ fn a_stop_holds_what_was_on_its_way_and_what_comes_and_a_resume_lets_it_go_on() 
     );
     let (waiting, route) = world.checked(create_user("e2"));
     assert_eq!(route, Route::Ask);
-    assert!(world.head(&waiting).assessment.decision.unwrap().decision_reason.contains("enforcement was stopped by"));
+    assert!(world.stored(&waiting).assessment.decision.unwrap().decision_reason.contains("enforcement was stopped by"));
 
     run(switch(&world).resume(ADA, "mended")).unwrap();
     assert_eq!(world.iam.entity(&remediator()).unwrap().inline.len(), 0);
@@ -117,8 +117,8 @@ fn the_deny_names_every_call_that_a_remedy_makes() {
     let denied = |action: &str| patterns.iter().any(|pattern| pattern.matches(action));
     let world = world();
     let (incident, _) = world.checked(attach("e"));
-    let head = world.head(&incident);
-    let calls = head.assessment.plan.steps.iter().flat_map(|step| step.calls.iter().chain(&step.undo));
+    let stored = world.stored(&incident);
+    let calls = stored.assessment.plan.steps.iter().flat_map(|step| step.calls.iter().chain(&step.undo));
     for action in calls.map(|call| call.action.as_str()).chain([
         "iam:UpdateAccessKey",
         "iam:SetDefaultPolicyVersion",

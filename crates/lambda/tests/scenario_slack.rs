@@ -80,7 +80,7 @@ fn signed(world: &World, body: &[u8]) -> HttpResponse {
 
 fn nothing_decided(world: &World, incident: &IncidentId) {
     assert!(world.heard.completed.lock().unwrap().is_empty());
-    assert_eq!(world.head(incident).approval.decided_at, None);
+    assert_eq!(world.stored(incident).approval.decided_at, None);
 }
 
 #[test]

@@ -50,22 +50,22 @@ impl Finding<'_> {
     /// The finding's JSON, as one of the request's `Findings`.
     #[must_use]
     pub fn asff(&self, hub: &Hub) -> Value {
-        let head = self.head;
-        let severity = json!({"Label": label(head.severity), "Original": head.severity.to_string()});
+        let incident = self.incident;
+        let severity = json!({"Label": label(incident.severity), "Original": incident.severity.to_string()});
         let types = self.types();
-        let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
+        let rule = incident.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
         let mut finding = json!({
             "SchemaVersion": "2018-10-08",
-            "Id": head.id,
+            "Id": incident.id,
             "ProductArn": format!("arn:aws:securityhub:{0}:{1}:product/{1}/default", hub.region, hub.account),
             "ProductName": "Cordon",
             "CompanyName": "Cordon",
             "GeneratorId": line(&format!("cordon/{rule}"), GENERATOR_MAX),
             "AwsAccountId": hub.account,
-            "FirstObservedAt": time(head.event.time.unwrap_or(head.opened_at)),
-            "LastObservedAt": time(head.event.time.unwrap_or(head.opened_at).max(head.opened_at)),
-            "CreatedAt": time(head.opened_at),
-            "UpdatedAt": time(head.updated_at),
+            "FirstObservedAt": time(incident.event.time.unwrap_or(incident.opened_at)),
+            "LastObservedAt": time(incident.event.time.unwrap_or(incident.opened_at).max(incident.opened_at)),
+            "CreatedAt": time(incident.opened_at),
+            "UpdatedAt": time(incident.updated_at),
             "Title": self.title(TITLE_MAX),
             "Description": self.description(DESCRIPTION_MAX),
             "ProductFields": self.product_fields(),
@@ -80,10 +80,10 @@ impl Finding<'_> {
         if let Some(text) = self.remediation(RECOMMENDATION_MAX) {
             set(&mut finding, "Remediation", json!({"Recommendation": {"Text": text}}));
         }
-        if let Some(url) = execution_url(&head.execution) {
+        if let Some(url) = execution_url(&incident.execution) {
             set(&mut finding, "SourceUrl", json!(url));
         }
-        if !head.event.name.trim().is_empty() {
+        if !incident.event.name.trim().is_empty() {
             set(&mut finding, "Action", json!({"ActionType": "AWS_API_CALL", "AwsApiCallAction": self.call()}));
         }
         finding
@@ -106,7 +106,7 @@ impl Finding<'_> {
     fn asff_resources(&self, hub: &Hub) -> Vec<Value> {
         let mut resources = self.resources();
         if resources.is_empty() {
-            let account = self.head.account.as_ref().map_or(hub.account.as_str(), |account| account.as_str());
+            let account = self.incident.account.as_ref().map_or(hub.account.as_str(), |account| account.as_str());
             resources.push(Resource::account(account, Role::Target));
         }
         resources
@@ -124,12 +124,12 @@ impl Finding<'_> {
     }
 
     fn call(&self) -> Value {
-        let head = self.head;
-        let event = &head.event;
+        let incident = self.incident;
+        let event = &incident.event;
         let mut call = json!({
             "Api": line(&event.name, API_MAX),
-            "FirstSeen": time(event.time.unwrap_or(head.opened_at)),
-            "LastSeen": time(event.time.unwrap_or(head.opened_at)),
+            "FirstSeen": time(event.time.unwrap_or(incident.opened_at)),
+            "LastSeen": time(event.time.unwrap_or(incident.opened_at)),
         });
         if !event.service.trim().is_empty() {
             set(&mut call, "ServiceName", json!(line(&event.service, API_MAX)));
@@ -137,7 +137,7 @@ impl Finding<'_> {
         match event.source_ip.as_deref().map(str::parse::<IpAddr>) {
             Some(Ok(IpAddr::V4(address))) => remote(&mut call, Some(address)),
             Some(Ok(IpAddr::V6(_))) => remote(&mut call, None),
-            Some(Err(_)) if head.actor.kind == ActorKind::AwsService => {
+            Some(Err(_)) if incident.actor.kind == ActorKind::AwsService => {
                 set(&mut call, "CallerType", json!("domain"));
                 let domain = line(event.source_ip.as_deref().unwrap_or_default(), 256);
                 set(&mut call, "DomainDetails", json!({"Domain": domain}));
@@ -148,26 +148,26 @@ impl Finding<'_> {
     }
 
     fn product_fields(&self) -> Map<String, Value> {
-        let head = self.head;
-        let decision = head.assessment.decision.as_ref();
-        let rules: Vec<&str> = head.detections.iter().map(|detection| detection.rule.as_str()).collect();
+        let incident = self.incident;
+        let decision = incident.assessment.decision.as_ref();
+        let rules: Vec<&str> = incident.detections.iter().map(|detection| detection.rule.as_str()).collect();
         let fields = [
-            ("incident", Some(head.id.to_string())),
-            ("event_id", Some(head.event.id.to_string())),
-            ("actor", Some(head.actor.display())),
-            ("subject", Some(head.subject.to_string())),
+            ("incident", Some(incident.id.to_string())),
+            ("event_id", Some(incident.event.id.to_string())),
+            ("actor", Some(incident.actor.display())),
+            ("subject", Some(incident.subject.to_string())),
             ("rules", Some(rules.join(","))),
-            ("policy_arn", head.event.policy_arn.clone()),
-            ("user_agent", head.event.user_agent.clone()),
-            ("outcome", head.outcome.map(|outcome| outcome.as_str().to_owned())),
+            ("policy_arn", incident.event.policy_arn.clone()),
+            ("user_agent", incident.event.user_agent.clone()),
+            ("outcome", incident.outcome.map(|outcome| outcome.as_str().to_owned())),
             ("route", decision.and_then(|decision| json!(decision.route).as_str().map(str::to_owned))),
             ("dry_run", decision.map(|decision| decision.dry_run.to_string())),
-            ("calls", Some(head.assessment.plan.calls().join("; "))),
-            ("undo", Some(head.assessment.plan.undo().join("; "))),
-            ("by_hand", Some(head.assessment.plan.by_hand.join(" "))),
-            ("execution", Some(head.execution.clone())),
-            ("log_seq", Some(head.log_seq.to_string())),
-            ("last_hash", Some(head.last_hash.clone())),
+            ("calls", Some(incident.assessment.plan.calls().join("; "))),
+            ("undo", Some(incident.assessment.plan.undo().join("; "))),
+            ("by_hand", Some(incident.assessment.plan.by_hand.join(" "))),
+            ("execution", Some(incident.execution.clone())),
+            ("log_seq", Some(incident.log_seq.to_string())),
+            ("last_hash", Some(incident.last_hash.clone())),
         ];
         let given = fields.into_iter().filter_map(|(key, value)| Some((key, value.filter(|value| !value.trim().is_empty())?)));
         given.map(|(key, value)| (format!("cordon/{key}"), json!(line(&value, FIELD_MAX)))).collect()

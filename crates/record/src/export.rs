@@ -27,7 +27,7 @@ pub fn json(record: &Record) -> Value {
         "chain": {
             "verdict": if verdict.is_ok() { "intact" } else { "broken" },
             "entries": record.timeline.len(),
-            "last_hash": record.head.last_hash,
+            "last_hash": record.incident.last_hash,
             "broken_at": verdict.as_ref().err().map(|broken| broken.seq),
             "reason": verdict.as_ref().err().map(|broken| broken.reason),
         },
@@ -35,39 +35,39 @@ pub fn json(record: &Record) -> Value {
 }
 
 fn incident(record: &Record) -> Value {
-    let head = &record.head;
-    let mut subject = json!(head.subject);
-    set(&mut subject, "text", json!(head.subject.to_string()));
+    let incident = &record.incident;
+    let mut subject = json!(incident.subject);
+    set(&mut subject, "text", json!(incident.subject.to_string()));
     json!({
-        "id": head.id,
-        "state": head.state,
-        "outcome": head.outcome,
-        "severity": head.severity,
-        "account": head.account,
-        "needs_person": head.unreadable,
-        "actor": head.actor,
+        "id": incident.id,
+        "state": incident.state,
+        "outcome": incident.outcome,
+        "severity": incident.severity,
+        "account": incident.account,
+        "needs_person": incident.unreadable,
+        "actor": incident.actor,
         "subject": subject,
-        "event": head.event,
-        "rules": head.detections,
-        "decision": head.assessment.decision,
-        "exceptions_checked": head.assessment.exceptions_checked,
-        "plan": head.assessment.plan,
-        "execution": head.execution,
-        "merged": head.merges.merged,
-        "slack": head.delivery.slack,
+        "event": incident.event,
+        "rules": incident.detections,
+        "decision": incident.assessment.decision,
+        "exceptions_checked": incident.assessment.exceptions_checked,
+        "plan": incident.assessment.plan,
+        "execution": incident.execution,
+        "merged": incident.merges.merged,
+        "slack": incident.delivery.slack,
         "times": {
-            "event": head.event.time,
-            "detected": head.opened_at,
-            "asked": head.approval.asked_at,
-            "decided": head.approval.decided_at,
-            "contained": head.contained_at,
-            "updated": head.updated_at,
+            "event": incident.event.time,
+            "detected": incident.opened_at,
+            "asked": incident.approval.asked_at,
+            "decided": incident.approval.decided_at,
+            "contained": incident.contained_at,
+            "updated": incident.updated_at,
         },
     })
 }
 
 fn steps(record: &Record) -> Vec<Value> {
-    let planned = record.head.assessment.plan.steps.iter().enumerate();
+    let planned = record.incident.assessment.plan.steps.iter().enumerate();
     planned
         .map(|(n, step)| {
             let stored = record.steps.get(n).and_then(Option::as_ref);

@@ -35,14 +35,14 @@ pub enum Standing {
 #[derive(Debug, Clone, Copy)]
 pub struct Finding<'a> {
     /// The incident.
-    pub head: &'a Incident,
+    pub incident: &'a Incident,
 }
 
 impl Finding<'_> {
     /// Whether the finding is new, changed or closed.
     #[must_use]
     pub fn activity(&self) -> Activity {
-        match self.head.outcome {
+        match self.incident.outcome {
             None => Activity::Create,
             Some(Outcome::Contained | Outcome::Exempt | Outcome::Denied) => Activity::Close,
             Some(Outcome::Alerted | Outcome::Expired | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson) => {
@@ -54,7 +54,7 @@ impl Finding<'_> {
     /// How the incident stands, in a sentence or two for people.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        match self.head.outcome {
+        match self.incident.outcome {
             None | Some(Outcome::Alerted | Outcome::Expired | Outcome::NeedsPerson) => Standing::New,
             Some(Outcome::Partial | Outcome::Failed) => Standing::InProgress,
             Some(Outcome::Exempt | Outcome::Denied) => Standing::Suppressed,
@@ -63,24 +63,24 @@ impl Finding<'_> {
     }
 
     pub(crate) fn title(&self, max_units: usize) -> String {
-        let head = self.head;
-        match (head.primary_rule(), &head.unreadable) {
-            (Some(rule), _) => line(&format!("{}: {} on {}", rule.title, head.actor.display(), head.subject), max_units),
+        let incident = self.incident;
+        match (incident.primary_rule(), &incident.unreadable) {
+            (Some(rule), _) => line(&format!("{}: {} on {}", rule.title, incident.actor.display(), incident.subject), max_units),
             (None, Some(_)) => line("An event that Cordon could not judge needs a person", max_units),
-            (None, None) => line(&head.event.name, max_units),
+            (None, None) => line(&incident.event.name, max_units),
         }
     }
 
     /// Why it is dangerous, what was decided, and how it ended.
     pub(crate) fn description(&self, max_units: usize) -> String {
-        let head = self.head;
-        let mut sentences: Vec<String> = head.detections.iter().map(|detection| detection.description.clone()).collect();
-        sentences.extend(head.unreadable.clone());
-        if let Some(decision) = &head.assessment.decision {
+        let incident = self.incident;
+        let mut sentences: Vec<String> = incident.detections.iter().map(|detection| detection.description.clone()).collect();
+        sentences.extend(incident.unreadable.clone());
+        if let Some(decision) = &incident.assessment.decision {
             let mode = if decision.dry_run { " (dry run: nothing is changed)" } else { "" };
             sentences.push(format!("{}{mode}", decision.decision_reason));
         }
-        if let Some(outcome) = head.outcome {
+        if let Some(outcome) = incident.outcome {
             sentences.push(format!("Outcome: {}", outcome.as_str().replace('_', " ")));
         }
         let text: Vec<&str> =
@@ -90,7 +90,7 @@ impl Finding<'_> {
 
     /// The planned calls, and the work that is left to a person.
     pub(crate) fn remediation(&self, max_units: usize) -> Option<String> {
-        let plan = &self.head.assessment.plan;
+        let plan = &self.incident.assessment.plan;
         let mut parts = plan.by_hand.clone();
         if !plan.steps.is_empty() {
             parts.push(format!("Planned: {}", plan.calls().join("; ")));
@@ -101,7 +101,7 @@ impl Finding<'_> {
     /// The ATT&CK tactics and techniques of the rules' tags, each once, in their order.
     pub(crate) fn attacks(&self) -> Vec<Attack> {
         let mut attacks = Vec::new();
-        for tag in self.head.detections.iter().flat_map(|detection| &detection.tags) {
+        for tag in self.incident.detections.iter().flat_map(|detection| &detection.tags) {
             if let Some(attack) = Attack::from_tag(tag)
                 && !attacks.contains(&attack)
             {
@@ -112,9 +112,9 @@ impl Finding<'_> {
     }
 
     pub(crate) fn resources(&self) -> Vec<Resource> {
-        let head = self.head;
+        let incident = self.incident;
         let mut resources = vec![];
-        if let Some(subject) = Resource::of_subject(&head.subject) {
+        if let Some(subject) = Resource::of_subject(&incident.subject) {
             resources.push(subject);
         }
         if let Some(actor) = self.actor_resource()
@@ -126,7 +126,7 @@ impl Finding<'_> {
     }
 
     fn actor_resource(&self) -> Option<Resource> {
-        let actor = &self.head.actor;
+        let actor = &self.incident.actor;
         if let Some(principal) = actor.principal() {
             return Some(Resource::principal(principal.kind, principal.arn(), principal.name, Role::Actor));
         }
@@ -172,7 +172,7 @@ impl Attack {
         }
         let number = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
         let technique = tag.strip_prefix('t')?;
-        let (technique, sub) = technique.split_once('.').map_or((technique, None), |(head, sub)| (head, Some(sub)));
+        let (technique, sub) = technique.split_once('.').map_or((technique, None), |(incident, sub)| (incident, Some(sub)));
         (technique.len() == 4 && number(technique) && sub.is_none_or(|sub| sub.len() == 3 && number(sub)))
             .then(|| Self::Technique { uid: format!("T{technique}"), sub: sub.map(|sub| format!("T{technique}.{sub}")) })
     }

@@ -24,7 +24,7 @@ impl Finding<'_> {
     /// The finding's JSON.
     #[must_use]
     pub fn ocsf(&self) -> Value {
-        let head = self.head;
+        let incident = self.incident;
         let (activity_id, activity) = match self.activity() {
             Activity::Create => (1, "Create"),
             Activity::Update => (2, "Update"),
@@ -36,7 +36,7 @@ impl Finding<'_> {
             Standing::Suppressed => (3, "Suppressed"),
             Standing::Resolved => (4, "Resolved"),
         };
-        let (severity_id, severity) = severity(head.severity);
+        let (severity_id, severity) = severity(incident.severity);
         let allowed = self.standing() == Standing::Suppressed;
         let mut finding = json!({
             "category_uid": 2,
@@ -47,17 +47,17 @@ impl Finding<'_> {
             "activity_name": activity,
             "type_uid": 200_400 + activity_id,
             "type_name": format!("Detection Finding: {activity}"),
-            "time": head.updated_at.as_millisecond(),
-            "start_time": head.event.time.map(Timestamp::as_millisecond),
+            "time": incident.updated_at.as_millisecond(),
+            "start_time": incident.event.time.map(Timestamp::as_millisecond),
             "severity_id": severity_id,
             "severity": severity,
             "status_id": status_id,
             "status": status,
-            "status_code": head.outcome.map(cordon_core::Outcome::as_str),
-            "status_detail": head.assessment.decision.as_ref().map(|decision| line(&decision.decision_reason, TEXT_MAX)),
+            "status_code": incident.outcome.map(cordon_core::Outcome::as_str),
+            "status_detail": incident.assessment.decision.as_ref().map(|decision| line(&decision.decision_reason, TEXT_MAX)),
             "message": self.title(TEXT_MAX),
             "is_alert": activity_id == 1 && !allowed,
-            "count": head.merges.merged.saturating_add(1),
+            "count": incident.merges.merged.saturating_add(1),
             "metadata": self.metadata(activity_id),
             "finding_info": self.finding_info(),
             "cloud": self.cloud(),
@@ -76,25 +76,25 @@ impl Finding<'_> {
     }
 
     fn metadata(&self, activity_id: u32) -> Value {
-        let head = self.head;
+        let incident = self.incident;
         json!({
             "version": VERSION,
             "product": {"name": "Cordon", "vendor_name": "Cordon", "version": env!("CARGO_PKG_VERSION")},
             "profiles": ["cloud"],
             // The same for a publication that is tried again.
-            "uid": format!("{}-{}-{activity_id}", head.id, head.log_seq),
-            "correlation_uid": head.id,
-            "sequence": head.log_seq,
+            "uid": format!("{}-{}-{activity_id}", incident.id, incident.log_seq),
+            "correlation_uid": incident.id,
+            "sequence": incident.log_seq,
             "log_name": "Cordon Detection Finding",
             "log_provider": "Cordon",
-            "original_time": head.event.time,
+            "original_time": incident.event.time,
         })
     }
 
     fn finding_info(&self) -> Value {
-        let head = self.head;
-        let seen = head.event.time.unwrap_or(head.opened_at).as_millisecond();
-        let analytics: Vec<Value> = head
+        let incident = self.incident;
+        let seen = incident.event.time.unwrap_or(incident.opened_at).as_millisecond();
+        let analytics: Vec<Value> = incident
             .detections
             .iter()
             .map(|detection| {
@@ -106,20 +106,20 @@ impl Finding<'_> {
             .collect();
         let unreadable = || json!({"type_id": 1, "type": "Rule", "uid": "unreadable", "name": "An event that cannot be judged"});
         json!({
-            "uid": head.id,
+            "uid": incident.id,
             "title": self.title(TEXT_MAX),
             "desc": self.description(TEXT_MAX),
             "types": self.tactics(),
-            "created_time": head.opened_at.as_millisecond(),
-            "modified_time": head.updated_at.as_millisecond(),
+            "created_time": incident.opened_at.as_millisecond(),
+            "modified_time": incident.updated_at.as_millisecond(),
             "first_seen_time": seen,
-            "last_seen_time": if head.merges.merged == 0 { seen } else { seen.max(head.opened_at.as_millisecond()) },
+            "last_seen_time": if incident.merges.merged == 0 { seen } else { seen.max(incident.opened_at.as_millisecond()) },
             "analytic": analytics.first().cloned().unwrap_or_else(unreadable),
             "related_analytics": analytics.get(1..).unwrap_or_default(),
-            "related_events": [{"uid": head.event.id, "type": "AWS API Call via CloudTrail"}],
+            "related_events": [{"uid": incident.event.id, "type": "AWS API Call via CloudTrail"}],
             "attacks": self.attacks().iter().map(attack).collect::<Vec<_>>(),
             "data_sources": ["AWS CloudTrail"],
-            "src_url": execution_url(&head.execution),
+            "src_url": execution_url(&incident.execution),
         })
     }
 
@@ -135,12 +135,12 @@ impl Finding<'_> {
     }
 
     fn cloud(&self) -> Value {
-        let account = self.head.account.as_ref().map(|id| json!({"uid": id, "type_id": 10, "type": "AWS Account"}));
-        json!({"provider": "AWS", "region": self.head.event.region.as_deref().map(|region| line(region, 64)), "account": account})
+        let account = self.incident.account.as_ref().map(|id| json!({"uid": id, "type_id": 10, "type": "AWS Account"}));
+        json!({"provider": "AWS", "region": self.incident.event.region.as_deref().map(|region| line(region, 64)), "account": account})
     }
 
     fn api(&self) -> Value {
-        let event = &self.head.event;
+        let event = &self.incident.event;
         if event.name.is_empty() {
             return Value::Null;
         }
@@ -150,7 +150,7 @@ impl Finding<'_> {
     }
 
     fn evidences(&self) -> Value {
-        let event = &self.head.event;
+        let event = &self.incident.event;
         let data = if event.parameters.is_empty() { Value::Null } else { json!({"requestParameters": event.parameters}) };
         json!([{
             "actor": self.actor(),
@@ -162,7 +162,7 @@ impl Finding<'_> {
     }
 
     fn actor(&self) -> Value {
-        let actor = &self.head.actor;
+        let actor = &self.incident.actor;
         let (type_id, kind) = match actor.kind {
             ActorKind::Root => (2, "Admin"),
             ActorKind::IamUser | ActorKind::AssumedRole | ActorKind::FederatedUser => (1, "User"),
@@ -190,24 +190,24 @@ impl Finding<'_> {
     }
 
     fn observables(&self) -> Vec<Value> {
-        let head = self.head;
+        let incident = self.incident;
         let mut found = Vec::new();
         let mut add = |name: &str, type_id: u32, kind: &str, value: Option<&str>| {
             if let Some(value) = value.filter(|value| !value.trim().is_empty()) {
                 found.push(json!({"name": name, "type_id": type_id, "type": kind, "value": line(value, NAME_MAX)}));
             }
         };
-        let address = head.event.source_ip.as_deref().filter(|source| source.parse::<IpAddr>().is_ok());
+        let address = incident.event.source_ip.as_deref().filter(|source| source.parse::<IpAddr>().is_ok());
         add("evidences[0].src_endpoint.ip", 2, "IP Address", address);
-        add("evidences[0].actor.user.name", 4, "User Name", head.actor.name.as_deref());
-        add("evidences[0].actor.user.uid", 31, "User Object: uid", head.actor.arn.as_deref());
+        add("evidences[0].actor.user.name", 4, "User Name", incident.actor.name.as_deref());
+        add("evidences[0].actor.user.uid", 31, "User Object: uid", incident.actor.arn.as_deref());
         add(
             "evidences[0].actor.user.programmatic_credentials[0].uid",
             19,
             "User Credential ID",
-            head.actor.access_key_id.as_deref(),
+            incident.actor.access_key_id.as_deref(),
         );
-        add("evidences[0].http_request.user_agent", 16, "HTTP User-Agent", head.event.user_agent.as_deref());
+        add("evidences[0].http_request.user_agent", 16, "HTTP User-Agent", incident.event.user_agent.as_deref());
         for (n, resource) in self.resources().iter().enumerate() {
             add(&format!("resources[{n}].uid"), 10, "Resource UID", Some(&resource.id));
         }
@@ -215,23 +215,23 @@ impl Finding<'_> {
     }
 
     fn unmapped(&self) -> Value {
-        let head = self.head;
+        let incident = self.incident;
         json!({
-            "incident": head.id,
-            "outcome": head.outcome,
-            "decision": head.assessment.decision,
-            "exceptions_checked": head.assessment.exceptions_checked,
-            "calls": head.assessment.plan.calls(),
-            "undo": head.assessment.plan.undo(),
-            "by_hand": head.assessment.plan.by_hand,
-            "policy_arn": head.event.policy_arn,
-            "needs_person": head.unreadable,
-            "execution": head.execution,
-            "asked_at": head.approval.asked_at,
-            "decided_at": head.approval.decided_at,
-            "contained_at": head.contained_at,
-            "last_hash": head.last_hash,
-            "log_seq": head.log_seq,
+            "incident": incident.id,
+            "outcome": incident.outcome,
+            "decision": incident.assessment.decision,
+            "exceptions_checked": incident.assessment.exceptions_checked,
+            "calls": incident.assessment.plan.calls(),
+            "undo": incident.assessment.plan.undo(),
+            "by_hand": incident.assessment.plan.by_hand,
+            "policy_arn": incident.event.policy_arn,
+            "needs_person": incident.unreadable,
+            "execution": incident.execution,
+            "asked_at": incident.approval.asked_at,
+            "decided_at": incident.approval.decided_at,
+            "contained_at": incident.contained_at,
+            "last_hash": incident.last_hash,
+            "log_seq": incident.log_seq,
         })
     }
 }

@@ -106,20 +106,20 @@ fn time(at: Timestamp) -> String {
 impl Page {
     /// The page of a record.
     pub(crate) fn of(record: &Record) -> Self {
-        let head = &record.head;
+        let incident = &record.incident;
         let verdict = record.verify();
-        let sections = [event(head), rules(head), decision(record), plan(record), times(head), chain(record)];
+        let sections = [event(incident), rules(incident), decision(record), plan(record), times(incident), chain(record)];
         Self {
-            incident: Shown::new(head.id.as_str()),
-            severity: Shown::new(head.severity.to_string()),
-            status: Shown::new(status(head)),
-            headline: Shown::new(format!("{} by {} on {}", head.event.name, head.actor.display(), head.subject)),
+            incident: Shown::new(incident.id.as_str()),
+            severity: Shown::new(incident.severity.to_string()),
+            status: Shown::new(status(incident)),
+            headline: Shown::new(format!("{} by {} on {}", incident.event.name, incident.actor.display(), incident.subject)),
             intact: verdict.is_ok(),
             verdict: Shown::new(match verdict {
                 Ok(()) => format!(
                     "The chain of hashes is intact: {} entries, the last hash is {}.",
                     record.timeline.len(),
-                    head.last_hash
+                    incident.last_hash
                 ),
                 Err(broken) => format!("THE CHAIN OF HASHES IS BROKEN: {broken}."),
             }),
@@ -129,38 +129,38 @@ impl Page {
     }
 }
 
-fn event(head: &Incident) -> Section {
-    let event = &head.event;
+fn event(incident: &Incident) -> Section {
+    let event = &incident.event;
     let mut facts = vec![
         ("Event", theirs(format!("{} ({})", event.name, event.service))),
         ("Event id", theirs(event.id.to_string())),
-        ("Account", ours(head.account.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string))),
-        ("Actor", theirs(head.actor.display())),
-        ("Subject", theirs(head.subject.to_string())),
+        ("Account", ours(incident.account.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string))),
+        ("Actor", theirs(incident.actor.display())),
+        ("Subject", theirs(incident.subject.to_string())),
     ];
     let mut optional = |label: &'static str, text: Option<&str>| {
         if let Some(text) = text.filter(|text| !text.is_empty()) {
             facts.push((label, theirs(text)));
         }
     };
-    optional("Actor's role or user", head.actor.issuer_arn.as_deref());
-    optional("Actor's unique id", head.actor.unique_id.as_deref());
-    optional("Access key", head.actor.access_key_id.as_deref());
+    optional("Actor's role or user", incident.actor.issuer_arn.as_deref());
+    optional("Actor's unique id", incident.actor.unique_id.as_deref());
+    optional("Access key", incident.actor.access_key_id.as_deref());
     optional("Policy", event.policy_arn.as_deref());
     optional("Source address", event.source_ip.as_deref());
     optional("User agent", event.user_agent.as_deref());
     optional("Region", event.region.as_deref());
     optional("Refused with", event.error_code.as_deref());
     optional("Request", Some(&event.parameters));
-    facts.extend(head.unreadable.iter().map(|reason| ("Needs a person", said(reason))));
-    facts.push(("Later events that joined", ours(head.merges.merged.to_string())));
-    facts.push(("Execution", theirs(&head.execution)));
+    facts.extend(incident.unreadable.iter().map(|reason| ("Needs a person", said(reason))));
+    facts.push(("Later events that joined", ours(incident.merges.merged.to_string())));
+    facts.push(("Execution", theirs(&incident.execution)));
     Section { title: "What happened", blocks: vec![Block::Facts(facts)] }
 }
 
-fn rules(head: &Incident) -> Section {
+fn rules(incident: &Incident) -> Section {
     let mut blocks = Vec::new();
-    for detection in &head.detections {
+    for detection in &incident.detections {
         blocks.push(Block::Facts(vec![
             ("Rule", said(&detection.title)),
             ("Id", theirs(detection.rule.to_string())),
@@ -174,14 +174,14 @@ fn rules(head: &Incident) -> Section {
 }
 
 fn decision(record: &Record) -> Section {
-    let head = &record.head;
+    let incident = &record.incident;
     let mut facts = Vec::new();
-    if let Some(decision) = &head.assessment.decision {
+    if let Some(decision) = &incident.assessment.decision {
         facts.push(("Route", ours(json!(decision.route).as_str().unwrap_or_default())));
         facts.push(("Reason", said(&decision.decision_reason)));
         facts.push(("Dry run", ours(if decision.dry_run { "yes: nothing is changed" } else { "no" })));
     }
-    facts.extend(head.assessment.exceptions_checked.iter().map(|sentence| ("Exception looked at", said(sentence))));
+    facts.extend(incident.assessment.exceptions_checked.iter().map(|sentence| ("Exception looked at", said(sentence))));
     for question in &record.questions {
         facts.push(("Question to people", ours(&question.vote)));
         if let Some(by) = &question.by {
@@ -193,7 +193,7 @@ fn decision(record: &Record) -> Section {
 }
 
 fn plan(record: &Record) -> Section {
-    let plan = &record.head.assessment.plan;
+    let plan = &record.incident.assessment.plan;
     let mut blocks = Vec::new();
     for (n, step) in plan.steps.iter().enumerate() {
         let stored = record.steps.get(n).and_then(Option::as_ref);
@@ -226,14 +226,14 @@ fn snapshot(stored: Option<&StepRecord>) -> Option<String> {
     Some(brief(&Value::Object(map)))
 }
 
-fn times(head: &Incident) -> Section {
+fn times(incident: &Incident) -> Section {
     let rows = [
-        ("Event", head.event.time),
-        ("Detected", Some(head.opened_at)),
-        ("Asked", head.approval.asked_at),
-        ("Decided", head.approval.decided_at),
-        ("Contained", head.contained_at),
-        ("Last change", Some(head.updated_at)),
+        ("Event", incident.event.time),
+        ("Detected", Some(incident.opened_at)),
+        ("Asked", incident.approval.asked_at),
+        ("Decided", incident.approval.decided_at),
+        ("Contained", incident.contained_at),
+        ("Last change", Some(incident.updated_at)),
     ];
     let facts = rows.into_iter().filter_map(|(label, at)| at.map(|at| (label, ours(time(at))))).collect();
     Section { title: "Times", blocks: vec![Block::Facts(facts)] }

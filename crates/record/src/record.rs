@@ -21,7 +21,7 @@ pub struct Question {
 #[derive(Debug, Clone)]
 pub struct Record {
     /// The incident's header.
-    pub head: Incident,
+    pub incident: Incident,
     /// One for each step of the plan, in its order; `None` where nothing was begun.
     pub steps: Vec<Option<StepRecord>>,
     /// The questions that were asked, the oldest first.
@@ -38,14 +38,14 @@ impl Record {
     /// # Errors
     /// [`Broken`] at the first entry that does not follow.
     pub fn verify(&self) -> Result<(), Broken> {
-        timeline::verify(&self.timeline, &self.head.last_hash)
+        timeline::verify(&self.timeline, &self.incident.last_hash)
     }
 }
 
 /// How an incident stands, in a word or two.
 #[must_use]
-pub fn status(head: &Incident) -> String {
-    match (head.outcome, head.state) {
+pub fn status(incident: &Incident) -> String {
+    match (incident.outcome, incident.state) {
         (Some(outcome), _) => outcome.as_str().replace('_', " "),
         (None, State::Opened) => "opened".to_owned(),
         (None, State::Decided) => "decided".to_owned(),

@@ -31,7 +31,7 @@ fn an_export_is_checked_without_aws_and_against_a_hash_kept_elsewhere() {
     let text = export::json(&record).to_string();
     let intact = check(&text, None).unwrap();
     assert_eq!((intact.entries, intact.anchored_at), (7, None));
-    assert_eq!(intact.last_hash, record.head.last_hash);
+    assert_eq!(intact.last_hash, record.incident.last_hash);
     // Pretty or not, and whatever order its keys have: the hashes are over the values.
     let pretty = serde_json::to_string_pretty(&export::json(&record)).unwrap();
     let kept = record.timeline[2].hash.to_uppercase();
@@ -125,10 +125,10 @@ fn an_attackers_texts_open_no_tag_and_leave_no_attribute() {
 
 #[test]
 fn no_character_that_a_reader_does_not_see_is_in_a_page() {
-    let mut head = opened(user("bob"), "bob");
+    let mut incident = opened(user("bob"), "bob");
     // Tags spell out text that nothing shows; a variation selector can carry a byte; a filler is blank.
-    head.event.user_agent = Some("aws-cli\u{e0049}\u{e0047}\u{e004e}\u{fe0f}\u{3164}\u{ad}/2".to_owned());
-    let record = record(head);
+    incident.event.user_agent = Some("aws-cli\u{e0049}\u{e0047}\u{e004e}\u{fe0f}\u{3164}\u{ad}/2".to_owned());
+    let record = record(incident);
     for text in [markdown::markdown(&record), html::html(&record)] {
         let unseen: Vec<char> = text.chars().filter(|c| *c != '\n' && cordon_text::is_unseen(*c)).collect();
         assert_eq!(unseen, Vec::<char>::new());
@@ -147,7 +147,7 @@ fn what_an_attacker_wrote_is_whole_in_the_json() {
 fn an_incident_of_which_little_is_known_is_exported_all_the_same() {
     let record = record(support::unreadable());
     for text in [markdown::markdown(&record), html::html(&record), export::json(&record).to_string()] {
-        assert!(text.contains("the record has no") && text.contains(record.head.id.as_str()), "{text}");
+        assert!(text.contains("the record has no") && text.contains(record.incident.id.as_str()), "{text}");
     }
 }
 
@@ -155,9 +155,9 @@ proptest! {
     #[test]
     fn escaped_text_never_ends_what_it_stands_in(text in any::<String>()) {
         prop_assume!(!text.is_empty());
-        let mut head = opened(user("bob"), "bob");
-        head.event.user_agent = Some(text.clone());
-        let page = html::html(&record(head));
+        let mut incident = opened(user("bob"), "bob");
+        incident.event.user_agent = Some(text.clone());
+        let page = html::html(&record(incident));
         let (_, value) = page.split_once("<dt>User agent</dt><dd><code>").unwrap();
         let (escaped, _) = value.split_once("</code></dd>\n").unwrap();
         prop_assert!(!escaped.contains(['<', '>', '"', '\'']));
@@ -169,9 +169,9 @@ proptest! {
     #[test]
     fn a_code_span_holds_any_text(text in "[`\\\\|*_<>\\[\\]()a !#@\n-]{1,40}") {
         prop_assume!(text.contains(|c| c != ' '));
-        let mut head = opened(user("bob"), "bob");
-        head.event.user_agent = Some(text.clone());
-        let file = markdown::markdown(&record(head));
+        let mut incident = opened(user("bob"), "bob");
+        incident.event.user_agent = Some(text.clone());
+        let file = markdown::markdown(&record(incident));
         let wanted = cordon_record::text::visible(&text);
         let found = Parser::new(&file).any(|event| matches!(&event, Event::Code(code) if **code == *wanted));
         prop_assert!(found, "{file}");

@@ -20,8 +20,8 @@ fn open() -> cordon_core::Incident {
 #[test]
 fn the_end_of_an_incident_ends_its_finding_only_where_nothing_is_left_to_do() {
     let table = OUTCOMES.map(|outcome| {
-        let head = closed(open(), outcome);
-        let finding = Finding { head: &head };
+        let incident = closed(open(), outcome);
+        let finding = Finding { incident: &incident };
         let (ocsf, asff) = (finding.ocsf(), finding.asff(&hub()));
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         (outcome.as_str(), text(&ocsf["activity_name"]), text(&ocsf["status"]), text(&asff["RecordState"]))
@@ -42,7 +42,7 @@ fn the_end_of_an_incident_ends_its_finding_only_where_nothing_is_left_to_do() {
 #[test]
 fn a_finding_is_the_same_one_from_open_to_closed_and_only_the_open_one_alerts() {
     let (before, after) = (open(), closed(open(), Outcome::Contained));
-    let (opened, ended) = (Finding { head: &before }, Finding { head: &after });
+    let (opened, ended) = (Finding { incident: &before }, Finding { incident: &after });
     assert_eq!(opened.ocsf()["finding_info"]["uid"], ended.ocsf()["finding_info"]["uid"]);
     assert_eq!(opened.asff(&hub())["Id"], ended.asff(&hub())["Id"]);
     assert_ne!(opened.ocsf()["metadata"]["uid"], ended.ocsf()["metadata"]["uid"]);
@@ -56,23 +56,23 @@ fn a_finding_is_the_same_one_from_open_to_closed_and_only_the_open_one_alerts() 
 
 #[test]
 fn both_formats_carry_the_timelines_last_hash() {
-    let head = support::record(open()).head;
-    let finding = Finding { head: &head };
-    assert_eq!(finding.ocsf()["unmapped"]["cordon"]["last_hash"], json!(head.last_hash));
-    assert_eq!(finding.asff(&hub())["ProductFields"]["cordon/last_hash"], json!(head.last_hash));
-    let mut long = head.clone();
+    let incident = support::record(open()).incident;
+    let finding = Finding { incident: &incident };
+    assert_eq!(finding.ocsf()["unmapped"]["cordon"]["last_hash"], json!(incident.last_hash));
+    assert_eq!(finding.asff(&hub())["ProductFields"]["cordon/last_hash"], json!(incident.last_hash));
+    let mut long = incident.clone();
     long.assessment.plan.by_hand = vec!["x".repeat(4_000); 100];
-    let ocsf = Finding { head: &long }.ocsf();
+    let ocsf = Finding { incident: &long }.ocsf();
     assert_eq!(ocsf["metadata"]["is_truncated"], json!(true));
-    assert_eq!(ocsf["unmapped"]["cordon"]["last_hash"], json!(head.last_hash));
+    assert_eq!(ocsf["unmapped"]["cordon"]["last_hash"], json!(incident.last_hash));
     assert!(ocsf.to_string().len() < 200 * 1024);
 }
 
 #[test]
 fn the_actor_is_who_cloudtrail_says_it_was() {
     let user_of = |identity: Value| {
-        let head = opened(identity, "bob");
-        let ocsf = Finding { head: &head }.ocsf();
+        let incident = opened(identity, "bob");
+        let ocsf = Finding { incident: &incident }.ocsf();
         ocsf["evidences"][0]["actor"].clone()
     };
     let root = user_of(root());
@@ -81,19 +81,19 @@ fn the_actor_is_who_cloudtrail_says_it_was() {
     assert_eq!((&session["user"]["name"], &session["session"]["uid"]), (&json!("deploy"), &json!("mallory@example.com")));
     assert_eq!(session["session"]["issuer"], json!(format!("arn:aws:iam::{ACCOUNT}:role/ci/deploy")));
     let nobody = unreadable();
-    let ocsf = Finding { head: &nobody }.ocsf();
+    let ocsf = Finding { incident: &nobody }.ocsf();
     assert_eq!(ocsf["evidences"][0]["actor"]["user"]["name"], "unknown");
     assert_eq!((ocsf.get("api"), ocsf.get("resources")), (None, None));
 }
 
 #[test]
 fn security_hub_gets_findings_of_its_own_account_about_any() {
-    let mut head = open();
-    head.account = Some("999988887777".parse().unwrap());
-    let asff = Finding { head: &head }.asff(&hub());
+    let mut incident = open();
+    incident.account = Some("999988887777".parse().unwrap());
+    let asff = Finding { incident: &incident }.asff(&hub());
     assert_eq!(asff["AwsAccountId"], ACCOUNT);
     assert_eq!(asff["ProductArn"], format!("arn:aws:securityhub:us-east-1:{ACCOUNT}:product/{ACCOUNT}/default"));
-    let asff = Finding { head: &unreadable() }.asff(&hub());
+    let asff = Finding { incident: &unreadable() }.asff(&hub());
     assert_eq!(asff["Resources"][0]["Id"], format!("AWS::::Account:{ACCOUNT}"));
     assert_eq!(asff.get("Action"), None);
 }
@@ -109,8 +109,8 @@ fn the_hub_is_read_off_an_arn_or_not_at_all() {
 
 #[test]
 fn a_hostile_name_stays_one_line_of_its_field() {
-    let head = hostile();
-    let finding = Finding { head: &head };
+    let incident = hostile();
+    let finding = Finding { incident: &incident };
     let (ocsf, asff) = (finding.ocsf(), finding.asff(&hub()));
     for text in [&ocsf["message"], &ocsf["api"]["operation"], &asff["Title"], &asff["Description"]] {
         let text = text.as_str().unwrap();

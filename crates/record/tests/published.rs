@@ -46,8 +46,8 @@ fn cases() -> Vec<Value> {
     let hub = Hub { account: ACCOUNT.to_owned(), region: "us-east-1".to_owned() };
     incidents()
         .iter()
-        .flat_map(|(name, head)| {
-            let finding = Finding { head };
+        .flat_map(|(name, incident)| {
+            let finding = Finding { incident };
             [("ocsf", finding.ocsf()), ("asff", finding.asff(&hub))]
                 .map(|(format, finding)| json!({"name": name, "format": format, "finding": finding}))
         })

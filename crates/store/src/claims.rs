@@ -78,8 +78,10 @@ impl Store<'_> {
     /// [`StoreError`].
     pub async fn opened_by(&self, event: &EventId, execution: &str) -> Result<Option<IncidentId>, StoreError> {
         let Some(claim) = self.get::<ClaimItem>(&keys::event(event)).await? else { return Ok(None) };
-        let head = self.find(&claim.incident).await?;
-        Ok(head.filter(|head| claim.execution == execution && head.execution == execution).map(|head| head.id))
+        let incident = self.find(&claim.incident).await?;
+        Ok(incident
+            .filter(|incident| claim.execution == execution && incident.execution == execution)
+            .map(|incident| incident.id))
     }
 }
 

@@ -37,14 +37,14 @@ impl Store<'_> {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn open(&self, head: &mut Incident, entry: NewEntry, now: Timestamp) -> Result<Opening, StoreError> {
-        let case = keys::open(head);
+    pub async fn open(&self, incident: &mut Incident, entry: NewEntry, now: Timestamp) -> Result<Opening, StoreError> {
+        let case = keys::open(incident);
         let mut version = 1;
         let mut condition = Condition::Absent;
         if let Some(found) = self.get::<OpenItem>(&case).await? {
             match self.find(&found.incident).await? {
-                Some(other) if other.id == head.id => {
-                    *head = other;
+                Some(other) if other.id == incident.id => {
+                    *incident = other;
                     return Ok(Opening::Opened);
                 }
                 // What nobody closed for so long (a stopped execution) takes no more events in.
@@ -57,14 +57,14 @@ impl Store<'_> {
                 }
             }
         }
-        if let Some(own) = self.find(&head.id).await? {
-            *head = own;
+        if let Some(own) = self.find(&incident.id).await? {
+            *incident = own;
             return Ok(Opening::Opened);
         }
-        let item = OpenItem { incident: head.id.clone(), version, expires_at: in_days(now, OPEN_DAYS) };
-        let mut fresh = head.clone();
-        self.write_head(&mut fresh, vec![entry], vec![put(case, &item, condition)?], now).await?;
-        *head = fresh;
+        let item = OpenItem { incident: incident.id.clone(), version, expires_at: in_days(now, OPEN_DAYS) };
+        let mut fresh = incident.clone();
+        self.write_incident(&mut fresh, vec![entry], vec![put(case, &item, condition)?], now).await?;
+        *incident = fresh;
         Ok(Opening::Opened)
     }
 
@@ -81,7 +81,7 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError`].
     pub async fn find(&self, id: &IncidentId) -> Result<Option<Incident>, StoreError> {
-        self.get(&keys::head(id)).await
+        self.get(&keys::incident(id)).await
     }
 
     /// The incident's timeline, the oldest entry first.
@@ -109,7 +109,7 @@ impl Store<'_> {
     where
         F: Fn(&mut Incident) -> Option<Vec<NewEntry>> + Send + Sync,
     {
-        self.commit_with(id, now, |head| change(head).map(|entries| (entries, Vec::new()))).await
+        self.commit_with(id, now, |incident| change(incident).map(|entries| (entries, Vec::new()))).await
     }
 
     /// As [`Store::commit`], with further writes in the same transaction. A condition of theirs that fails is final.
@@ -123,10 +123,10 @@ impl Store<'_> {
         let mut tries = 0;
         loop {
             let before = self.incident(id).await?;
-            let mut head = before.clone();
-            let Some((entries, extra)) = change(&mut head) else { return Ok(before) };
-            match self.write_head(&mut head, entries, extra, now).await {
-                Ok(()) => return Ok(head),
+            let mut incident = before.clone();
+            let Some((entries, extra)) = change(&mut incident) else { return Ok(before) };
+            match self.write_incident(&mut incident, entries, extra, now).await {
+                Ok(()) => return Ok(incident),
                 Err(error) if error.is_conflict() && tries < TRIES => {
                     tries += 1;
                     // The header is as it was read: then it was one of the further writes that did not hold.
@@ -150,42 +150,42 @@ impl Store<'_> {
         let found = self.incident(id).await?;
         let case = keys::open(&found);
         let holds_case = self.get::<OpenItem>(&case).await?.is_some_and(|open| open.incident == *id);
-        self.commit_with(id, now, |head| {
-            let entries = change(head)?;
-            head.state = State::Closed;
+        self.commit_with(id, now, |incident| {
+            let entries = change(incident)?;
+            incident.state = State::Closed;
             let release = holds_case.then(|| Write { key: case.clone(), item: None, condition: Condition::Always });
             Some((entries, release.into_iter().collect()))
         })
         .await
     }
 
-    async fn write_head(
+    async fn write_incident(
         &self,
-        head: &mut Incident,
+        incident: &mut Incident,
         entries: Vec<NewEntry>,
         extra: Vec<Write>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let condition = if head.version == 0 { Condition::Absent } else { Condition::Version(head.version) };
-        head.version += 1;
-        head.updated_at = now;
+        let condition = if incident.version == 0 { Condition::Absent } else { Condition::Version(incident.version) };
+        incident.version += 1;
+        incident.updated_at = now;
         let mut writes = Vec::with_capacity(entries.len() + extra.len() + 1);
         for new in entries {
-            head.log_seq += 1;
-            let entry = Entry::chain(new, head.log_seq, now, &head.last_hash);
-            head.last_hash.clone_from(&entry.hash);
-            writes.push(put(keys::timeline(&head.id, head.log_seq), &entry, Condition::Absent)?);
+            incident.log_seq += 1;
+            let entry = Entry::chain(new, incident.log_seq, now, &incident.last_hash);
+            incident.last_hash.clone_from(&entry.hash);
+            writes.push(put(keys::timeline(&incident.id, incident.log_seq), &entry, Condition::Absent)?);
         }
-        let mut item = serde_json::to_value(&*head).map_err(StoreError::Unwritable)?;
+        let mut item = serde_json::to_value(&*incident).map_err(StoreError::Unwritable)?;
         if let Value::Object(map) = &mut item {
-            map.insert("gsi1pk".to_owned(), json!(keys::state_partition(head.state)));
-            map.insert("gsi1sk".to_owned(), json!(keys::state_order(head)));
-            if let Some(arn) = &head.actor.arn {
+            map.insert("gsi1pk".to_owned(), json!(keys::state_partition(incident.state)));
+            map.insert("gsi1sk".to_owned(), json!(keys::state_order(incident)));
+            if let Some(arn) = &incident.actor.arn {
                 map.insert("gsi2pk".to_owned(), json!(keys::principal_partition(arn)));
-                map.insert("gsi2sk".to_owned(), json!(head.opened_at.to_string()));
+                map.insert("gsi2sk".to_owned(), json!(incident.opened_at.to_string()));
             }
         }
-        writes.push(Write { key: keys::head(&head.id), item: Some(item), condition });
+        writes.push(Write { key: keys::incident(&incident.id), item: Some(item), condition });
         writes.extend(extra);
         self.write(writes).await
     }

@@ -27,7 +27,7 @@ pub(crate) fn incident_partition(id: &IncidentId) -> String {
     format!("INCIDENT#{id}")
 }
 
-pub(crate) fn head(id: &IncidentId) -> Key {
+pub(crate) fn incident(id: &IncidentId) -> Key {
     Key::new(incident_partition(id), "HEAD")
 }
 
@@ -57,15 +57,15 @@ pub(crate) fn shared_event(shared: &EventId) -> Key {
 
 /// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
 /// because the open incident's plan would not undo it. What a correlation counted is one case for each of its groups.
-pub(crate) fn open(head: &Incident) -> Key {
-    if let Some(group) = &head.group {
+pub(crate) fn open(incident: &Incident) -> Key {
+    if let Some(group) = &incident.group {
         return hashed_if_long("OPEN", &format!("group#{group}"));
     }
-    let account = head.account.as_ref().map_or("unknown", |account| account.as_str());
-    let rule = head.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
-    let subject = if head.unreadable.is_some() { head.event.id.to_string() } else { head.subject.to_string() };
-    let policy = head.event.policy_arn.as_deref().unwrap_or_default();
-    hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{policy}", head.actor.display()))
+    let account = incident.account.as_ref().map_or("unknown", |account| account.as_str());
+    let rule = incident.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
+    let subject = if incident.unreadable.is_some() { incident.event.id.to_string() } else { incident.subject.to_string() };
+    let policy = incident.event.policy_arn.as_deref().unwrap_or_default();
+    hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{policy}", incident.actor.display()))
 }
 
 pub(crate) fn count(tally: &Tally) -> Key {
@@ -153,8 +153,8 @@ pub(crate) fn state_partition(state: State) -> String {
 }
 
 /// The place in the index `by_state`: in the order of opening.
-pub(crate) fn state_order(head: &Incident) -> String {
-    format!("{}#{}", head.opened_at, head.id)
+pub(crate) fn state_order(incident: &Incident) -> String {
+    format!("{}#{}", incident.opened_at, incident.id)
 }
 
 /// The index `by_principal`. `arn` is the actor's.

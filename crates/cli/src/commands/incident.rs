@@ -196,16 +196,16 @@ async fn list(deployment: &Deployment, open: bool, limit: u32, as_json: bool) ->
     for state in states {
         heads.extend(store.by_state(state, limit).await?);
     }
-    heads.sort_by_key(|head| std::cmp::Reverse(head.opened_at));
+    heads.sort_by_key(|incident| std::cmp::Reverse(incident.opened_at));
     if as_json {
-        for head in &heads {
-            println!("{}", json!(head));
+        for incident in &heads {
+            println!("{}", json!(incident));
         }
     } else if heads.is_empty() {
         println!("No incidents in table `{}`.", deployment.table);
     } else {
-        for head in &heads {
-            println!("{}", show::line(head));
+        for incident in &heads {
+            println!("{}", show::line(incident));
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,8 +12,8 @@ use crate::accounts::Accounts;
 const KEYS_MAX: usize = 4;
 
 /// `None` where the event names no principal of the account that the incident is in.
-pub async fn gather(accounts: &dyn Accounts, head: &Incident) -> Option<BlastRadius> {
-    let principal = of_whom(head)?;
+pub async fn gather(accounts: &dyn Accounts, incident: &Incident) -> Option<BlastRadius> {
+    let principal = of_whom(incident)?;
     let mut found = BlastRadius {
         principal: principal.clone(),
         keys: Vec::new(),
@@ -22,7 +22,7 @@ pub async fn gather(accounts: &dyn Accounts, head: &Incident) -> Option<BlastRad
         more: 0,
         unknown: Vec::new(),
     };
-    let iam = match accounts.iam(&principal.account, &head.id).await {
+    let iam = match accounts.iam(&principal.account, &incident.id).await {
         Ok(iam) => iam,
         Err(error) => {
             found.unknown.push(unread("account", &error));
@@ -55,17 +55,17 @@ async fn keys(iam: &dyn Account, user: &str) -> Result<Vec<KeyUse>, IamError> {
     Ok(uses)
 }
 
-fn of_whom(head: &Incident) -> Option<Principal> {
-    let subject = match &head.subject {
+fn of_whom(incident: &Incident) -> Option<Principal> {
+    let subject = match &incident.subject {
         Subject::Principal { principal } => Some(principal.clone()),
         Subject::AccessKey { user: Some(user), .. } => {
-            let account = head.account.clone()?;
+            let account = incident.account.clone()?;
             Some(Principal::new(PrincipalKind::User, account, user))
         }
         Subject::AccessKey { user: None, .. } | Subject::Policy { .. } | Subject::Account { .. } | Subject::Unknown => None,
     };
-    let principal = subject.or_else(|| head.actor.principal())?;
-    Some(principal).filter(|principal| head.account.as_ref() == Some(&principal.account))
+    let principal = subject.or_else(|| incident.actor.principal())?;
+    Some(principal).filter(|principal| incident.account.as_ref() == Some(&principal.account))
 }
 
 fn kept(read: Result<Vec<String>, IamError>, what: &str, found: &mut BlastRadius) -> Vec<String> {

@@ -24,7 +24,7 @@ enum Listed {
 
 pub(super) struct ExceptionCheck<'a> {
     check: &'a Check<'a>,
-    head: &'a Incident,
+    incident: &'a Incident,
     event_time: Timestamp,
     /// Read once, when the first rule asks.
     recorded: Option<Listed>,
@@ -32,13 +32,13 @@ pub(super) struct ExceptionCheck<'a> {
 }
 
 impl<'a> ExceptionCheck<'a> {
-    pub fn new(check: &'a Check<'a>, head: &'a Incident) -> Self {
-        let event_time = head.event.time.unwrap_or(head.opened_at);
-        Self { check, head, event_time, recorded: None, checked: Checked::default() }
+    pub fn new(check: &'a Check<'a>, incident: &'a Incident) -> Self {
+        let event_time = incident.event.time.unwrap_or(incident.opened_at);
+        Self { check, incident, event_time, recorded: None, checked: Checked::default() }
     }
 
     pub async fn run(mut self) -> Result<Checked, CheckError> {
-        for detection in &self.head.detections {
+        for detection in &self.incident.detections {
             let Some(response) = &detection.response else { continue };
             let verdict = self.exceptions(&detection.rule, response).await?;
             let gate = self.check.config.gate(&detection.rule);
@@ -48,7 +48,7 @@ impl<'a> ExceptionCheck<'a> {
     }
 
     async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, CheckError> {
-        let grants = Grants { check: self.check, head: self.head, event_time: self.event_time };
+        let grants = Grants { check: self.check, incident: self.incident, event_time: self.event_time };
         let mut unknown = None;
         for kind in &response.exceptions {
             let verdict = match kind {
@@ -70,8 +70,10 @@ impl<'a> ExceptionCheck<'a> {
     }
 
     fn automation(&mut self, rule: &RuleId) -> Verdict {
-        let Some(automation) = self.check.config.exceptions.automation(&self.head.actor, rule) else { return Verdict::Caught };
-        let role = self.head.actor.issuer_arn.as_deref().unwrap_or_default();
+        let Some(automation) = self.check.config.exceptions.automation(&self.incident.actor, rule) else {
+            return Verdict::Caught;
+        };
+        let role = self.incident.actor.issuer_arn.as_deref().unwrap_or_default();
         let sentence = format!("`{role}` is trusted automation of cordon.toml: {}", automation.name);
         self.checked.say(format!("{sentence}."));
         self.checked.exempted_by(json!({"automation": automation.name, "role": role}));
@@ -91,7 +93,7 @@ impl<'a> ExceptionCheck<'a> {
             None => return Ok(Verdict::Caught),
         };
         for exception in recorded {
-            match bearing(exception, &self.head.actor, rule, self.event_time, self.check.config) {
+            match bearing(exception, &self.incident.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
                     self.checked.say(format!("{sentence}."));
                     self.checked.exempted_by(json!({

@@ -15,7 +15,7 @@ use super::{Check, CheckError, unreadable};
 
 pub(super) struct Grants<'a> {
     pub check: &'a Check<'a>,
-    pub head: &'a Incident,
+    pub incident: &'a Incident,
     pub event_time: Timestamp,
 }
 
@@ -50,11 +50,11 @@ enum Origin {
 impl Grants<'_> {
     /// The tag of whom the rule is about: the subject, where something is undone on it; else the actor.
     pub async fn tag(&self, response: &Response, checked: &mut Checked) -> Result<Verdict, CheckError> {
-        let actor = self.head.actor.principal();
+        let actor = self.incident.actor.principal();
         let tagged = if response.revert.is_empty() {
             actor.clone()
         } else {
-            self.head.subject.principal().cloned().or_else(|| actor.clone())
+            self.incident.subject.principal().cloned().or_else(|| actor.clone())
         };
         let Some(principal) = tagged else { return Ok(Verdict::Caught) };
         if principal.kind == PrincipalKind::Group {
@@ -64,7 +64,7 @@ impl Grants<'_> {
         let wanted = &self.check.config.exceptions;
         let name = format!("{}={}", wanted.tag_key, wanted.tag_value);
         // In the account of the principal: another account may have one of the same name.
-        let tags = match self.check.iam(Some(&principal.account), &self.head.id).await {
+        let tags = match self.check.iam(Some(&principal.account), &self.incident.id).await {
             Ok(iam) => iam.tags(&principal).await,
             Err(error) => Err(error),
         };
@@ -134,10 +134,10 @@ impl Grants<'_> {
     }
 
     pub async fn group(&self, checked: &mut Checked) -> Result<Verdict, CheckError> {
-        let Some(principal) = self.head.actor.principal().filter(|_| self.head.actor.kind == ActorKind::IamUser) else {
+        let Some(principal) = self.incident.actor.principal().filter(|_| self.incident.actor.kind == ActorKind::IamUser) else {
             return Ok(Verdict::Caught);
         };
-        let groups = match self.check.iam(Some(&principal.account), &self.head.id).await {
+        let groups = match self.check.iam(Some(&principal.account), &self.incident.id).await {
             Ok(iam) => iam.groups_of_user(&principal.name).await,
             Err(error) => Err(error),
         };
@@ -182,7 +182,7 @@ impl Grants<'_> {
 
     fn object(&self, provenance: &Provenance, standing: &Standing<'_>, checked: &mut Checked) -> Option<Verdict> {
         let limits = &self.check.config.exceptions;
-        let actor = self.head.actor.principal();
+        let actor = self.incident.actor.principal();
         let is_gone = standing.value.is_none() && matches!(standing.grant, Grant::Tag(_));
         let contradicted = match provenance.change {
             // The end was taken away, and is away: that is what was seen.

@@ -27,13 +27,13 @@ impl Notify<'_> {
     /// Somebody voted on the command line. SNS hears of the outcome, as with a click.
     pub(super) async fn voted(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let slack = |slack| NotifyOutput { sns: Delivery::Skipped, slack };
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         // What a webhook posted cannot be changed; an incident that is over shows its end.
-        let is_posted = head.thread().is_some();
-        let Some(channel) = self.channel.filter(|_| is_posted && head.outcome.is_none()) else {
+        let is_posted = incident.thread().is_some();
+        let Some(channel) = self.channel.filter(|_| is_posted && incident.outcome.is_none()) else {
             return Ok(slack(Delivery::Skipped));
         };
-        let Refreshed::Failed(error) = self.refresh(channel, &head).await? else { return Ok(slack(Delivery::Sent)) };
+        let Refreshed::Failed(error) = self.refresh(channel, &incident).await? else { return Ok(slack(Delivery::Sent)) };
         let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [error.message]});
         self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         Ok(slack(Delivery::Failed))
@@ -41,15 +41,15 @@ impl Notify<'_> {
 
     /// Brings the card up to date. A decision that comes in between must not get its buttons back, and an end must not be
     /// written over.
-    pub(super) async fn refresh(&self, channel: &dyn Channel, head: &Incident) -> Result<Refreshed, NotifyError> {
-        let Some(at) = &head.delivery.slack else { return Ok(Refreshed::Done) };
+    pub(super) async fn refresh(&self, channel: &dyn Channel, incident: &Incident) -> Result<Refreshed, NotifyError> {
+        let Some(at) = &incident.delivery.slack else { return Ok(Refreshed::Done) };
         let glass = question::has_glass(self.approval, channel);
-        let approval = self.store.approval(&head.id).await?;
-        let Some(card) = cards::current(head, approval.as_ref().map(Approval::question).as_ref(), glass) else {
+        let approval = self.store.approval(&incident.id).await?;
+        let Some(card) = cards::current(incident, approval.as_ref().map(Approval::question).as_ref(), glass) else {
             return Ok(Refreshed::Done);
         };
         let updated = channel.update(at, &card).await;
-        let (newer, decided) = (self.store.incident(&head.id).await?, self.store.approval(&head.id).await?);
+        let (newer, decided) = (self.store.incident(&incident.id).await?, self.store.approval(&incident.id).await?);
         let newer = match newer.outcome {
             Some(outcome) => Some(self.outcome_card(&newer, outcome).await?),
             None if decided == approval => None,

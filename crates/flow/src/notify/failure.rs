@@ -23,16 +23,16 @@ impl Notify<'_> {
     ) -> Result<NotifyOutput, NotifyError> {
         let found = match id {
             Some(id) => match self.record_failure(id, state, error, cause).await {
-                Ok(head) => Some(head),
+                Ok(incident) => Some(incident),
                 Err(StoreError::NotFound(_)) => None,
                 Err(error) => return Err(error.into()),
             },
             None => None,
         };
         let notice = Failure { incident: id, execution, state, error, cause }.message();
-        let place = found.as_ref().map(|head| destination(self.notifications, head)).unwrap_or_default();
+        let place = found.as_ref().map(|incident| destination(self.notifications, incident)).unwrap_or_default();
         let mut alert = match &found {
-            Some(head) => Alert::of(head, Occasion::Failure),
+            Some(incident) => Alert::of(incident, Occasion::Failure),
             None => Alert::without_incident(&format!("[Cordon] FAILED in {state}: {error}"), Occasion::Failure),
         };
         alert.topic = place.topic.map(str::to_owned);
@@ -43,8 +43,8 @@ impl Notify<'_> {
             Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Wanted, &notice).await),
             None => None,
         };
-        if let Some(head) = &found {
-            self.publish_finding(head).await;
+        if let Some(incident) = &found {
+            self.publish_finding(incident).await;
         }
         Told::new(&sns, posted).or_nobody()
     }
@@ -61,11 +61,11 @@ impl Notify<'_> {
     async fn record_failure(&self, id: &IncidentId, state: &str, error: &str, cause: &str) -> Result<Incident, StoreError> {
         let data = json!({"state": state, "error": error, "cause": cause});
         self.store
-            .close(id, self.clock.now(), |head| {
-                if head.is_closed() {
+            .close(id, self.clock.now(), |incident| {
+                if incident.is_closed() {
                     return None;
                 }
-                head.outcome = Some(Outcome::Failed);
+                incident.outcome = Some(Outcome::Failed);
                 Some(vec![
                     NewEntry::cordon(Kind::Failure, data.clone()),
                     NewEntry::cordon(Kind::Closed, json!({"outcome": Outcome::Failed})),

@@ -12,8 +12,8 @@ use super::Notify;
 
 impl Notify<'_> {
     /// Publishes the incident as it stands, everywhere.
-    pub(super) async fn publish_finding(&self, head: &Incident) {
-        let finding = Finding { head };
+    pub(super) async fn publish_finding(&self, incident: &Incident) {
+        let finding = Finding { incident };
         let mut failed = Map::new();
         for place in self.findings {
             if let Err(error) = place.publish(&finding).await {
@@ -26,7 +26,7 @@ impl Notify<'_> {
         }
         let data = json!({"findings": "failed", "reasons": Value::Object(failed)});
         let entry = || Some(vec![NewEntry::cordon(Kind::Notified, data.clone())]);
-        if let Err(error) = self.store.commit(&head.id, self.clock.now(), |_| entry()).await {
+        if let Err(error) = self.store.commit(&incident.id, self.clock.now(), |_| entry()).await {
             tracing::warn!(%error, "the timeline does not say that a finding was not published");
         }
     }

@@ -29,24 +29,24 @@ impl Notify<'_> {
             return Ok(NOTHING);
         }
         let mine = AtomicBool::new(false);
-        let head = self
+        let incident = self
             .store
-            .commit(id, now, |head| {
-                let due = is_due(head, now);
+            .commit(id, now, |incident| {
+                let due = is_due(incident, now);
                 mine.store(due, Ordering::Relaxed);
                 if !due {
                     return None;
                 }
-                head.delivery.merged_told = Some(MergedTold { count: head.merges.merged, at: now });
-                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": head.merges.merged}))])
+                incident.delivery.merged_told = Some(MergedTold { count: incident.merges.merged, at: now });
+                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": incident.merges.merged}))])
             })
             .await?;
         if !mine.load(Ordering::Relaxed) {
             return Ok(NOTHING);
         }
-        let sns = self.publish(&head, Alert::of(&head, Occasion::Merged)).await;
+        let sns = self.publish(&incident, Alert::of(&incident, Occasion::Merged)).await;
         let posted = match self.channel {
-            Some(channel) => Some(self.tell_in_thread(channel, &head).await?),
+            Some(channel) => Some(self.tell_in_thread(channel, &incident).await?),
             None => None,
         };
         let told = Told::new(&sns, posted);
@@ -59,14 +59,14 @@ impl Notify<'_> {
     }
 
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
-    async fn tell_in_thread(&self, channel: &dyn Channel, head: &Incident) -> Result<Posted, NotifyError> {
-        let Some(at) = &head.delivery.slack else { return Ok(Posted::InSummary) };
-        let note = cards::joined(head);
+    async fn tell_in_thread(&self, channel: &dyn Channel, incident: &Incident) -> Result<Posted, NotifyError> {
+        let Some(at) = &incident.delivery.slack else { return Ok(Posted::InSummary) };
+        let note = cards::joined(incident);
         if at.ts.is_none() {
-            return Ok(self.post(channel, head, Turn::Told, &note).await);
+            return Ok(self.post(channel, incident, Turn::Told, &note).await);
         }
         let said = channel.reply(at, &note).await;
-        let updated = self.refresh(channel, head).await?;
+        let updated = self.refresh(channel, incident).await?;
         Ok(match (said, updated) {
             (Ok(message), Refreshed::Done) => Posted::Card(message),
             (Err(error), _) | (Ok(_), Refreshed::Failed(error)) => Posted::Failed(error),
@@ -74,15 +74,15 @@ impl Notify<'_> {
     }
 }
 
-fn is_due(head: &Incident, now: Timestamp) -> bool {
-    if head.is_closed() {
+fn is_due(incident: &Incident, now: Timestamp) -> bool {
+    if incident.is_closed() {
         return false;
     }
-    match head.delivery.merged_told {
-        None => head.merges.merged > 0,
-        Some(told) if head.merges.merged <= told.count => false,
+    match incident.delivery.merged_told {
+        None => incident.merges.merged > 0,
+        Some(told) if incident.merges.merged <= told.count => false,
         Some(told) => {
-            u64::from(head.merges.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE
+            u64::from(incident.merges.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE
         }
     }
 }

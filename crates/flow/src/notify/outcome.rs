@@ -19,35 +19,35 @@ impl Notify<'_> {
     pub(super) async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
         let data = json!({"outcome": outcome});
-        let head = self
+        let incident = self
             .store
-            .close(id, now, |head| {
-                if head.is_closed() {
+            .close(id, now, |incident| {
+                if incident.is_closed() {
                     return None;
                 }
-                head.outcome = Some(outcome);
+                incident.outcome = Some(outcome);
                 if outcome == Outcome::Contained {
-                    head.contained_at = Some(head.contained_at.unwrap_or(now));
+                    incident.contained_at = Some(incident.contained_at.unwrap_or(now));
                 }
                 Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
             })
             .await?;
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
         let is_known =
-            matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && head.approval.asked_at.is_none();
-        if is_known || head.delivery.outcome_told {
-            self.publish_finding(&head).await;
+            matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && incident.approval.asked_at.is_none();
+        if is_known || incident.delivery.outcome_told {
+            self.publish_finding(&incident).await;
             return Ok(NOTHING);
         }
-        let sns = self.publish(&head, Alert::of(&head, Occasion::Outcome)).await;
+        let sns = self.publish(&incident, Alert::of(&incident, Occasion::Outcome)).await;
         let posted = match self.channel {
-            Some(channel) => Some(self.show_outcome(channel, &head, outcome).await?),
+            Some(channel) => Some(self.show_outcome(channel, &incident, outcome).await?),
             None => None,
         };
         let told = Told::new(&sns, posted);
         let output = told.or_nobody();
         self.record_told(id, &told, output.is_ok()).await?;
-        self.publish_finding(&head).await;
+        self.publish_finding(&incident).await;
         output
     }
 
@@ -55,8 +55,8 @@ impl Notify<'_> {
     async fn record_told(&self, id: &IncidentId, told: &Told, reached_somebody: bool) -> Result<(), NotifyError> {
         let data = told.data();
         self.store
-            .commit(id, self.clock.now(), |head| {
-                head.delivery.outcome_told = reached_somebody;
+            .commit(id, self.clock.now(), |incident| {
+                incident.delivery.outcome_told = reached_somebody;
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
             .await?;
@@ -64,30 +64,30 @@ impl Notify<'_> {
     }
 
     /// The card at the end of an incident.
-    pub(super) async fn outcome_card(&self, head: &Incident, outcome: Outcome) -> Result<Message, NotifyError> {
-        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(head.assessment.plan.steps.len());
-        for n in 1..=head.assessment.plan.steps.len() {
-            steps.push(self.store.step(&head.id, n).await?);
+    pub(super) async fn outcome_card(&self, incident: &Incident, outcome: Outcome) -> Result<Message, NotifyError> {
+        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(incident.assessment.plan.steps.len());
+        for n in 1..=incident.assessment.plan.steps.len() {
+            steps.push(self.store.step(&incident.id, n).await?);
         }
-        let approval = self.store.approval(&head.id).await?;
-        Ok(cards::outcome(head, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
+        let approval = self.store.approval(&incident.id).await?;
+        Ok(cards::outcome(incident, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
     }
 
-    async fn show_outcome(&self, channel: &dyn Channel, head: &Incident, outcome: Outcome) -> Result<Posted, NotifyError> {
-        let card = self.outcome_card(head, outcome).await?;
+    async fn show_outcome(&self, channel: &dyn Channel, incident: &Incident, outcome: Outcome) -> Result<Posted, NotifyError> {
+        let card = self.outcome_card(incident, outcome).await?;
         let turn = match outcome {
             Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
             Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Told,
         };
-        let Some(at) = head.thread() else {
-            return Ok(self.post(channel, head, turn, &card).await);
+        let Some(at) = incident.thread() else {
+            return Ok(self.post(channel, incident, turn, &card).await);
         };
         Ok(match channel.update(at, &card).await {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
-                let approval = self.store.approval(&head.id).await?;
+                let approval = self.store.approval(&incident.id).await?;
                 if let Err(error) =
-                    channel.reply(at, &cards::ended(head, outcome, approval.as_ref().map(Approval::question).as_ref())).await
+                    channel.reply(at, &cards::ended(incident, outcome, approval.as_ref().map(Approval::question).as_ref())).await
                 {
                     tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
                 }

@@ -20,18 +20,18 @@ type Fate = Result<(), DeliveryError>;
 impl Notify<'_> {
     /// More people are called: in the thread of the card, in the second channel, by the deployment's topic and the second one.
     pub(super) async fn escalated(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.incident(id).await?;
-        let alert = Alert::of(&head, Occasion::Escalated);
+        let incident = self.store.incident(id).await?;
+        let alert = Alert::of(&incident, Occasion::Escalated);
         let escalation = self.approval.escalation.as_ref();
-        let mut sns = vec![self.publish(&head, alert.clone()).await];
+        let mut sns = vec![self.publish(&incident, alert.clone()).await];
         if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
             sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
         }
-        let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &head.actor);
-        let message = cards::escalated(&head, &everybody);
+        let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &incident.actor);
+        let message = cards::escalated(&incident, &everybody);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(in_thread(channel, &head, &message).await);
+            slack.push(in_thread(channel, &incident, &message).await);
             if let Some(second) = escalation.and_then(|escalation| escalation.slack_channel.as_deref()) {
                 slack.push(channel.post_to(second, &message).await.map(|_| ()));
             }
@@ -41,19 +41,19 @@ impl Notify<'_> {
 
     /// Everybody who was not waited for is told, by name.
     pub(super) async fn glass_broken(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.incident(id).await?;
-        let mut alert = Alert::of(&head, Occasion::BreakGlass);
-        let glass = head.approval.break_glass.clone().unwrap_or_else(|| BrokenGlass {
+        let incident = self.store.incident(id).await?;
+        let mut alert = Alert::of(&incident, Occasion::BreakGlass);
+        let glass = incident.approval.break_glass.clone().unwrap_or_else(|| BrokenGlass {
             by: "unknown".to_owned(),
             reason: String::new(),
             skipped: Vec::new(),
         });
         set(&mut alert.body, "break_glass", json!(glass));
-        let sns = vec![self.publish(&head, alert).await];
-        let message = cards::glass_broken(&head, &glass);
+        let sns = vec![self.publish(&incident, alert).await];
+        let message = cards::glass_broken(&incident, &glass);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(in_thread(channel, &head, &message).await);
+            slack.push(in_thread(channel, &incident, &message).await);
             if let Some(second) = self.approval.escalation.as_ref().and_then(|escalation| escalation.slack_channel.as_deref()) {
                 slack.push(channel.post_to(second, &message).await.map(|_| ()));
             }
@@ -63,21 +63,21 @@ impl Notify<'_> {
 
     /// What an undo from Slack came to.
     pub(super) async fn undone(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
-        let head = self.store.incident(id).await?;
+        let incident = self.store.incident(id).await?;
         let request = self.store.undo_request(id).await?;
-        let mut alert = Alert::of(&head, Occasion::Undone);
+        let mut alert = Alert::of(&incident, Occasion::Undone);
         let (message, undo) = match &request {
             Some(request) => (
-                cards::undone(&head, &request.by, request.complete, &request.result),
+                cards::undone(&incident, &request.by, request.complete, &request.result),
                 json!({"by": request.by, "reason": request.reason, "complete": request.complete, "steps": request.result}),
             ),
-            None => (cards::note(&head, "An undo ran that nobody is known to have asked for"), Value::Null),
+            None => (cards::note(&incident, "An undo ran that nobody is known to have asked for"), Value::Null),
         };
         set(&mut alert.body, "undo_result", undo);
-        let sns = vec![self.publish(&head, alert).await];
+        let sns = vec![self.publish(&incident, alert).await];
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {
-            slack.push(in_thread(channel, &head, &message).await);
+            slack.push(in_thread(channel, &incident, &message).await);
         }
         self.told(id, "undone", sns, slack).await
     }
@@ -103,8 +103,8 @@ fn best(fates: &[Fate]) -> Delivery {
 }
 
 /// Below the card where it has a thread, else a message of its own.
-async fn in_thread(channel: &dyn Channel, head: &Incident, message: &Message) -> Fate {
-    match head.thread() {
+async fn in_thread(channel: &dyn Channel, incident: &Incident, message: &Message) -> Fate {
+    match incident.thread() {
         Some(at) => channel.reply(at, message).await.map(|_| ()),
         None => channel.post(message).await.map(|_| ()),
     }

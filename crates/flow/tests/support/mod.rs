@@ -202,14 +202,14 @@ impl World {
         Remediate { store: self.store(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
     }
 
-    pub fn head(&self, id: &IncidentId) -> Incident {
+    pub fn stored(&self, id: &IncidentId) -> Incident {
         run(self.store().incident(id)).unwrap()
     }
 
     /// The kinds of the timeline's entries, whose chain is checked on the way.
     pub fn timeline(&self, id: &IncidentId) -> Vec<String> {
         let entries = run(self.store().timeline(id)).unwrap();
-        cordon_core::timeline::verify(&entries, &self.head(id).last_hash).unwrap();
+        cordon_core::timeline::verify(&entries, &self.stored(id).last_hash).unwrap();
         entries.iter().map(|entry| serde_json::to_value(entry.kind).unwrap().as_str().unwrap().to_owned()).collect()
     }
 

@@ -86,21 +86,21 @@ pub fn detection(rule: &str, level: Level, tags: &[&str]) -> Detection {
 }
 
 /// With its decision and plan.
-pub fn decided(mut head: Incident) -> Incident {
-    head.state = State::Decided;
-    head.updated_at = at(1);
-    head.approval.decided_at = Some(at(40));
-    head.approval.asked_at = Some(at(2));
-    head.assessment.decision = Some(Decision {
+pub fn decided(mut incident: Incident) -> Incident {
+    incident.state = State::Decided;
+    incident.updated_at = at(1);
+    incident.approval.decided_at = Some(at(40));
+    incident.approval.asked_at = Some(at(2));
+    incident.assessment.decision = Some(Decision {
         route: Route::Ask,
         approved_for_remediation: true,
         decision_reason: "Approved for remediation".to_owned(),
         dry_run: false,
     });
-    head.assessment.exceptions_checked = vec!["The user has no tag SecurityApproved".to_owned()];
+    incident.assessment.exceptions_checked = vec!["The user has no tag SecurityApproved".to_owned()];
     let target = Principal::new(PrincipalKind::User, ACCOUNT.parse().unwrap(), "iam-test-mallory");
     let detach = [("PolicyArn", ADMIN), ("UserName", "iam-test-mallory")];
-    head.assessment.plan = Plan {
+    incident.assessment.plan = Plan {
         steps: vec![PlannedStep {
             remedy: RemedyKind::DetachPolicy,
             purpose: Purpose::Revert,
@@ -117,34 +117,34 @@ pub fn decided(mut head: Incident) -> Incident {
         }],
         by_hand: vec!["End the sessions of `iam-test-mallory`.".to_owned()],
     };
-    head.delivery.slack = Some(SlackMessage { channel: "C0EXAMPLE".to_owned(), ts: Some("1.2".to_owned()) });
-    head
+    incident.delivery.slack = Some(SlackMessage { channel: "C0EXAMPLE".to_owned(), ts: Some("1.2".to_owned()) });
+    incident
 }
 
-pub fn closed(mut head: Incident, outcome: Outcome) -> Incident {
-    head.state = State::Closed;
-    head.outcome = Some(outcome);
-    head.updated_at = at(60);
-    head.contained_at = (outcome == Outcome::Contained).then(|| at(60));
-    head
+pub fn closed(mut incident: Incident, outcome: Outcome) -> Incident {
+    incident.state = State::Closed;
+    incident.outcome = Some(outcome);
+    incident.updated_at = at(60);
+    incident.contained_at = (outcome == Outcome::Contained).then(|| at(60));
+    incident
 }
 
 /// An event without a name, a time or a caller.
 pub fn unreadable() -> Incident {
-    let mut head = opened(json!({}), "x");
-    head.account = None;
-    head.subject = Subject::Unknown;
-    head.detections.clear();
-    head.unreadable = Some("the record has no `eventName`".to_owned());
-    head.event.name = String::new();
-    head.event.service = String::new();
-    head.event.region = None;
-    head.event.time = None;
-    head.event.source_ip = None;
-    head.event.user_agent = None;
-    head.event.parameters = String::new();
-    head.event.policy_arn = None;
-    head
+    let mut incident = opened(json!({}), "x");
+    incident.account = None;
+    incident.subject = Subject::Unknown;
+    incident.detections.clear();
+    incident.unreadable = Some("the record has no `eventName`".to_owned());
+    incident.event.name = String::new();
+    incident.event.service = String::new();
+    incident.event.region = None;
+    incident.event.time = None;
+    incident.event.source_ip = None;
+    incident.event.user_agent = None;
+    incident.event.parameters = String::new();
+    incident.event.policy_arn = None;
+    incident
 }
 
 /// Everything that an attacker may name, named to break out of something.
@@ -152,41 +152,41 @@ pub const HOSTILE: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>
                            @here https://evil.example & \" ' \u{202e}gnp.\u{1b}[31m\n# Heading\n- **bold** <!-- --> ${{7*7}} %s";
 
 pub fn hostile() -> Incident {
-    let mut head = decided(opened(session("x"), "y"));
-    head.actor.arn = Some(HOSTILE.to_owned());
-    head.actor.name = Some(HOSTILE.to_owned());
-    head.actor.session = Some(HOSTILE.to_owned());
-    head.actor.unique_id = Some(HOSTILE.to_owned());
-    head.actor.access_key_id = Some(HOSTILE.to_owned());
-    head.subject = Subject::Policy { arn: HOSTILE.to_owned() };
-    head.event.name = HOSTILE.to_owned();
-    head.event.service = HOSTILE.to_owned();
-    head.event.region = Some(HOSTILE.to_owned());
-    head.event.source_ip = Some(HOSTILE.to_owned());
-    head.event.user_agent = Some(HOSTILE.to_owned());
-    head.event.policy_arn = Some(HOSTILE.to_owned());
-    head.event.error_code = Some(HOSTILE.to_owned());
-    head.event.parameters = HOSTILE.repeat(8);
-    head.execution = HOSTILE.to_owned();
-    head.assessment.exceptions_checked = vec![HOSTILE.to_owned(); 40];
-    head.assessment.plan.by_hand = vec![HOSTILE.to_owned(); 40];
-    for detection in &mut head.detections {
+    let mut incident = decided(opened(session("x"), "y"));
+    incident.actor.arn = Some(HOSTILE.to_owned());
+    incident.actor.name = Some(HOSTILE.to_owned());
+    incident.actor.session = Some(HOSTILE.to_owned());
+    incident.actor.unique_id = Some(HOSTILE.to_owned());
+    incident.actor.access_key_id = Some(HOSTILE.to_owned());
+    incident.subject = Subject::Policy { arn: HOSTILE.to_owned() };
+    incident.event.name = HOSTILE.to_owned();
+    incident.event.service = HOSTILE.to_owned();
+    incident.event.region = Some(HOSTILE.to_owned());
+    incident.event.source_ip = Some(HOSTILE.to_owned());
+    incident.event.user_agent = Some(HOSTILE.to_owned());
+    incident.event.policy_arn = Some(HOSTILE.to_owned());
+    incident.event.error_code = Some(HOSTILE.to_owned());
+    incident.event.parameters = HOSTILE.repeat(8);
+    incident.execution = HOSTILE.to_owned();
+    incident.assessment.exceptions_checked = vec![HOSTILE.to_owned(); 40];
+    incident.assessment.plan.by_hand = vec![HOSTILE.to_owned(); 40];
+    for detection in &mut incident.detections {
         detection.title = HOSTILE.to_owned();
         detection.author = HOSTILE.to_owned();
         detection.description = HOSTILE.to_owned();
         detection.tags.push(HOSTILE.to_owned());
     }
-    head
+    incident
 }
 
 /// The record of an incident with this header, whose timeline fits it.
-pub fn record(mut head: Incident) -> Record {
+pub fn record(mut incident: Incident) -> Record {
     let mut timeline: Vec<Entry> = Vec::new();
-    let Incident { event, subject, outcome, .. } = head.clone();
+    let Incident { event, subject, outcome, .. } = incident.clone();
     let mut add = |new: NewEntry| {
-        head.log_seq += 1;
-        let entry = Entry::chain(new, head.log_seq, at(i64::try_from(head.log_seq).unwrap()), &head.last_hash);
-        head.last_hash.clone_from(&entry.hash);
+        incident.log_seq += 1;
+        let entry = Entry::chain(new, incident.log_seq, at(i64::try_from(incident.log_seq).unwrap()), &incident.last_hash);
+        incident.last_hash.clone_from(&entry.hash);
         timeline.push(entry);
     };
     let subject = subject.to_string();
@@ -209,10 +209,10 @@ pub fn record(mut head: Incident) -> Record {
         "snapshot": {"remedy": "detach-policy", "target_unique_id": "AIDAEXAMPLE", "attached": true},
     }))
     .unwrap();
-    let steps = if head.assessment.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
+    let steps = if incident.assessment.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
     let question = Question { vote: "approved".to_owned(), by: Some("U0ADA".to_owned()), deadline: at(14_400) };
-    let questions = if head.approval.asked_at.is_some() { vec![question] } else { vec![] };
-    Record { head, steps, questions, timeline, exported_at: at(86_400) }
+    let questions = if incident.approval.asked_at.is_some() { vec![question] } else { vec![] };
+    Record { incident, steps, questions, timeline, exported_at: at(86_400) }
 }
 
 /// Named, so that a test can say which one failed.
@@ -250,6 +250,6 @@ pub fn incidents() -> Vec<(String, Incident)> {
         ("hostile, closed", closed(hostile(), Outcome::Partial)),
         ("too long", long),
     ];
-    incidents.extend(more.map(|(name, head)| (name.to_owned(), head)));
-    incidents.into_iter().map(|(name, head)| (name, record(head).head)).collect()
+    incidents.extend(more.map(|(name, incident)| (name.to_owned(), incident)));
+    incidents.into_iter().map(|(name, incident)| (name, record(incident).incident)).collect()
 }

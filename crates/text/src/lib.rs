@@ -20,6 +20,10 @@ const BLANK_BRAILLE: char = '\u{2800}';
 /// Report #36, "Unicode Security Considerations".
 #[must_use]
 pub fn is_unseen(character: char) -> bool {
+    // Nearly every character is one of these, and the tables below are searched for each.
+    if matches!(character, ' '..='~') {
+        return false;
+    }
     let category = CodePointMapData::<GeneralCategory>::new().get(character);
     matches!(
         category,

@@ -21,13 +21,28 @@ pub const ATTACKER: &str = "iam-test-mallory";
 const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 const ATTACKER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"iam:*","Resource":"*"}]}"#;
 
-/// The design's promises: attack to card, and click to the first refused call.
-/// Far above what it takes on a machine with nothing else to do, which is a second or two.
-const PROMISED: Duration = Duration::from_secs(30);
-const CARD_LIMIT: Duration = Duration::from_secs(90);
-const ALERT_LIMIT: Duration = Duration::from_secs(90);
-const REFUSED_LIMIT: Duration = Duration::from_secs(90);
-const CLOSED_LIMIT: Duration = Duration::from_secs(90);
+/// How long the story waits for each thing before it says that it did not happen. It judges no machine's speed: what it
+/// measures is printed beside [`TARGETS`].
+const LIMIT: Duration = Duration::from_secs(180);
+
+/// The design's targets for a machine with nothing else to do.
+pub const TARGETS: Targets = Targets {
+    attack_to_card: Duration::from_secs(5),
+    click_to_answer: Duration::from_secs(3),
+    click_to_refused: Duration::from_secs(5),
+};
+
+/// Times that the design aims at.
+#[derive(Debug, Clone, Copy)]
+pub struct Targets {
+    /// From the attack to the card in the channel.
+    pub attack_to_card: Duration,
+    /// From the click to the callback's answer: Slack waits no longer.
+    pub click_to_answer: Duration,
+    /// From the click to IAM's first refusal.
+    pub click_to_refused: Duration,
+}
+
 const POLL: Duration = Duration::from_millis(150);
 
 /// One thing that had to hold.
@@ -48,6 +63,8 @@ pub struct Report {
     pub checks: Vec<Check>,
     /// From the attack to the card in the channel; `None` if no card came.
     pub attack_to_card: Option<Duration>,
+    /// From the click to the callback's answer; `None` if nothing was clicked.
+    pub click_to_answer: Option<Duration>,
     /// From the click to IAM's first refusal; `None` if IAM never refused.
     pub click_to_refused: Option<Duration>,
     /// From the click to the incident closed as contained; `None` if it was not.
@@ -109,7 +126,7 @@ pub async fn card(sandbox: &Sandbox, stack: &Stack) -> Option<Message> {
         let text = message.everything();
         text.contains(ATTACKER) && text.contains("AdministratorAccess") && approve_button(message).is_some()
     };
-    sandbox.slack().wait_for_message(&stack.spec.name, CARD_LIMIT, wanted).await
+    sandbox.slack().wait_for_message(&stack.spec.name, LIMIT, wanted).await
 }
 
 /// Plays the whole of it. What did not hold is in the report; an error is what kept it from being played.
@@ -133,7 +150,6 @@ pub async fn play(sandbox: &Sandbox, stack: &Stack, progress: &Progress) -> Resu
     let to_card = duration_between(attack.at, card.posted_at);
     report.attack_to_card = Some(to_card);
     step.done(&format!("{} after the attack", seconds(to_card)));
-    report.check("the card came within 30 s of the attack", to_card <= PROMISED, seconds(to_card));
     check_card(&mut report, &card, stack);
     check_alert(&mut report, sandbox, stack).await;
 
@@ -148,7 +164,6 @@ pub async fn play(sandbox: &Sandbox, stack: &Stack, progress: &Progress) -> Resu
     report.check("after, IAM refuses the attacker's iam:CreateUser", refused.is_ok(), refused.clone().unwrap_or_else(|why| why));
     if refused.is_ok() {
         report.click_to_refused = Some(to_refused);
-        report.check("it was refused within 30 s of the click", to_refused <= PROMISED, seconds(to_refused));
         step.done(&format!("AccessDenied, {} after the click", seconds(to_refused)));
     } else {
         drop(step);
@@ -182,7 +197,7 @@ fn check_card(report: &mut Report, card: &Message, stack: &Stack) {
 async fn check_alert(report: &mut Report, sandbox: &Sandbox, stack: &Stack) {
     let alert = sandbox
         .slack()
-        .wait_for_alert(&stack.spec.name, ALERT_LIMIT, |alert| {
+        .wait_for_alert(&stack.spec.name, LIMIT, |alert| {
             alert.message.is_object() && alert.message.to_string().contains("AdministratorAccess")
         })
         .await;
@@ -197,9 +212,9 @@ async fn approve(report: &mut Report, sandbox: &Sandbox, card: &Message, step: S
     let click = Click { ts: card.ts.clone(), action_id, user: people::APPROVER.to_owned() };
     match sandbox.slack().click(&click).await {
         Ok(answer) => {
-            let held = answer.status == 200 && answer.took < Duration::from_secs(3);
-            let detail = format!("HTTP {} in {}: {}", answer.status, seconds(answer.took), answer.body);
-            report.check("the click is answered with 200 in under 3 s", held, detail);
+            let held = answer.status == 200;
+            report.click_to_answer = Some(answer.took);
+            report.check("the click is answered with 200", held, format!("HTTP {}: {}", answer.status, answer.body));
             step.done(&format!("HTTP {} in {} ms", answer.status, answer.took.as_millis()));
             held
         }
@@ -211,7 +226,7 @@ async fn approve(report: &mut Report, sandbox: &Sandbox, card: &Message, step: S
 async fn wait_until_refused(attacker: &SdkConfig) -> Result<String, String> {
     let began = Instant::now();
     let mut made = 0;
-    while began.elapsed() < REFUSED_LIMIT {
+    while began.elapsed() < LIMIT {
         match create_user(attacker, &format!("iam-test-made-after-{made}")).await {
             Ok(()) => made += 1,
             Err(why) if why.contains("AccessDenied") => return Ok(why),
@@ -219,7 +234,7 @@ async fn wait_until_refused(attacker: &SdkConfig) -> Result<String, String> {
         }
         tokio::time::sleep(POLL).await;
     }
-    Err(format!("still allowed after {}", seconds(REFUSED_LIMIT)))
+    Err(format!("still allowed after {}", seconds(LIMIT)))
 }
 
 async fn create_user(as_whom: &SdkConfig, name: &str) -> Result<(), String> {
@@ -237,7 +252,7 @@ async fn create_user(as_whom: &SdkConfig, name: &str) -> Result<(), String> {
 async fn finish(report: &mut Report, stack: &Stack, clicked: Instant, step: Step) -> Result<(), SandboxError> {
     let began = Instant::now();
     let mut outcome = String::new();
-    while began.elapsed() < CLOSED_LIMIT {
+    while began.elapsed() < LIMIT {
         if let Some(incident) = incident(stack).await? {
             report.timeline = incident.get("log").and_then(Value::as_array).cloned().unwrap_or_default();
             outcome = incident.pointer("/head/outcome").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -302,7 +317,7 @@ async fn check_outcome_message(report: &mut Report, sandbox: &Sandbox, stack: &S
     let is_updated = |message: &Message| {
         message.ts == card.ts && message.edits > 0 && message.everything().to_lowercase().contains("contained")
     };
-    let updated = sandbox.slack().wait_for_message(&stack.spec.name, CLOSED_LIMIT, is_updated).await;
+    let updated = sandbox.slack().wait_for_message(&stack.spec.name, LIMIT, is_updated).await;
     report.check("the same message now says that it is contained", updated.is_some(), "");
     let gone = updated.is_some_and(|message| approve_button(&message).is_none());
     report.check("its buttons are gone", gone, "");

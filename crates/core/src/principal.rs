@@ -294,8 +294,9 @@ pub fn recipient(record: &(impl Record + ?Sized)) -> Option<AccountId> {
 
 /// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
 fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) -> Principal {
-    match actor.principal() {
-        Some(own) if own.kind == kind && own.name == name && own.account == *account => own,
+    let may_be_own = actor.name.as_deref() == Some(name) && actor.account.as_ref() == Some(account);
+    match may_be_own.then(|| actor.principal()).flatten() {
+        Some(own) if own.kind == kind => own,
         _ => Principal::new(kind, account.clone(), name),
     }
 }

@@ -10,7 +10,7 @@ use cordon_core::event::{Event, Log, Origin, Unreadable};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::record::{Field, Record};
-use cordon_core::{AccountId, Config, EventId, Level, Principal, Route, Subject};
+use cordon_core::{AccountId, Config, EventId, Level, Principal, Route, RuleId, Subject};
 use cordon_detect::enrich::{Enriched, policy_to_read};
 use cordon_detect::prefilter::matching_among;
 use cordon_detect::{About, Rule, RuleBook};
@@ -295,8 +295,7 @@ macro_rules! object {
         $out.push(b'{');
         $(
             $out.extend_from_slice(concat!('"', $name, "\":").as_bytes());
-            // Writing to memory does not fail, and neither do texts, numbers and lists of them.
-            let _ = serde_json::to_writer(&mut *$out, &$value);
+            $value.write_to(&mut *$out);
             $out.push(b',');
         )+
         $out.pop();
@@ -304,13 +303,59 @@ macro_rules! object {
     }};
 }
 
+/// A value of a line, as JSON.
+trait WriteJson {
+    fn write_to(&self, out: &mut Vec<u8>);
+}
+
+impl<T: Serialize> WriteJson for T {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        // Writing to memory does not fail, and neither do texts, numbers and lists of them.
+        let _ = serde_json::to_writer(out, self);
+    }
+}
+
+/// JSON that is written already.
+struct Written<'a>(&'a [u8]);
+
+impl Written<'_> {
+    fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.0);
+    }
+}
+
+/// Parts of a line that are the same on many lines of a file, as JSON: its name, and the rules of the line before.
+#[derive(Debug, Default)]
+pub(crate) struct LineParts {
+    file: Vec<u8>,
+    rules: Vec<RuleId>,
+    rules_json: Vec<u8>,
+}
+
+impl LineParts {
+    pub(crate) fn of(file: &str) -> Self {
+        let mut parts = Self::default();
+        file.write_to(&mut parts.file);
+        parts
+    }
+
+    fn remember(&mut self, rules: &[&About]) {
+        if self.rules.iter().eq(rules.iter().map(|rule| &rule.id)) {
+            return;
+        }
+        self.rules = rules.iter().map(|rule| rule.id.clone()).collect();
+        self.rules_json.clear();
+        let lines = rules.iter().map(|rule| RuleLine { id: rule.id.as_str(), title: &rule.title, level: rule.level });
+        lines.collect::<Vec<_>>().write_to(&mut self.rules_json);
+    }
+}
+
 impl RuleMatch<'_> {
     /// Appends one line of `--json`. `record` counts from 0 in the file.
-    pub(crate) fn write_line(&self, file: &str, record: u64, out: &mut Vec<u8>) {
-        let rules = self.rules.iter().map(|rule| RuleLine { id: rule.id.as_str(), title: &rule.title, level: rule.level });
-        let rules: Vec<RuleLine<'_>> = rules.collect();
+    pub(crate) fn write_line(&self, parts: &mut LineParts, record: u64, out: &mut Vec<u8>) {
+        parts.remember(&self.rules);
         object!(out, {
-            "file": file,
+            "file": Written(&parts.file),
             "record": record,
             "event_id": self.event_id,
             "event_name": self.event_name,
@@ -318,7 +363,7 @@ impl RuleMatch<'_> {
             "account": self.account,
             "actor": self.actor,
             "subject": self.subject,
-            "rules": rules,
+            "rules": Written(&parts.rules_json),
             // INVARIANT: a match has a rule, and the gravest comes first.
             "severity": self.rules.first().map_or(Level::Informational, |rule| rule.level),
             "route": self.route,

@@ -65,7 +65,7 @@ impl FileReplay<'_, '_> {
         if let Some(matched) = evaluated.matched {
             self.totals.add_match(&matched);
             if self.options.lines {
-                matched.write_line(&self.part.file, place.record, &mut self.part.lines);
+                matched.write_line(&mut self.part.line_parts, place.record, &mut self.part.lines);
             }
         }
         match evaluated.counting {

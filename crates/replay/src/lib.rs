@@ -37,6 +37,7 @@ pub use ordered::Output;
 pub use totals::{Detected, Routes, Totals};
 pub use unreadable::{Fault, Place, Unreadable};
 
+use evaluate::LineParts;
 use file::{FileReplay, Scratch};
 use lazy::{FieldFinder, FieldIndex};
 use ordered::{Finished, OrderedOutput, Part};
@@ -144,7 +145,7 @@ impl<'b> Replay<'b> {
             totals.add_burst(&matched);
             if options.lines {
                 let file = inputs.sources.get(burst.file).map(Source::name).unwrap_or_default();
-                matched.write_line(&file, burst.record, &mut lines);
+                matched.write_line(&mut LineParts::of(&file), burst.record, &mut lines);
                 output.lines(&lines)?;
                 lines.clear();
             }

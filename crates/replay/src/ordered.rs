@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::burst::{Counted, Ledger};
+use crate::evaluate::LineParts;
 use crate::totals::Totals;
 use crate::unreadable::Unreadable;
 
@@ -36,6 +37,7 @@ pub(crate) struct Part {
     /// How many more faults there are, once the file is finished.
     pub(crate) unreported_faults: u64,
     pub(crate) file: String,
+    pub(crate) line_parts: LineParts,
     /// The events that correlations count, with the numbers of their records.
     counted: Vec<(u64, Counted)>,
     counted_bytes: usize,
@@ -43,7 +45,7 @@ pub(crate) struct Part {
 
 impl Part {
     pub(crate) fn of(file: String) -> Self {
-        Self { file, ..Self::default() }
+        Self { line_parts: LineParts::of(&file), file, ..Self::default() }
     }
 
     pub(crate) fn count(&mut self, record: u64, counted: Counted) {

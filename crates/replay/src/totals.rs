@@ -2,9 +2,10 @@
 //!
 //! Files are added in their order, so that the same files give the same totals with any number of threads.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use cordon_core::{Level, Route, RuleId};
+use hashbrown::HashMap;
 
 use crate::evaluate::RuleMatch;
 use crate::unreadable::Fault;

@@ -25,7 +25,7 @@ fn retrier(error: &str) -> Value {
 /// Where below the states, what stands there instead (`null`: nothing), and a part of what is said about it.
 type Row = (&'static str, Value, &'static str);
 
-fn notices<const N: usize>(check: fn(&Machine) -> Vec<String>, rows: [Row; N]) {
+pub fn notices<const N: usize>(check: fn(&Machine) -> Vec<String>, rows: [Row; N]) {
     let whole = sample();
     for (place, value, says) in rows {
         let mut definition = whole.definition.clone();
@@ -94,11 +94,11 @@ fn a_retry_that_is_missing_or_unwise_is_noticed() {
             ("Verify/Retry/0/JitterStrategy", json!("NONE"), "JitterStrategy"),
             ("Verify/Retry/0/MaxDelaySeconds", Value::Null, "MaxDelaySeconds"),
             ("Verify/Retry/0/MaxAttempts", json!(0), "MaxAttempts"),
-            ("Verify/Retry/0/ErrorEquals/4", json!("Refused"), "`Verify` retries on `Refused`"),
-            ("Verify/Retry/0/ErrorEquals/4", json!("Transiend"), "`Verify` does not retry on `Transient`"),
+            ("Verify/Retry/0/ErrorEquals/3", json!("Refused"), "`Verify` retries on `Refused`"),
+            ("Verify/Retry/0/ErrorEquals/3", json!("Transiend"), "`Verify` does not retry on `Transient`"),
             ("Verify/Retry/0/ErrorEquals/0", json!("Transient"), "`Transient` twice"),
             ("Verify/Retry", Value::Null, "`Verify` does not retry"),
-            ("WaitForApproval/Retry/1", retrier("States.Timeout"), "retries on its timeout"),
+            ("WaitForApproval/Retry/2", retrier("States.Timeout"), "retries on its timeout"),
         ],
     );
 }
@@ -223,7 +223,7 @@ fn a_page_that_tells_something_else_is_noticed() {
             ("Settle", Value::Null, "names `Settle`, which is no state"),
             ("Sure?", json!({"Type": "Choice"}), "lacks the choice `Sure?`"),
             ("Verify/Retry/0/ErrorEquals/0", json!("Lambda.New"), "lacks `Lambda.New`"),
-            ("Verify/Retry/0/ErrorEquals/4", json!("Transiend"), "lacks `Transiend`"),
+            ("Verify/Retry/0/ErrorEquals/3", json!("Transiend"), "lacks `Transiend`"),
         ],
     );
 }

@@ -5,6 +5,7 @@
 
 #![cfg(test)]
 
+mod effort;
 mod faults;
 mod shape;
 mod ways;
@@ -12,7 +13,7 @@ mod ways;
 use std::collections::BTreeSet;
 
 use cordon_contract::ErrorName;
-use cordon_tests::machine::{self, Machine, Run};
+use cordon_tests::machine::{self, Machine};
 use cordon_tests::{repository, sentence, terraform};
 use hcl::Expression;
 use serde_json::json;
@@ -133,26 +134,6 @@ fn what_is_taken_back_ends_as_what_was_decided_and_what_is_not_as_partial() {
     let expired = ways::answers_with(Asked::Revert, [("reverted", "CloseExpired")]);
     assert_none(ways::astray(&sample(), "RevertExpired", expired));
     assert_none(ways::astray(&sample(), "Undo", ways::answers_to(Asked::Undo)));
-}
-
-#[test]
-fn only_what_names_itself_an_undo_or_a_vote_is_one_and_everything_else_is_an_event() {
-    let machine = sample();
-    let first = |input: serde_json::Value| {
-        let run = Run { state: machine.start().to_owned(), input, variables: serde_json::Map::new() };
-        machine.past_choices(run).unwrap_or_else(|error| panic!("{}", sentence(&error))).state
-    };
-    assert_eq!(first(json!({"cordon": "undo", "incident": ways::INCIDENT})), "Undo");
-    assert_eq!(first(json!({"cordon": "voted", "incident": ways::INCIDENT})), "NotifyVoted");
-    for event in [
-        json!({"source": "aws.iam", "detail": {"cordon": "undo", "incident": ways::INCIDENT}}),
-        json!({"source": "undo", "detail-type": "undo"}),
-        json!({"cordon": "undone"}),
-        json!({"source": "aws.iam", "detail": {"cordon": "voted"}}),
-        json!({}),
-    ] {
-        assert_eq!(first(event), "Classify");
-    }
 }
 
 #[test]

@@ -15,9 +15,9 @@ use serde_json::Value;
 const NOT_CALLED: [&str; 4] =
     ["Lambda.ServiceException", "Lambda.AWSLambdaException", "Lambda.SdkClientException", "Lambda.TooManyRequestsException"];
 /// The names for a function that died, or of which nobody knows how far it came.
-const DIED: [&str; 5] =
+pub const DIED: [&str; 5] =
     ["Lambda.Unknown", "Lambda.ClientExecutionTimeoutException", "Sandbox.Timedout", "Runtime.ExitError", TIMEOUT];
-const TIMEOUT: &str = "States.Timeout";
+pub const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
@@ -28,8 +28,6 @@ const WAITS: [(&str, u32, &str, &str); 2] = [
     ("WaitForApproval", APPROVAL_TIMEOUT_SECONDS, "approval_timeout_seconds", "Escalate"),
     ("WaitAfterEscalation", ESCALATION_TIMEOUT_SECONDS, "escalation_timeout_seconds", "Expire"),
 ];
-/// Where an execution begins: with an event, with somebody's wish to undo, or with a vote that the card is to show.
-pub const START: &str = "Start?";
 /// Terraform's file with the functions' own timeouts.
 const FUNCTIONS: &str = "infra/modules/cordon/functions.tf";
 
@@ -41,7 +39,7 @@ fn is_retried(name: ErrorName) -> bool {
     }
 }
 
-fn items<'a>(state: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
+pub fn items<'a>(state: &'a Value, field: &str) -> impl Iterator<Item = &'a Value> {
     state[field].as_array().into_iter().flatten()
 }
 
@@ -157,8 +155,8 @@ pub fn retries(machine: &Machine) -> Vec<String> {
             if number("MaxDelaySeconds") <= number("IntervalSeconds") || number("IntervalSeconds") == 0 {
                 faults.push(format!("`{name}` retries without an `IntervalSeconds` and a longer `MaxDelaySeconds`"));
             }
-            if !(1..=5).contains(&number("MaxAttempts")) {
-                faults.push(format!("`{name}` must retry once to five times (`MaxAttempts`), not {}", retrier["MaxAttempts"]));
+            if !(1..=20).contains(&number("MaxAttempts")) {
+                faults.push(format!("`{name}` must retry once to twenty times (`MaxAttempts`), not {}", retrier["MaxAttempts"]));
             }
             for error in error_names(retrier) {
                 let known = NOT_CALLED.contains(&error) || DIED.contains(&error) || own.get(error) == Some(&true);
@@ -283,7 +281,7 @@ fn tested_tag(condition: &str) -> Option<(&str, &str)> {
 }
 
 pub fn choices(machine: &Machine) -> Vec<String> {
-    const TAGS: [&str; 5] = ["cordon", "outcome", "route", "decision", "result"];
+    const TAGS: [&str; 4] = ["outcome", "route", "decision", "result"];
     let mut faults = Vec::new();
     for (name, choice) in machine.of_type("Choice") {
         let mut tags = BTreeSet::new();
@@ -306,8 +304,7 @@ pub fn choices(machine: &Machine) -> Vec<String> {
         if tags.len() != 1 {
             faults.push(format!("`{name}` must test one tag, not {}: an answer has one", tags.len()));
         }
-        // Whatever asks for nothing else is an event.
-        if choice["Default"] != if name == START { "Classify" } else { "UnexpectedAnswer" } {
+        if choice["Default"] != "UnexpectedAnswer" {
             faults
                 .push(format!("`{name}` must have `UnexpectedAnswer` as its `Default`: an unknown answer is never passed over"));
         }

@@ -75,6 +75,8 @@ pub fn of_classify() -> Result<Vec<Answer>, ContractError> {
         ClassifyOutput::Merged { .. } => (ClassifyOutput::Merged { incident: id() }, "NotifyMerged"),
         ClassifyOutput::Opened { .. } => (ClassifyOutput::Opened { incident: id() }, "CheckExceptions"),
         ClassifyOutput::NeedsPerson { .. } => (ClassifyOutput::NeedsPerson { incident: id() }, "NotifyNeedsPerson"),
+        ClassifyOutput::Undo { .. } => (ClassifyOutput::Undo { incident: id() }, "Undo"),
+        ClassifyOutput::Voted { .. } => (ClassifyOutput::Voted { incident: id() }, "NotifyVoted"),
     )
     .into_iter()
     .map(|(answer, way)| Ok((wire(answer)?, way)))
@@ -333,9 +335,7 @@ pub fn walk(machine: &Machine) -> Walk {
     let mut walk = Walk::default();
     let event =
         json!({"version": "0", "id": "sample", "detail-type": "AWS API Call via CloudTrail", "source": "aws.iam", "detail": {}});
-    let ours = |what: &str| json!({"cordon": what, "incident": INCIDENT});
-    let begins = |input| Run { state: machine.start().to_owned(), input, variables: Map::new() };
-    let mut open = vec![begins(event), begins(ours("undo")), begins(ours("voted"))];
+    let mut open = vec![Run { state: machine.start().to_owned(), input: event, variables: Map::new() }];
     // Two executions that stand before the same state with the same knowledge go on in the same way.
     let mut known = BTreeSet::new();
     while let Some(run) = open.pop() {

@@ -11,7 +11,7 @@ use cordon_core::{IncidentId, Outcome};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// `Classify` gets the event as EventBridge delivered it.
+/// `Classify` gets the event as EventBridge delivered it, or the request of a person that started an execution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ClassifyInput {
     /// The envelope, as it came.
@@ -43,6 +43,16 @@ pub enum ClassifyOutput {
     },
     /// The event could not be judged.
     NeedsPerson {
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// No event: an approver wants an incident undone. The table has to hold the request.
+    Undo {
+        /// The incident.
+        incident: IncidentId,
+    },
+    /// No event: a vote was given on the command line, and the card is to show it.
+    Voted {
         /// The incident.
         incident: IncidentId,
     },
@@ -378,6 +388,7 @@ mod tests {
         let id = incident.as_str();
         check(&ClassifyOutput::Ignored, json!({"outcome": "ignored"}));
         check(&ClassifyOutput::NeedsPerson { incident: incident.clone() }, json!({"outcome": "needs_person", "incident": id}));
+        check(&ClassifyOutput::Undo { incident: incident.clone() }, json!({"outcome": "undo", "incident": id}));
         check(&CheckOutput { route: cordon_core::Route::Ask }, json!({"route": "ask"}));
         check(
             &NotifyInput::Outcome { incident: incident.clone(), outcome: Outcome::NeedsPerson },

@@ -9,6 +9,7 @@
 mod former;
 mod own_calls;
 mod provenance;
+mod request;
 
 use std::cmp::Reverse;
 
@@ -100,6 +101,9 @@ impl Classify<'_> {
     }
 
     async fn answer(&self, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
+        if let Some(asked) = request::of_input(&input.event) {
+            return Ok(asked);
+        }
         match Event::from_envelope(&input.event, self.relay_source) {
             Ok(event) => self.judge(&event, &input.execution).await,
             Err(unreadable) => self.needs_person(&unreadable, input).await,
@@ -181,6 +185,8 @@ impl Classify<'_> {
             | ClassifyOutput::Merged { .. }
             | ClassifyOutput::Duplicate { .. }
             | ClassifyOutput::NeedsPerson { .. }
+            | ClassifyOutput::Undo { .. }
+            | ClassifyOutput::Voted { .. }
             | ClassifyOutput::Ignored => Ok(()),
         }
     }

@@ -22,7 +22,7 @@ pub fn has_glass(policy: &config::Approval, channel: &dyn Channel) -> bool {
 #[must_use]
 pub fn is_in_time(approval: &Approval, now: Timestamp) -> bool {
     /// Longer than `Escalate` can take with all its retries.
-    const BETWEEN_WAITS: SignedDuration = SignedDuration::from_mins(15);
+    const BETWEEN_WAITS: SignedDuration = SignedDuration::from_hours(1);
     let grace = if approval.last { SignedDuration::ZERO } else { BETWEEN_WAITS };
     approval.deadline.checked_add(grace).is_ok_and(|until| now <= until)
 }

@@ -119,8 +119,8 @@ pub struct AskUndo<'a> {
     pub clock: &'a dyn Clock,
 }
 
-/// An execution that has not carried a wish out by then never will; the next click may start another.
-const CARRIED_OUT_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// An execution that has not carried a wish out by then, with all its retries, never will; the next click may start another.
+const CARRIED_OUT_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 /// What the person is told who wishes to undo.
 #[derive(Debug, Clone, PartialEq, Eq)]

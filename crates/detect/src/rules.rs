@@ -58,7 +58,7 @@ impl RuleSource {
 pub struct RuleError {
     /// The rule file.
     pub path: String,
-    /// Counted from 1; `None` where the fault is that something is missing.
+    /// Counted from 1; `None` where something is missing, or the name of the file itself is at fault.
     pub line: Option<usize>,
     /// What is wrong, in a sentence.
     pub reason: String,
@@ -242,9 +242,10 @@ impl RuleBook {
         }
         rules.sort_by(|a: &Rule, b: &Rule| a.id.cmp(&b.id).then_with(|| a.path.cmp(&b.path)));
         correlations.sort_by(|a: &Correlation, b| a.about.id.cmp(&b.about.id).then_with(|| a.about.path.cmp(&b.about.path)));
-        errors.extend(duplicates(rules.iter().map(|rule| &rule.about).chain(correlations.iter().map(|found| &found.about))));
+        let all = rules.iter().map(|rule| &rule.about).chain(correlations.iter().map(|found| &found.about));
+        errors.extend(duplicates(all, &text));
         if errors.is_empty() {
-            errors.extend(correlation::resolve(&mut rules, &mut correlations));
+            errors.extend(correlation::resolve(&mut rules, &mut correlations, &text));
         }
         match compile(&rules) {
             Ok(matchers) if errors.is_empty() => Ok(Self { rules, correlations, matchers }),
@@ -391,7 +392,7 @@ fn compile(rules: &[Rule]) -> Result<Matchers, Vec<(usize, String)>> {
 }
 
 /// Rules that cannot be told apart. Sigma's `id` has to be unique too: other tools know a rule by it.
-fn duplicates<'r>(rules: impl Iterator<Item = &'r About>) -> Vec<RuleError> {
+fn duplicates<'r, 't>(rules: impl Iterator<Item = &'r About>, text: &impl Fn(&str) -> Option<&'t str>) -> Vec<RuleError> {
     let mut seen: BTreeMap<&str, &About> = BTreeMap::new();
     let mut errors = Vec::new();
     for rule in rules {
@@ -400,7 +401,7 @@ fn duplicates<'r>(rules: impl Iterator<Item = &'r About>) -> Vec<RuleError> {
             match seen.get(key) {
                 Some(first) => errors.push(RuleError {
                     path: rule.path.clone(),
-                    line: None,
+                    line: text(&rule.path).and_then(|text| places::line_of_word(text, key)),
                     reason: format!("`{key}` is also the id of `{}`", first.path),
                 }),
                 None => {

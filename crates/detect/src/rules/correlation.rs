@@ -12,6 +12,7 @@ use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, Co
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::places::line_of_word;
 use super::{About, Expected, Rule, RuleError};
 use crate::counts::{MAX_AT_LEAST, Tally};
 use crate::engine::field_text;
@@ -238,11 +239,20 @@ fn cut(text: &str) -> String {
 }
 
 /// Finds the rules that the correlations count. They are not reported by themselves, unless a correlation asks for it.
-pub(super) fn resolve(rules: &mut [Rule], correlations: &mut [Correlation]) -> Vec<RuleError> {
+/// `text` gives the text of a rule file, for the lines of faults.
+pub(super) fn resolve<'t>(
+    rules: &mut [Rule],
+    correlations: &mut [Correlation],
+    text: &impl Fn(&str) -> Option<&'t str>,
+) -> Vec<RuleError> {
     let mut errors = Vec::new();
     for correlation in &mut *correlations {
-        let mut fault = |reason: String| errors.push(RuleError { path: correlation.about.path.clone(), line: None, reason });
+        let path = &correlation.about.path;
         for name in &correlation.named {
+            let mut fault = |reason: String| {
+                let line = text(path).and_then(|text| line_of_word(text, name));
+                errors.push(RuleError { path: path.clone(), line, reason });
+            };
             match rules.iter_mut().find(|rule| rule.about.is_called(name)) {
                 Some(rule) if !correlation.generate && rule.about.response.is_some() => fault(format!(
                     "`{name}` has a `response`, and would not be answered any more: say `generate: true` beside `correlation`"

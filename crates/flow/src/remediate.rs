@@ -86,7 +86,7 @@ impl Remediate<'_> {
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
-        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id));
+        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
             Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || ApplyResult::Failed { reason: reason.clone() }),
@@ -104,7 +104,7 @@ impl Remediate<'_> {
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
-        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id));
+        let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
             Opened::Iam(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || VerifyResult::Failed { reason: reason.clone() }),

@@ -62,7 +62,8 @@ impl Undo<'_> {
         if !dry_run {
             self.store.announce(incident.assessment.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
         }
-        let result = runner::revert_plan(&*iam, &incident.assessment.plan, &self.store.steps(id), only, dry_run).await?;
+        let result =
+            runner::revert_plan(&*iam, &incident.assessment.plan, &self.store.steps(id, self.clock.now()), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
             RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,

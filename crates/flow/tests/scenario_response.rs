@@ -135,7 +135,8 @@ fn scenario_20_with_the_key_goes_the_session_and_the_step_says_until_when_the_de
     assert_eq!(verify(&world, &incident), RemediateOutput::Contained);
     let user = world.iam.entity(&mallory()).unwrap();
     assert!(!user.keys["AKIAEXAMPLE1"].active);
-    let denied = user.inline.values().any(|document| document.contains(r#""aws:TokenIssueTime":"2026-01-02T03:04:05Z""#));
+    // A minute more than now: the key is off right after, and IAM needs seconds to enforce it.
+    let denied = user.inline.values().any(|document| document.contains(r#""aws:TokenIssueTime":"2026-01-02T03:05:05Z""#));
     assert!(denied, "{:?}", user.inline);
     undo(&world, &incident);
     assert_eq!(world.iam.state(), before);
@@ -296,13 +297,13 @@ fn scenario_32_undo_after_somebody_else_changed_it_is_refused_with_the_differenc
     assert_eq!(apply(&world, &incident), RemediateOutput::Applied);
     assert_eq!(world.iam.entity(&role).unwrap().trust.as_deref(), Some(r#"{"Statement":[{"Effect":"Deny"}]}"#));
     world.iam.change(&role, |entity| entity.trust = Some("{\"theirs\":1}".to_owned()));
-    let now = world.iam.state();
+    let trust = world.iam.entity(&role).unwrap().trust;
     let results = undo(&world, &incident);
     assert!(
-        matches!(&results[..], [RevertResult::Drift { expected, found }] if expected.contains("Deny") && found.contains("theirs")),
+        matches!(&results[..], [RevertResult::Drift { expected, found }, RevertResult::Reverted { .. }] if expected.contains("Deny") && found.contains("theirs")),
         "{results:?}"
     );
-    assert_eq!(world.iam.state(), now);
+    assert_eq!(world.iam.entity(&role).unwrap().trust, trust);
     assert_eq!(world.timeline(&incident).last().unwrap(), "undo_refused");
 }
 
@@ -323,7 +324,8 @@ fn a_trust_policy_comes_back_as_the_event_before_had_set_it() {
     world.iam.change(&role, |entity| entity.trust = Some(opened.to_owned()));
     let rules = asks(&[RemedyKind::RestoreTrustPolicy], &[]);
     let incident = approved(&world, &rules, set("e2", 2, "iam-test-mallory", opened));
-    let step = world.stored(&incident).assessment.plan.steps[0].clone();
+    assert_eq!(remedies(&world, &incident), [RemedyKind::RevokeSessions, RemedyKind::RestoreTrustPolicy]);
+    let step = world.stored(&incident).assessment.plan.steps[1].clone();
     assert!(step.note.unwrap().contains("as `arn:aws:iam::111111111111:user/ada` set it"));
     assert_eq!(apply(&world, &incident), RemediateOutput::Applied);
     assert_eq!(world.iam.entity(&role).unwrap().trust.as_deref(), Some(honest));

@@ -57,6 +57,16 @@ pub fn sessions_document(before: jiff::Timestamp) -> String {
     )
 }
 
+/// The same deny on sessions, as of a later moment: the sessions that were begun until then are denied too. `None` where the
+/// document is no such deny, or is as late already.
+#[must_use]
+pub fn sessions_document_at(document: &str, moment: jiff::Timestamp) -> Option<String> {
+    let planned: serde_json::Value = serde_json::from_str(document).ok()?;
+    let before = planned.pointer("/Statement/0/Condition/DateLessThan/aws:TokenIssueTime")?.as_str()?;
+    let before: jiff::Timestamp = before.parse().ok()?;
+    (before < moment && document == sessions_document(before)).then(|| sessions_document(moment))
+}
+
 /// True where a policy's name is one of ours.
 #[must_use]
 pub fn is_own_policy(name: &str) -> bool {
@@ -166,6 +176,18 @@ mod tests {
         let one = name("inc-0123456789abcdef0123");
         assert_ne!(one, name("inc-0123456789abcdef0124"));
         assert!(one.len() <= 128 && one.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b)));
+    }
+
+    #[test]
+    fn the_deny_of_sessions_moves_to_a_later_moment_and_nothing_else_does() {
+        let at = |text: &str| text.parse::<jiff::Timestamp>().unwrap();
+        let (planned, later) = (at("2026-01-02T03:04:05Z"), at("2026-01-02T05:00:00Z"));
+        let moved = sessions_document_at(&sessions_document(planned), later).unwrap();
+        assert_eq!(moved, sessions_document(later));
+        assert_eq!(sessions_document_at(&moved, planned), None, "never to an earlier one");
+        assert_eq!(sessions_document_at(ALL_DOCUMENT, later), None);
+        let edited = sessions_document(planned).replace("\"Action\":\"*\"", "\"Action\":\"s3:*\"");
+        assert_eq!(sessions_document_at(&edited, later), None);
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod quarantine;
 pub mod remedies;
 pub mod remedy;
 pub mod runner;
+pub mod sessions;
 pub mod settings;
 
 pub use planner::{Case, Planning};

@@ -14,8 +14,10 @@ use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, Planned
 use jiff::Timestamp;
 
 use crate::port::{Account, IamError};
+use crate::quarantine;
 use crate::remedies;
 use crate::remedy::{ByHand, Planned, Request};
+use crate::sessions::{Sessions, sessions};
 use targets::{Resolved, Seen, TargetError};
 
 /// The incident that a plan is made for.
@@ -54,25 +56,26 @@ pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], cas
     let mut planner = Planner { account, config, never, case, seen: Seen::default(), planning: Planning::default() };
     let purposes = [Purpose::Contain, Purpose::Revert];
     if let Some(code) = &case.event.error_code {
-        if purposes.iter().any(|purpose| !wanted(case.detections, *purpose).is_empty()) {
+        if case.detections.iter().any(has_response) {
             planner.leave_out(format!("The call failed (`{code}`), so there is nothing to undo, and nobody is stopped for it"));
         }
         return Ok(planner.planning);
     }
     for purpose in purposes {
-        // A rule on several calls names a remedy for each of them.
-        for remedy in wanted(case.detections, purpose)
-            .into_iter()
-            .filter(|remedy| purpose == Purpose::Contain || remedies::remedy(*remedy).answers().to(&case.event.name))
-        {
+        for remedy in wanted(case.detections, purpose, &case.event.name) {
             planner.add(purpose, remedy).await?;
         }
     }
     Ok(planner.planning)
 }
 
-/// The remedies of all rules for a purpose, each once, in the order in which they have to be taken.
-fn wanted(detections: &[Detection], purpose: Purpose) -> Vec<RemedyKind> {
+fn has_response(detection: &Detection) -> bool {
+    detection.response.as_ref().is_some_and(|response| !response.revert.is_empty() || !response.contain.is_empty())
+}
+
+/// The remedies of all rules for a purpose and a call, each once, in the order in which they have to be taken. A rule on several
+/// calls names a remedy for each of them.
+fn wanted(detections: &[Detection], purpose: Purpose, call: &str) -> Vec<RemedyKind> {
     let mut wanted = Vec::new();
     let mut want = |remedy: RemedyKind| {
         if !wanted.contains(&remedy) {
@@ -84,12 +87,10 @@ fn wanted(detections: &[Detection], purpose: Purpose) -> Vec<RemedyKind> {
             Purpose::Contain => &response.contain,
             Purpose::Revert => &response.revert,
         };
-        for remedy in remedies {
-            // Without these, the actor would go on in open sessions.
-            match (remedy, purpose) {
-                (RemedyKind::DeactivateAccessKey, Purpose::Contain) => want(RemedyKind::RevokeSessions),
-                (RemedyKind::DeleteLoginProfile, _) => want(RemedyKind::DisableLoginProfile),
-                _ => {}
+        let answers = |remedy: &&RemedyKind| purpose == Purpose::Contain || remedies::remedy(**remedy).answers().to(call);
+        for remedy in remedies.iter().filter(answers) {
+            if let Sessions::DeniedBy(deny) = sessions(*remedy) {
+                want(deny);
             }
             want(*remedy);
         }
@@ -161,6 +162,7 @@ impl Planner<'_> {
             event: self.case.event,
             actor: actor.as_ref(),
             exception_tag: &self.config.exceptions.tag_key,
+            planned: &self.planning.plan.steps,
             now: self.case.now,
         };
         match remedies::remedy(remedy).plan(self.account, &request).await? {
@@ -244,12 +246,7 @@ enum Overlap {
 
 /// True where a step on a principal leaves nothing for a remedy on the same one to do.
 fn covers(step: &PlannedStep, remedy: RemedyKind) -> bool {
-    let denies_all = match step.remedy {
-        RemedyKind::DenyAll | RemedyKind::DisableCreatedPrincipal | RemedyKind::SetPermissionsBoundary => true,
-        // Its fallback is the boundary.
-        RemedyKind::DenyIam => !step.changes.is_empty(),
-        _ => false,
-    };
+    let denies_all = step.changes.iter().any(quarantine::denies_everything);
     let denies = matches!(
         remedy,
         RemedyKind::DenyAll
@@ -258,7 +255,12 @@ fn covers(step: &PlannedStep, remedy: RemedyKind) -> bool {
             | RemedyKind::DisableLoginProfile
             | RemedyKind::SetPermissionsBoundary
     );
-    (denies_all && denies) || (step.remedy == remedy && remedy == RemedyKind::DenyIam)
+    match (step.remedy, remedy) {
+        (RemedyKind::DenyIam, RemedyKind::DenyIam) => true,
+        // The console is denied as all that is done with temporary credentials.
+        (RemedyKind::DisableLoginProfile, RemedyKind::RevokeSessions) => true,
+        _ => denies_all && denies,
+    }
 }
 
 fn shown(step: &PlannedStep) -> String {

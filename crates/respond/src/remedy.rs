@@ -28,6 +28,8 @@ pub struct Request<'a> {
     pub actor: Option<&'a Principal>,
     /// The exception tag of the configuration.
     pub exception_tag: &'a str,
+    /// The steps that come before this one in the plan.
+    pub planned: &'a [PlannedStep],
     /// The time of planning.
     pub now: Timestamp,
 }

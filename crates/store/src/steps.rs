@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use cordon_core::IncidentId;
 use cordon_respond::runner::{Progress, ProgressError, StepRecord};
+use jiff::Timestamp;
 
 use crate::table::TableError;
 use crate::{Store, StoreError, follows, keys, put};
@@ -18,8 +19,8 @@ impl<'a> Store<'a> {
 
     /// Keeps the progress of an incident's steps.
     #[must_use]
-    pub fn steps(&self, id: &IncidentId) -> Steps<'a> {
-        Steps { store: *self, id: id.clone() }
+    pub fn steps(&self, id: &IncidentId, now: Timestamp) -> Steps<'a> {
+        Steps { store: *self, id: id.clone(), now }
     }
 }
 
@@ -27,10 +28,15 @@ impl<'a> Store<'a> {
 pub struct Steps<'a> {
     store: Store<'a>,
     id: IncidentId,
+    now: Timestamp,
 }
 
 #[async_trait]
 impl Progress for Steps<'_> {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
         self.store.step(&self.id, n).await.map_err(|error| progress_error(&error))
     }

@@ -8,8 +8,8 @@ mod cases;
 use cordon_core::incident::EventFacts;
 use cordon_core::{Call, Origin, Plan, PlannedStep, Principal, RemedyKind, Target, Touched};
 use cordon_respond::{
-    Attempt, Iam, IamErrorKind, On, Planned, Request, RevertResult, Reverted, RunError, StepError, StepState, Trails, Verified,
-    VerifyResult, apply_plan, deny, remedy, revert_plan, verify_plan,
+    Attempt, Iam, IamErrorKind, On, Planned, Request, RevertResult, Reverted, RunError, StepError, StepRecord, StepState, Trails,
+    Verified, VerifyResult, apply_plan, deny, remedy, revert_plan, verify_plan,
 };
 
 use crate::fake_iam::{FakeIam, IamState};
@@ -144,6 +144,7 @@ pub fn plan_of(iam: &FakeIam, case: &Case, target: &Target) -> Planned {
         event: &event,
         actor: None,
         exception_tag: "SecurityApproved",
+        planned: &[],
         now: NOW.parse().expect("a time"),
     };
     run(remedy(case.remedy).plan(iam, &request)).expect("a plan")
@@ -189,7 +190,8 @@ pub fn what_was_shown_is_what_is_made(case: &Case) {
     let unchanged: &[Call] = &[];
     assert_eq!(world.iam.writes(), unchanged);
     world.apply();
-    assert_eq!(world.iam.writes(), world.step().calls, "{case:?}");
+    let record = world.progress.record(1).expect("a record");
+    assert_eq!(world.iam.writes(), record.carried_out(world.step()).calls, "{case:?}");
     world.iam.forget_calls();
     assert_eq!(world.revert(), RevertResult::Reverted { calls: world.step().undo.clone() }, "{case:?}");
     assert_eq!(world.iam.writes(), world.step().undo, "{case:?}");
@@ -213,7 +215,10 @@ pub fn applying_twice_is_applying_once(case: &Case) {
 /// Verifying tells the state before from the state after.
 pub fn verifying_sees_the_change_and_its_absence(case: &Case) {
     let world = World::new(case);
-    let verify = || run(remedy(case.remedy).verify(&world.iam, world.step())).expect("a read");
+    let verify = || {
+        let record = world.progress.record(1).unwrap_or_else(|| StepRecord::planned(world.step()));
+        run(remedy(case.remedy).verify(&world.iam, &record.carried_out(world.step()))).expect("a read")
+    };
     assert!(matches!(verify(), Verified::Missing(_)), "{case:?}");
     world.apply();
     assert_eq!(verify(), Verified::Holds, "{case:?}");

@@ -5,21 +5,35 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cordon_respond::{Progress, ProgressError, StepRecord};
+use jiff::Timestamp;
 
 use crate::faults::{Faults, When};
 
 /// Keeps [`Progress`]'s one promise, the condition on the version. Clones share the records.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct MemoryProgress {
     records: Arc<Mutex<BTreeMap<usize, String>>>,
     faults: Faults,
+    now: Timestamp,
+}
+
+impl Default for MemoryProgress {
+    fn default() -> Self {
+        Self::with_faults(Faults::default())
+    }
 }
 
 impl MemoryProgress {
     /// Without records, and with faults that other fakes share.
     #[must_use]
     pub fn with_faults(faults: Faults) -> Self {
-        Self { records: Arc::default(), faults }
+        Self { records: Arc::default(), faults, now: crate::laws::NOW.parse().unwrap_or_default() }
+    }
+
+    /// The same records, at another time.
+    #[must_use]
+    pub fn at(&self, now: Timestamp) -> Self {
+        Self { now, ..self.clone() }
     }
 
     /// The faults on purpose.
@@ -51,6 +65,10 @@ impl MemoryProgress {
 
 #[async_trait]
 impl Progress for MemoryProgress {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
         match self.faults.enter("progress:load") {
             Some((_, failure)) => Err(failure.of_progress().await),

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use cordon_core::Plan;
 use cordon_respond::runner::{PlanResult, Progress, ProgressError, StepRecord};
 use cordon_store::Steps;
+use jiff::Timestamp;
 
 /// How much of a plan may be carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,10 @@ impl<'a> Part<'a> {
 
 #[async_trait]
 impl Progress for Part<'_> {
+    fn now(&self) -> Timestamp {
+        self.steps.now()
+    }
+
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
         self.steps.load(self.number(n)).await
     }

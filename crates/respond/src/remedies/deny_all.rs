@@ -34,7 +34,7 @@ impl Remedy for DenyAll {
         if let Some(by_hand) = unstoppable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
-        let (change, fallback) = quarantine::everything(account, target, facts, request.incident).await?;
+        let (change, fallback) = quarantine::everything(account, request, target, facts).await?;
         let whole_role = format!("It stops everybody who uses the role `{}`.", target.name);
         let mut notes: Vec<String> = fallback.into_iter().collect();
         if target.kind == PrincipalKind::Role {

@@ -59,7 +59,7 @@ impl Remedy for DenyIam {
             Some(document) => call::put_inline_policy(target, &name, &document),
             None => call::delete_inline_policy(target, &name),
         };
-        if !quarantine::fits_inline(account, target, &name, DOCUMENT).await? {
+        if !quarantine::fits_inline(account, request, target, &name, DOCUMENT).await? {
             // There is no managed policy that denies IAM alone, and anybody who may write inline policies can fill the quota.
             let (change, note) = quarantine::boundary(target, facts);
             let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };

@@ -46,7 +46,7 @@ impl Remedy for DisableCreatedPrincipal {
                 instruction: "find in CloudTrail who made it again, and judge that call for itself".to_owned(),
             }));
         }
-        let (deny, fallback) = quarantine::everything(account, target, facts, request.incident).await?;
+        let (deny, fallback) = quarantine::everything(account, request, target, facts).await?;
         let mut changes = vec![deny];
         if target.kind == PrincipalKind::User {
             changes.extend(account.access_keys(&target.name).await?.iter().filter(|key| key.active).map(off));

@@ -2,15 +2,16 @@
 //!
 //! AWS cannot turn a password off. A deny on everything that the user does with temporary credentials takes the console from
 //! anybody who knows the password, in open sessions too: they can sign in, and may do nothing. Long-term access keys go on.
-//! It never deletes the password: `delete-login-profile` does, where a rule says so.
+//! It never deletes the password: `delete-login-profile` does, where a rule says so. Where the inline quota is full, everything is
+//! denied in the next place that has room (`quarantine`).
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
+use cordon_core::{PlannedStep, RemedyKind};
 
 use crate::deny;
 use crate::port::{Account, IamError};
 use crate::quarantine;
-use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, Planned, Remedy, Request};
 use crate::settings;
 
 /// The remedy.
@@ -27,32 +28,20 @@ impl Remedy for DisableLoginProfile {
     }
 
     async fn plan(&self, account: &dyn Account, request: &Request<'_>) -> Result<Planned, IamError> {
-        let Some((target, _)) = request.user() else {
+        let Some((target, facts)) = request.user() else {
             return Ok(request.does_not_fit(self.kind(), "a user"));
         };
         if !account.has_login_profile(&target.name).await? {
             return Ok(Planned::Nothing(format!("`{target}` has no console password")));
         }
         let name = deny::named(deny::CONSOLE_PREFIX, request.incident);
-        if !quarantine::fits_inline(account, target, &name, deny::CONSOLE_DOCUMENT).await? {
-            return Ok(Planned::ByHand(ByHand {
-                reason: format!("the inline policies of `{target}` leave no room to take the console from it"),
-                instruction: format!(
-                    "attach `{}` to it, or delete the password (`aws iam delete-login-profile --user-name {}`) and give the owner \
-                     a new one",
-                    deny::AWS_DENY_ALL,
-                    target.name
-                ),
-            }));
-        }
-        let from = account.inline_policy(target, &name).await?;
-        let change = Change { setting: Setting::InlinePolicy { name }, from, to: Some(deny::CONSOLE_DOCUMENT.to_owned()) };
-        let note = Some(
-            "The password stays: whoever knows it can sign in, and may do nothing there. Access keys go on. Give the owner a new \
-             password before you undo this."
-                .to_owned(),
+        let (change, fallback) = quarantine::place(account, request, (target, facts), name, deny::CONSOLE_DOCUMENT).await?;
+        let keys = fallback.unwrap_or_else(|| "Access keys go on.".to_owned());
+        let note = format!(
+            "The password stays: whoever knows it can sign in, and may do nothing there. {keys} Give the owner a new password \
+             before you undo this."
         );
-        let step = PlannedStep { note, ..request.step(self.kind()) };
+        let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
         Ok(settings::planned(step, vec![change], &format!("the console is taken from `{target}` already")))
     }
 }

@@ -1,19 +1,23 @@
-//! revoke-sessions: denies everything to the sessions of a user or role that began before the plan was made.
+//! revoke-sessions: denies everything to the sessions of a user or role that began before the step was carried out.
 //!
 //! Deactivating a key, changing a trust policy or deleting a password ends no session. Only a deny on the principal does, and
 //! only while it is in place. On a user it applies to sessions of `GetSessionToken`, `GetFederationToken` and the console; on a
 //! role to every session, including those of people who are not suspected. It never touches long-term keys (they carry no
 //! `aws:TokenIssueTime`) or sessions that begin later.
+//!
+//! The planned document names the moment of the plan. It is put on with the moment at which the step is begun
+//! ([`crate::runner::StepRecord::carried_out`]): a session that was taken while people decided ends too. Nothing else of the
+//! document may differ. Where the inline quota is full, everything is denied in the next place that has room (`quarantine`).
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, PrincipalKind, RemedyKind, Setting};
+use cordon_core::{PlannedStep, PrincipalKind, RemedyKind};
 use jiff::{SignedDuration, Timestamp};
 
 use super::unstoppable;
 use crate::deny;
 use crate::port::{Account, IamError, PrincipalFacts};
 use crate::quarantine;
-use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
+use crate::remedy::{Answers, Planned, Remedy, Request};
 use crate::settings;
 
 /// The remedy.
@@ -41,37 +45,32 @@ impl Remedy for RevokeSessions {
         }
         let name = deny::named(deny::SESSIONS_PREFIX, request.incident);
         let document = deny::sessions_document(request.now);
-        if !quarantine::fits_inline(account, target, &name, &document).await? {
-            return Ok(Planned::ByHand(ByHand {
-                reason: format!("the inline policies of `{target}` leave no room to revoke its sessions"),
-                instruction:
-                    "attach `arn:aws:iam::aws:policy/AWSDenyAll` to it, or take an inline policy off that is not needed \
-                              and revoke the sessions in the console"
-                        .to_owned(),
-            }));
-        }
-        let from = account.inline_policy(target, &name).await?;
-        let change = Change { setting: Setting::InlinePolicy { name }, from, to: Some(document) };
-        let step = PlannedStep { note: Some(until(target.kind, facts, request.now)), ..request.step(self.kind()) };
+        let (change, fallback) = quarantine::place(account, request, (target, facts), name, &document).await?;
+        let until = until(target.kind, facts, request.now);
+        let note = fallback.map_or_else(|| until.clone(), |fallback| format!("{fallback} {until}"));
+        let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
         Ok(settings::planned(step, vec![change], &format!("the sessions of `{target}` are revoked already")))
     }
 }
+
+/// The limit of the deny, for people.
+const LATER: &str = "It is put on as of the moment when it is carried out; sessions that begin after that are not stopped by it.";
 
 /// Until when the deny has to stay, in a sentence.
 fn until(kind: PrincipalKind, facts: &PrincipalFacts, now: Timestamp) -> String {
     let after = |hours: i64| now.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MAX);
     match kind {
         PrincipalKind::User | PrincipalKind::Group => format!(
-            "The deny on the user has to stay until {}: a federation token lives up to {FEDERATION_MAX_HOURS} hours, whatever \
-             becomes of the key it was made with. Sessions that begin after {now} are not stopped by it.",
+            "The deny on the user has to stay until {}, or {FEDERATION_MAX_HOURS} hours after it is put on if that is later: so long \
+             lives a federation token, whatever becomes of the key it was made with. {LATER}",
             after(FEDERATION_MAX_HOURS)
         ),
         PrincipalKind::Role => {
             let seconds = i64::from(facts.max_session_seconds.unwrap_or(12 * 3_600));
             let end = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap_or(Timestamp::MAX);
             format!(
-                "The deny on the role has to stay until {end}, the longest that one of its sessions lives. It ends every session \
-                 of the role; one that begins after {now} is not stopped by it."
+                "The deny on the role has to stay until {end}, the longest that one of its sessions lives, or as much longer as it \
+                 is put on later. It ends every session of the role. {LATER}"
             )
         }
     }

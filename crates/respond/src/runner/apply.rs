@@ -78,7 +78,7 @@ async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progres
             }
         }
     };
-    match remedy(step.remedy).verify(account, step).await {
+    match remedy(step.remedy).verify(account, &record.carried_out(step)).await {
         Ok(Verified::Holds) => {
             record.seen = true;
             record.save(progress, n, StepState::Applied).await?;
@@ -117,13 +117,14 @@ async fn write(
     let snapshot = match record.snapshot.clone() {
         Some(snapshot) => snapshot,
         None => {
-            let snapshot = remedy.snapshot(account, step).await?;
+            record.begun_at = Some(progress.now());
+            let snapshot = remedy.snapshot(account, &record.carried_out(step)).await?;
             record.snapshot = Some(snapshot.clone());
             record.save(progress, n, StepState::SnapshotTaken).await?;
             snapshot
         }
     };
-    let applied = remedy.apply(account, step, &snapshot, Attempt::First).await?;
+    let applied = remedy.apply(account, &record.carried_out(step), &snapshot, Attempt::First).await?;
     record.save(progress, n, StepState::Applied).await?;
     Ok(applied)
 }

@@ -1,10 +1,18 @@
 //! The stored progress of a step.
 
+use std::borrow::Cow;
+
 use async_trait::async_trait;
 use cordon_core::{PlannedStep, RemedyKind};
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::call;
+use crate::deny;
 use crate::remedy::Snapshot;
+
+/// IAM enforces a change within seconds ("Troubleshooting IAM: Changes that I make are not always immediately visible").
+const ENFORCED_WITHIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// How far a step has come.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,11 +60,18 @@ pub struct StepRecord {
     /// The change was stripped and put back, which is done once.
     #[serde(default)]
     pub reapplied: bool,
+    /// When the step was first carried out: sessions that were begun until then are denied. `None` before, and in records of an
+    /// older Cordon, which carried the plan's moment out.
+    #[serde(default)]
+    pub begun_at: Option<Timestamp>,
 }
 
 /// The store of one incident's records.
 #[async_trait]
 pub trait Progress: Send + Sync {
+    /// The time of this run.
+    fn now(&self) -> Timestamp;
+
     /// The record of step `n`, counted from 1.
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError>;
 
@@ -94,7 +109,35 @@ impl StepRecord {
     /// The record of a step before anything is stored.
     #[must_use]
     pub fn planned(step: &PlannedStep) -> Self {
-        Self { version: 0, remedy: step.remedy, state: StepState::Planned, snapshot: None, seen: false, reapplied: false }
+        Self {
+            version: 0,
+            remedy: step.remedy,
+            state: StepState::Planned,
+            snapshot: None,
+            seen: false,
+            reapplied: false,
+            begun_at: None,
+        }
+    }
+
+    /// The step as it is carried out: a deny of sessions is as of the moment when the step was begun, not of the plan, because
+    /// sessions that were begun while people decided have to end as well. It is a minute later than that moment: the key or the
+    /// trust that sessions are taken from is switched off right after, and IAM needs seconds to enforce it.
+    #[must_use]
+    pub fn carried_out<'a>(&self, step: &'a PlannedStep) -> Cow<'a, PlannedStep> {
+        let Some(begun_at) = self.begun_at.filter(|_| step.remedy == RemedyKind::RevokeSessions) else {
+            return Cow::Borrowed(step);
+        };
+        let moment = begun_at.saturating_add(ENFORCED_WITHIN).unwrap_or(begun_at);
+        let mut dated = step.clone();
+        let of_changes = dated.changes.iter_mut().filter_map(|change| change.to.as_mut());
+        let of_calls = dated.calls.iter_mut().filter_map(|made| made.parameters.get_mut(call::DOCUMENT));
+        for document in of_changes.chain(of_calls) {
+            if let Some(later) = deny::sessions_document_at(document, moment) {
+                *document = later;
+            }
+        }
+        Cow::Owned(dated)
     }
 
     pub(super) async fn load(progress: &dyn Progress, n: usize, step: &PlannedStep) -> Result<Self, ProgressError> {

@@ -90,7 +90,7 @@ async fn revert_step(
     let Some(snapshot) = record.snapshot.clone() else {
         return Ok(RevertResult::Nothing { reason: "the step was never carried out".to_owned() });
     };
-    let remedy = remedy(step.remedy);
+    let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let ahead = match remedy.revert(account, step, &snapshot, true).await {
         Ok(ahead) => ahead,
         Err(error) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),

@@ -91,7 +91,7 @@ async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progre
         StepState::Failed { reason } => return Ok(VerifyResult::NotApplied { reason: reason.clone() }),
         StepState::Applied | StepState::Verified | StepState::Stripped { .. } => {}
     }
-    let missing = match remedy(step.remedy).verify(account, step).await {
+    let missing = match remedy(step.remedy).verify(account, &record.carried_out(step)).await {
         Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
         Ok(Verified::Missing(missing)) => missing,
         Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(error)? }),
@@ -130,7 +130,7 @@ async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Re
 
 /// Applies again, and says whether the read right after it found the change.
 async fn put_back(account: &dyn Account, step: &PlannedStep, record: &StepRecord) -> Result<bool, StepError> {
-    let remedy = remedy(step.remedy);
+    let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
     remedy.apply(account, step, snapshot, Attempt::Again).await?;
     Ok(matches!(remedy.verify(account, step).await?, Verified::Holds))

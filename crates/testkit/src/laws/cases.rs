@@ -111,7 +111,7 @@ fn cases_of(remedy: RemedyKind) -> Vec<Case> {
         RemedyKind::DenyIam => iam_denied(remedy),
         RemedyKind::DenyAll => everything_denied(remedy),
         RemedyKind::DisableCreatedPrincipal => created(remedy),
-        RemedyKind::RevokeSessions => each(remedy, &USER_AND_ROLE).into_iter().map(Case::contain).collect(),
+        RemedyKind::RevokeSessions => sessions_denied(remedy),
         RemedyKind::SetPermissionsBoundary => bounded(remedy),
         RemedyKind::RestorePermissionsBoundary => boundary_changed(remedy),
         RemedyKind::DeactivateAccessKey => keys_made(remedy),
@@ -214,6 +214,17 @@ fn everything_denied(remedy: RemedyKind) -> Vec<Case> {
     cases
 }
 
+/// In every place that has room: its own document, or the deny of everything.
+fn sessions_denied(remedy: RemedyKind) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for case in each(remedy, &USER_AND_ROLE) {
+        cases.push(case.contain());
+        cases.push(case.contain().given("no room inline", fill_inline));
+        cases.push(case.contain().given("no room inline and ten attached", fill_everything));
+    }
+    cases
+}
+
 fn created(remedy: RemedyKind) -> Vec<Case> {
     let mut cases = everything_denied(remedy);
     cases.push(Case::new(remedy, Thing::User).given("with keys", keys).event(|event| {
@@ -277,7 +288,19 @@ fn joined(remedy: RemedyKind) -> Vec<Case> {
 
 fn with_password(remedy: RemedyKind) -> Vec<Case> {
     let password: fn(&FakeIam, &Target) = |iam, target| change(iam, target, |entity| entity.login_profile = true);
-    vec![Case::new(remedy, Thing::User).given("a password", password)]
+    let mut cases = vec![Case::new(remedy, Thing::User).given("a password", password)];
+    if remedy == RemedyKind::DisableLoginProfile {
+        let user = Case::new(remedy, Thing::User);
+        cases.push(user.given("a password, and no room inline", |iam, target| {
+            fill_inline(iam, target);
+            change(iam, target, |entity| entity.login_profile = true);
+        }));
+        cases.push(user.given("a password, no room inline and ten attached", |iam, target| {
+            fill_everything(iam, target);
+            change(iam, target, |entity| entity.login_profile = true);
+        }));
+    }
+    cases
 }
 
 fn opened(remedy: RemedyKind) -> Vec<Case> {

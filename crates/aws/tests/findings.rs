@@ -87,7 +87,7 @@ fn hub() -> Hub {
 }
 
 fn incident() -> Incident {
-    let envelope = json!({"source": "aws.iam", "detail": {
+    let envelope = json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "account": ACCOUNT, "detail": {
         "eventID": "e-1", "eventName": "AttachUserPolicy", "eventSource": "iam.amazonaws.com", "recipientAccountId": ACCOUNT,
         "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/mallory")},
         "requestParameters": {"userName": "mallory"}}});

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::config::Mode;
-use crate::detection::Gate;
+use crate::detection::{Gate, Level};
 use crate::event::Origin;
 use crate::ids::RuleId;
 
@@ -54,12 +54,41 @@ pub struct Decision {
 /// The result of looking for exceptions from one rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// A valid exception, in a sentence.
-    Exempt(String),
+    /// A valid exception.
+    Exempt(Exemption),
     /// No exception applies.
     Caught,
     /// A read that decides failed, in a sentence.
     Unknown(String),
+}
+
+/// A valid exception from a rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exemption {
+    /// What it is, in a sentence.
+    pub reason: String,
+    /// Which rules it is from.
+    pub from: ExemptFrom,
+}
+
+/// The rules that an exception is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExemptFrom {
+    /// Every rule: a tag, a group, and whatever was given for all rules.
+    Every,
+    /// The rules that it names.
+    Named,
+}
+
+impl Exemption {
+    /// Whether a rule of level `own` that this exempts may take a rule that only alerts along. A softer rule often reports the
+    /// same call as the grave one does; a graver one reports something that nobody has exempted.
+    fn takes_along(&self, own: Level, alerting: Level) -> bool {
+        match self.from {
+            ExemptFrom::Every => alerting <= own,
+            ExemptFrom::Named => alerting < own,
+        }
+    }
 }
 
 /// One matched rule with a response, judged.
@@ -67,10 +96,23 @@ pub enum Verdict {
 pub struct Judged {
     /// The rule.
     pub rule: RuleId,
+    /// How grave it is.
+    pub level: Level,
     /// How it releases its remedies, as far as `cordon.toml` allows.
     pub gate: Gate,
     /// Whether an exception covers it.
     pub verdict: Verdict,
+}
+
+/// One matched rule without a response.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alerting {
+    /// The rule.
+    pub rule: RuleId,
+    /// How grave it is.
+    pub level: Level,
+    /// True where an exception names this rule.
+    pub exempt: bool,
 }
 
 /// Everything the decision rests on.
@@ -84,6 +126,8 @@ pub struct Facts {
     pub origin: Origin,
     /// Rules that carry a response, each judged. Rules that only alert are not among them.
     pub judged: Vec<Judged>,
+    /// Those that only alert.
+    pub alerting: Vec<Alerting>,
     /// Steps that are in scope and possible.
     pub planned_steps: usize,
     /// Those of them that stop the actor and can be taken back.
@@ -109,16 +153,14 @@ pub fn decide(facts: &Facts) -> Decision {
     }
     let caught: Vec<&Judged> = facts.judged.iter().filter(|judged| !matches!(judged.verdict, Verdict::Exempt(_))).collect();
     if caught.is_empty() {
-        let reason = facts.judged.iter().find_map(|judged| match &judged.verdict {
-            Verdict::Exempt(reason) => Some(reason.clone()),
-            Verdict::Caught | Verdict::Unknown(_) => None,
-        });
-        return Decision {
-            route: Route::Exempt,
-            approved_for_remediation: false,
-            decision_reason: reason.unwrap_or_default(),
-            dry_run,
-        };
+        let reason = exemptions(&facts.judged).next().map(|(_, exemption)| exemption.reason.clone()).unwrap_or_default();
+        if let Some(alerting) = not_exempt(facts) {
+            return alert(format!(
+                "No exception is from the rule `{}` ({}), which only alerts. {reason}",
+                alerting.rule, alerting.level
+            ));
+        }
+        return Decision { route: Route::Exempt, approved_for_remediation: false, decision_reason: reason, dry_run };
     }
     if !facts.origin.may_enforce() {
         return alert("The event's source is not trusted to change anything".to_owned());
@@ -152,6 +194,24 @@ pub fn decide(facts: &Facts) -> Decision {
     Decision { route, approved_for_remediation: unknown.is_none(), decision_reason: reason, dry_run }
 }
 
+/// The exceptions that hold, each with the level of its rule.
+fn exemptions(judged: &[Judged]) -> impl Iterator<Item = (Level, &Exemption)> {
+    judged.iter().filter_map(|judged| match &judged.verdict {
+        Verdict::Exempt(exemption) => Some((judged.level, exemption)),
+        Verdict::Caught | Verdict::Unknown(_) => None,
+    })
+}
+
+/// The gravest rule that only alerts and that no exception covers. What is informational is worth no alert of its own.
+fn not_exempt(facts: &Facts) -> Option<&Alerting> {
+    let is_covered = |alerting: &Alerting| {
+        alerting.exempt
+            || alerting.level == Level::Informational
+            || exemptions(&facts.judged).any(|(own, exemption)| exemption.takes_along(own, alerting.level))
+    };
+    facts.alerting.iter().filter(|alerting| !is_covered(alerting)).max_by_key(|alerting| alerting.level)
+}
+
 /// The gate of several rules at once: nothing is released that one of them holds back.
 fn strictest(caught: &[&Judged]) -> Gate {
     let any = |gate| caught.iter().any(|judged| judged.gate == gate);
@@ -169,7 +229,7 @@ mod tests {
     use super::*;
 
     fn judged(verdict: Verdict, gate: Gate) -> Judged {
-        Judged { rule: "r".parse().unwrap(), gate, verdict }
+        Judged { rule: "r".parse().unwrap(), level: Level::Medium, gate, verdict }
     }
 
     fn facts() -> Facts {
@@ -178,6 +238,7 @@ mod tests {
             rehearse: false,
             origin: Origin::Aws,
             judged: vec![judged(Verdict::Caught, Gate::Ask)],
+            alerting: vec![],
             planned_steps: 1,
             containing_steps: 1,
             left_out: vec![],
@@ -188,7 +249,12 @@ mod tests {
     }
 
     fn exempt() -> Judged {
-        judged(Verdict::Exempt("User has approved exception tag: SecurityApproved=true".to_owned()), Gate::Ask)
+        exempt_from(ExemptFrom::Every)
+    }
+
+    fn exempt_from(from: ExemptFrom) -> Judged {
+        let reason = "User has approved exception tag: SecurityApproved=true".to_owned();
+        judged(Verdict::Exempt(Exemption { reason, from }), Gate::Ask)
     }
 
     #[test]
@@ -243,6 +309,30 @@ mod tests {
     fn every_rule_has_to_be_exempt_before_the_incident_is() {
         assert_eq!(decide(&Facts { judged: vec![exempt()], ..facts() }).route, Route::Exempt);
         assert_eq!(decide(&Facts { judged: vec![exempt(), judged(Verdict::Caught, Gate::Ask)], ..facts() }).route, Route::Ask);
+    }
+
+    #[test]
+    fn attack_12_an_exemption_from_one_rule_swallows_no_graver_rule_that_only_alerts() {
+        let alerting = |level, exempt| Alerting { rule: "widens-own-rights".parse().unwrap(), level, exempt };
+        let check = |from, level, exempt, expected| {
+            let facts = Facts { judged: vec![exempt_from(from)], alerting: vec![alerting(level, exempt)], ..facts() };
+            let decision = decide(&facts);
+            assert_eq!(decision.route, expected, "{from:?} {level}");
+            assert_eq!(decision.decision_reason.contains("`widens-own-rights`"), expected == Route::Alert);
+        };
+        for from in [ExemptFrom::Every, ExemptFrom::Named] {
+            check(from, Level::Critical, false, Route::Alert);
+            check(from, Level::High, false, Route::Alert);
+            check(from, Level::High, true, Route::Exempt);
+            check(from, Level::Low, false, Route::Exempt);
+            check(from, Level::Informational, false, Route::Exempt);
+        }
+        check(ExemptFrom::Every, Level::Medium, false, Route::Exempt);
+        check(ExemptFrom::Named, Level::Medium, false, Route::Alert);
+        let several =
+            vec![alerting(Level::Low, false), Alerting { rule: "graver".parse().unwrap(), ..alerting(Level::High, false) }];
+        let decision = decide(&Facts { judged: vec![exempt()], alerting: several, ..facts() });
+        assert!(decision.decision_reason.contains("`graver` (high)"), "{}", decision.decision_reason);
     }
 
     #[test]

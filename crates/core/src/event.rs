@@ -1,40 +1,20 @@
 //! One CloudTrail record, or a notice from another AWS service, in its EventBridge envelope; and whether its source may start an
 //! enforcing incident.
 //!
-//! Only a source that AWS reserves for itself (`aws.…`, which `PutEvents` refuses to everyone else) is trusted, and a notice only
-//! from the service that sends such notices. A relay is trusted if the deployment names it, which only the sandbox does.
+//! [`Origin`] says what is trusted: what AWS alone can send. A relay is trusted if the deployment names it, which only the sandbox
+//! does.
 
 mod notice;
+mod origin;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+pub use origin::{CLOUDTRAIL_DETAIL_TYPES, Origin};
+
 use crate::ids::{AccountId, EventId};
 use crate::json::at;
-
-/// The source of an event, as far as trust goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
-    /// A source that only AWS can use.
-    Aws,
-    /// The relay that this deployment names as trusted.
-    TrustedRelay,
-    /// Anybody who may put events on the bus: at most an alert.
-    Untrusted,
-}
-
-impl Origin {
-    /// True where an event of this origin may lead to a change.
-    #[must_use]
-    pub fn may_enforce(self) -> bool {
-        match self {
-            Self::Aws | Self::TrustedRelay => true,
-            Self::Untrusted => false,
-        }
-    }
-}
 
 /// The kind of log that an event was taken from, which Sigma calls its log source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -65,7 +45,7 @@ impl Log {
         }
     }
 
-    /// The values of EventBridge's `detail-type`. CloudTrail has several, which nothing here needs to know.
+    /// The values of EventBridge's `detail-type`. Those of CloudTrail are [`CLOUDTRAIL_DETAIL_TYPES`].
     #[must_use]
     pub fn detail_types(self) -> &'static [&'static str] {
         match self {
@@ -144,15 +124,8 @@ impl Event {
     /// As [`Self::from_envelope`].
     pub fn outline(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
         let record = &envelope["detail"];
-        let source = envelope["source"].as_str().unwrap_or_default();
         let log = Log::of(envelope);
-        let origin = if source.starts_with("aws.") && log.source().is_none_or(|own| own == source) {
-            Origin::Aws
-        } else if relay_source.is_some_and(|trusted| !trusted.is_empty() && trusted == source) {
-            Origin::TrustedRelay
-        } else {
-            Origin::Untrusted
-        };
+        let origin = Origin::of(envelope, relay_source);
         let id = identify(envelope);
         let account = [&record["recipientAccountId"], &envelope["account"], at(record, "/userIdentity/accountId")]
             .into_iter()
@@ -215,7 +188,7 @@ mod tests {
     use serde_json::json;
 
     fn envelope(source: &str) -> Value {
-        json!({"source": source, "id": "envelope-1", "account": "111111111111", "detail": {
+        json!({"source": source, "id": "envelope-1", "account": "222222222222", "detail-type": "AWS API Call via CloudTrail", "detail": {
             "eventVersion": "1.11", "eventID": "event-1", "eventName": "CreateUser", "eventSource": "iam.amazonaws.com",
             "eventTime": "2026-01-02T03:04:05Z", "userIdentity": {"type": "IAMUser"}, "recipientAccountId": "222222222222"}})
     }

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use cordon_core::event::Unreadable;
+use cordon_core::event::{CLOUDTRAIL_DETAIL_TYPES, Unreadable};
 use cordon_core::{Event, EventId, Log, RuleId};
 use serde_json::{Value, json};
 
@@ -127,7 +127,7 @@ pub fn record(log: Log, event: &Value) -> Result<Value, Unreadable> {
 #[must_use]
 pub fn envelope(log: Log, event: &Value) -> Value {
     let source = log.source().unwrap_or("aws.iam");
-    let kind = log.detail_types().first().unwrap_or(&"AWS API Call via CloudTrail");
+    let kind = log.detail_types().first().unwrap_or(&CLOUDTRAIL_DETAIL_TYPES[0]);
     json!({"id": "case", "source": source, "detail-type": kind, "account": "111111111111", "detail": event})
 }
 

@@ -107,6 +107,7 @@ impl Check<'_> {
             rehearse: self.config.approval.rehearse,
             origin: incident.event.origin,
             judged: checked.judged.clone(),
+            alerting: checked.alerting.clone(),
             planned_steps: planning.plan.steps.len(),
             containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),

@@ -47,6 +47,8 @@ pub(crate) struct RuleMatch<'r> {
 pub(crate) enum Decoded {
     /// An event in EventBridge's envelope, its record below `detail`.
     Event(Value),
+    /// A record as a trail writes it into its files, in an envelope of ours.
+    Record(Value),
     /// `{"Records": […]}`.
     Records(Vec<Value>),
     /// Something else, with the reason in words.
@@ -61,9 +63,8 @@ pub(crate) fn decode(value: Value) -> Decoded {
     }
     if fields.contains_key("eventName") || fields.contains_key("eventSource") {
         let mut envelope = Map::new();
-        envelope.insert("source".to_owned(), Value::String("aws.cloudtrail".to_owned()));
         envelope.insert("detail".to_owned(), Value::Object(fields));
-        return Decoded::Event(Value::Object(envelope));
+        return Decoded::Record(Value::Object(envelope));
     }
     match fields.remove("Records") {
         Some(Value::Array(records)) => Decoded::Records(records),
@@ -89,8 +90,17 @@ pub(crate) enum Counting {
     Counted(Box<Counted>),
 }
 
-/// Evaluates a parsed event.
+/// Evaluates a parsed event, whose origin its envelope tells.
 pub(crate) fn evaluate<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
+    evaluate_from(Origin::of(envelope, None), envelope, book, config)
+}
+
+/// Evaluates a parsed record of a trail's file, which is read as what AWS wrote.
+pub(crate) fn evaluate_recorded<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
+    evaluate_from(Origin::Aws, envelope, book, config)
+}
+
+fn evaluate_from<'r>(origin: Origin, envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
     let record = &envelope["detail"];
     let undecidable =
         if is_usual(record) { None } else { Event::outline(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
@@ -99,13 +109,10 @@ pub(crate) fn evaluate<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Con
         name: record["eventName"].as_str(),
         time: record["eventTime"].as_str().or_else(|| envelope["time"].as_str()),
         account: envelope["account"].as_str(),
-        origin: match envelope["source"].as_str() {
-            Some(source) if source.starts_with("aws.") => Origin::Aws,
-            Some(_) | None => Origin::Untrusted,
-        },
+        origin,
     };
     // What the deployed function cannot read is not counted either.
-    let event = || Event::outline(envelope, None).ok();
+    let event = || Event::outline(envelope, None).ok().map(|event| Event { origin, ..event });
     let (matched, counting) = match Log::of(envelope) {
         Log::CloudTrail => evaluate_record(&head, &Enriched::new(record), book, config, None, || event().map(CountedCall::from)),
         // A notice names the holder of the credentials elsewhere; the decoded event has it where the rules look.
@@ -255,7 +262,12 @@ fn routes(
 ) -> (Route, Route) {
     let responses = || rules.iter().filter_map(|rule| Some((rule, rule.response.as_ref()?)));
     let judged = responses()
-        .map(|(rule, _)| decision::Judged { rule: rule.id.clone(), gate: config.gate(&rule.id), verdict: Verdict::Caught })
+        .map(|(rule, _)| decision::Judged {
+            rule: rule.id.clone(),
+            level: rule.level,
+            gate: config.gate(&rule.id),
+            verdict: Verdict::Caught,
+        })
         .collect();
     let in_reach = |target: Option<&Principal>| {
         target.is_some_and(|target| account == Some(&target.account) && config.out_of_scope(target).is_none())
@@ -268,6 +280,8 @@ fn routes(
         rehearse: false,
         origin,
         judged,
+        // They tell only where every rule with a response is exempt, and here none is.
+        alerting: Vec::new(),
         planned_steps: usize::from(contained) + usize::from(reverted),
         containing_steps: usize::from(contained),
         // Only shown to people.

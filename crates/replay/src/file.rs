@@ -50,6 +50,9 @@ impl FileReplay<'_, '_> {
                 }
                 Flow::Continue(())
             }
+            Decoded::Record(envelope) => {
+                self.evaluated(evaluate::evaluate_recorded(&envelope, self.replay.book, self.replay.config), place)
+            }
             Decoded::Event(envelope) => {
                 self.evaluated(evaluate::evaluate(&envelope, self.replay.book, self.replay.config), place)
             }

@@ -1,13 +1,15 @@
 //! The result of looking at exceptions: a verdict on each rule, the sentences for people, and what let rules pass.
 
 use cordon_core::Detection;
-use cordon_core::decision::{Judged, Verdict};
+use cordon_core::decision::{Alerting, Judged, Verdict};
 use serde_json::Value;
 
 /// What was found about exceptions, for the decision, the card and the timeline.
 #[derive(Default)]
 pub(super) struct Checked {
     pub judged: Vec<Judged>,
+    /// The rules without a response.
+    pub alerting: Vec<Alerting>,
     pub sentences: Vec<String>,
     /// The recorded exceptions and the automation that let rules pass, with whose they are.
     pub exempted_by: Vec<Value>,

@@ -3,10 +3,10 @@
 //! Each kind of exception that a rule honours is looked at until one holds. A read that failed is remembered: without an exception
 //! that holds, it asks a person.
 
-use cordon_core::decision::{Judged, Verdict};
+use cordon_core::decision::{Alerting, ExemptFrom, Exemption, Judged, Verdict};
 use cordon_core::incident::Incident;
 use cordon_core::{ExceptionKind, Response, RuleId};
-use cordon_store::RecordedException;
+use cordon_store::{RecordedException, RuleScope};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -39,17 +39,22 @@ impl<'a> ExceptionCheck<'a> {
 
     pub async fn run(mut self) -> Result<Checked, CheckError> {
         for detection in &self.incident.detections {
-            let Some(response) = &detection.response else { continue };
-            let verdict = self.exceptions(&detection.rule, response).await?;
-            let gate = self.check.config.gate(&detection.rule);
-            self.checked.judged.push(Judged { rule: detection.rule.clone(), gate, verdict });
+            let (rule, level) = (detection.rule.clone(), detection.level);
+            let Some(response) = &detection.response else {
+                let exempt = self.automation_names(&rule);
+                self.checked.alerting.push(Alerting { rule, level, exempt });
+                continue;
+            };
+            let verdict = self.exceptions(&rule, response).await?;
+            let gate = self.check.config.gate(&rule);
+            self.checked.judged.push(Judged { rule, level, gate, verdict });
         }
         Ok(self.checked)
     }
 
     async fn exceptions(&mut self, rule: &RuleId, response: &Response) -> Result<Verdict, CheckError> {
         let grants = Grants { check: self.check, incident: self.incident, event_time: self.event_time };
-        let mut unknown = None;
+        let (mut unknown, mut named) = (None, None);
         for kind in &response.exceptions {
             let verdict = match kind {
                 ExceptionKind::Tag => grants.tag(response, &mut self.checked).await?,
@@ -58,7 +63,9 @@ impl<'a> ExceptionCheck<'a> {
                 ExceptionKind::Automation => self.automation(rule),
             };
             match verdict {
-                Verdict::Exempt(_) => return Ok(verdict),
+                Verdict::Exempt(Exemption { from: ExemptFrom::Every, .. }) => return Ok(verdict),
+                // One that is from every rule may hold as well.
+                Verdict::Exempt(Exemption { from: ExemptFrom::Named, .. }) => named = named.or(Some(verdict)),
                 Verdict::Unknown(_) => unknown = Some(verdict),
                 Verdict::Caught => {}
             }
@@ -66,7 +73,13 @@ impl<'a> ExceptionCheck<'a> {
         if response.exceptions.is_empty() {
             self.checked.say(format!("The rule `{rule}` honours no exception."));
         }
-        Ok(unknown.unwrap_or(Verdict::Caught))
+        Ok(named.or(unknown).unwrap_or(Verdict::Caught))
+    }
+
+    /// Whether automation of `cordon.toml` is exempt from this very rule, by its name.
+    fn automation_names(&self, rule: &RuleId) -> bool {
+        let automation = self.check.config.exceptions.automation(&self.incident.actor, rule);
+        automation.is_some_and(|automation| automation.rules.is_some())
     }
 
     fn automation(&mut self, rule: &RuleId) -> Verdict {
@@ -77,7 +90,8 @@ impl<'a> ExceptionCheck<'a> {
         let sentence = format!("`{role}` is trusted automation of cordon.toml: {}", automation.name);
         self.checked.say(format!("{sentence}."));
         self.checked.exempted_by(json!({"automation": automation.name, "role": role}));
-        Verdict::Exempt(sentence)
+        let from = if automation.rules.is_some() { ExemptFrom::Named } else { ExemptFrom::Every };
+        Verdict::Exempt(Exemption { reason: sentence, from })
     }
 
     async fn recorded(&mut self, rule: &RuleId) -> Result<Verdict, CheckError> {
@@ -92,7 +106,9 @@ impl<'a> ExceptionCheck<'a> {
             Some(Listed::Unread(sentence)) => return Ok(self.checked.unknown(sentence.clone())),
             None => return Ok(Verdict::Caught),
         };
-        for exception in recorded {
+        // One from every rule first.
+        let (every, named): (Vec<_>, Vec<_>) = recorded.iter().partition(|exception| exception.rule == RuleScope::Any);
+        for exception in every.into_iter().chain(named) {
             match bearing(exception, &self.incident.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
                     self.checked.say(format!("{sentence}."));
@@ -100,7 +116,11 @@ impl<'a> ExceptionCheck<'a> {
                         "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
                         "until": exception.until, "reason": exception.reason, "rule": exception.rule,
                     }));
-                    return Ok(Verdict::Exempt(sentence));
+                    let from = match exception.rule {
+                        RuleScope::Any => ExemptFrom::Every,
+                        RuleScope::Rule(_) => ExemptFrom::Named,
+                    };
+                    return Ok(Verdict::Exempt(Exemption { reason: sentence, from }));
                 }
                 Bearing::Not(sentence) => self.checked.say(sentence),
                 Bearing::None => {}

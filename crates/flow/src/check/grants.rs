@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use cordon_core::config::end;
-use cordon_core::decision::Verdict;
+use cordon_core::decision::{ExemptFrom, Exemption, Verdict};
 use cordon_core::incident::Incident;
 use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
 use cordon_store::{Change, Grant, Provenance};
@@ -89,7 +89,7 @@ impl Grants<'_> {
             None => {
                 let kind = if principal.kind == PrincipalKind::Role { "Role" } else { "User" };
                 let until = until.map(|until| format!(", until {until}")).unwrap_or_default();
-                Ok(Verdict::Exempt(format!("{kind} has approved exception tag: {name}{until}")))
+                Ok(of_every_rule(format!("{kind} has approved exception tag: {name}{until}")))
             }
         }
     }
@@ -150,7 +150,7 @@ impl Grants<'_> {
             let what = format!("the membership of `{principal}` in the exempt group `{group}`");
             let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
             match self.weigh(&standing, checked).await? {
-                None => return Ok(Verdict::Exempt(format!("Actor is in the exempt group: {group}"))),
+                None => return Ok(of_every_rule(format!("Actor is in the exempt group: {group}"))),
                 Some(Verdict::Caught) => {}
                 Some(verdict) => return Ok(verdict),
             }
@@ -205,6 +205,11 @@ impl Grants<'_> {
             }
         }
     }
+}
+
+/// What stands in IAM names no rule.
+fn of_every_rule(reason: String) -> Verdict {
+    Verdict::Exempt(Exemption { reason, from: ExemptFrom::Every })
 }
 
 fn capitalised(text: &str) -> String {

@@ -77,7 +77,7 @@ mod tests {
 
     fn event(id: &str, name: &str, minute: u32, parameters: Value) -> Event {
         let service = if name == "PutEventSelectors" { "cloudtrail.amazonaws.com" } else { "iam.amazonaws.com" };
-        let envelope = json!({"source": "aws.iam", "detail": {
+        let envelope = json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "account": "111111111111", "detail": {
             "eventID": id, "eventName": name, "eventSource": service, "awsRegion": "us-east-1", "recipientAccountId": "111111111111",
             "eventTime": format!("2026-01-02T03:{minute:02}:00Z"),
             "userIdentity": {"type": "IAMUser", "userName": "ada", "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:user/ada"},

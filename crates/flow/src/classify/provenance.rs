@@ -109,7 +109,7 @@ mod tests {
     use serde_json::json;
 
     fn event(name: &str, parameters: Value) -> Event {
-        let envelope = json!({"source": "aws.iam", "detail": {
+        let envelope = json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "account": "111111111111", "detail": {
             "eventID": "e", "eventName": name, "eventSource": "iam.amazonaws.com", "eventTime": "2026-01-02T03:00:00Z", "recipientAccountId": "111111111111",
             "userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": "111111111111", "arn": "arn:aws:iam::111111111111:user/mallory"},
             "requestParameters": parameters}});

@@ -232,7 +232,7 @@ impl World {
 
 /// Mallory makes a call.
 pub fn event(id: &str, name: &str, parameters: Value) -> Value {
-    json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": {
+    json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "account": ACCOUNT, "detail": {
         "eventVersion": "1.11", "eventID": id, "eventName": name, "eventSource": "iam.amazonaws.com", "eventTime": "2026-01-02T03:04:00Z",
         "recipientAccountId": ACCOUNT, "awsRegion": "us-east-1", "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli/2",
         "userIdentity": {"type": "IAMUser", "userName": "iam-test-mallory", "accountId": ACCOUNT, "arn": format!("arn:aws:iam::{ACCOUNT}:user/iam-test-mallory")},

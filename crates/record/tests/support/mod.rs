@@ -56,7 +56,8 @@ pub fn opened(identity: Value, subject: &str) -> Incident {
         "recipientAccountId": ACCOUNT, "sourceIPAddress": "203.0.113.7", "userAgent": "aws-cli/2.15",
         "userIdentity": identity, "requestParameters": {"userName": subject, "policyArn": ADMIN},
     });
-    let envelope = json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "detail": record});
+    let envelope =
+        json!({"source": "aws.iam", "detail-type": "AWS API Call via CloudTrail", "account": ACCOUNT, "detail": record});
     let event = Event::from_envelope(&envelope, None).unwrap();
     let found = Found {
         account: event.account.clone(),

@@ -1,0 +1,99 @@
+//! Attacks on exceptions: nobody is exempt from more than somebody was exempted from, and nobody becomes it by a name.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
+use cordon_core::{Detection, Level, Principal, PrincipalKind, Route};
+use cordon_detect::enrich::Facts;
+use cordon_flow::classify::{Classify, Rules};
+use cordon_flow::exceptions::{self, Wanted};
+use cordon_flow::ports::Clock;
+use cordon_store::RuleScope;
+use cordon_testkit::run;
+use serde_json::Value;
+use support::{ACCOUNT, CONFIG, FakeRules, World, by_role, create_user};
+
+fn world(more: &str) -> World {
+    World::with(&format!("{CONFIG}\n[gates]\nauto = [\"admin-attached\", \"iam-write\"]\n{more}"))
+}
+
+fn mallory() -> Principal {
+    Principal::new(PrincipalKind::User, ACCOUNT.parse().unwrap(), "iam-test-mallory")
+}
+
+/// The rules of the other tests, of level high, and one more that only alerts.
+struct WithAlerting(Level);
+
+impl Rules for WithAlerting {
+    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+        let mut found = FakeRules.evaluate(record, facts);
+        let alerting =
+            Detection { rule: "widens-own-rights".parse().unwrap(), level: self.0, response: None, ..found[0].clone() };
+        found.push(alerting);
+        found
+    }
+}
+
+/// The route of an event that the alerting rule matches too, and the reason.
+fn with_alerting(world: &World, level: Level, event: Value) -> (Route, String) {
+    let classify = Classify { rules: &WithAlerting(level), ..world.classify() };
+    let input = ClassifyInput { event, execution: "execution-1".to_owned() };
+    let ClassifyOutput::Opened { incident } = run(classify.run(input)).unwrap() else { panic!("not opened") };
+    let route = run(world.check().run(CheckInput { incident: incident.clone() })).unwrap().route;
+    (route, world.stored(&incident).assessment.decision.unwrap().decision_reason)
+}
+
+fn record(world: &World, rule: &str) {
+    let wanted = Wanted {
+        principal: mallory().arn(),
+        rule: RuleScope::try_from(rule.to_owned()).unwrap(),
+        until: "2026-01-31".to_owned(),
+        reason: "a migration".to_owned(),
+        owner: None,
+    };
+    let caller = [format!("arn:aws:iam::{ACCOUNT}:user/approver")];
+    let made = exceptions::record(&wanted, &caller, &world.config, "2026-01-01T00:00:00Z".parse().unwrap()).unwrap();
+    run(world.store().add_exception(&made, world.clock.now())).unwrap();
+}
+
+#[test]
+fn attack_12_an_exemption_from_one_rule_swallows_no_other_rule() {
+    let check = |world: &World, level, event, expected| {
+        let (route, reason) = with_alerting(world, level, event);
+        assert_eq!(route, expected, "{level}: {reason}");
+        assert_eq!(reason.contains("`widens-own-rights`"), expected == Route::Alert, "{reason}");
+    };
+    // A group is from every rule that is as grave as the one that honours it.
+    for (level, expected) in [(Level::Critical, Route::Alert), (Level::High, Route::Exempt), (Level::Low, Route::Exempt)] {
+        let world = world("");
+        world.iam.change(&mallory(), |entity| {
+            entity.groups.insert("admins".to_owned());
+        });
+        check(&world, level, create_user("e"), expected);
+    }
+    for (rule, level, expected) in [
+        ("iam-write", Level::Critical, Route::Alert),
+        ("iam-write", Level::High, Route::Alert),
+        ("iam-write", Level::Medium, Route::Exempt),
+        ("*", Level::Critical, Route::Alert),
+        ("*", Level::High, Route::Exempt),
+    ] {
+        let world = world("");
+        record(&world, rule);
+        check(&world, level, create_user("e"), expected);
+    }
+    let automation = |rules: &str| {
+        format!("[[exceptions.automation]]\nname = \"CI\"\nroles = [\"arn:aws:iam::{ACCOUNT}:role/deploy\"]\n{rules}")
+    };
+    for (rules, level, expected) in [
+        ("", Level::Critical, Route::Alert),
+        ("", Level::High, Route::Exempt),
+        ("rules = [\"iam-write\"]", Level::High, Route::Alert),
+        ("rules = [\"iam-write\", \"widens-own-rights\"]", Level::Critical, Route::Exempt),
+    ] {
+        let world = world(&automation(rules));
+        check(&world, level, by_role("deploy", "s", create_user("e")), expected);
+    }
+}

@@ -13,6 +13,7 @@ pub mod event;
 pub mod ids;
 pub mod incident;
 pub mod json;
+pub mod names;
 pub mod pattern;
 pub mod plan;
 pub mod principal;
@@ -28,6 +29,7 @@ pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response}
 pub use event::{Event, Log, Origin};
 pub use ids::{AccountId, Arn, ArnParts, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Incident, Outcome, State};
+pub use names::{Name, canonical_arn, same_arn, same_name};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use timeline::Entry;

@@ -8,6 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::canonical_arn;
+
 /// A text with `*` as its only wildcard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -37,6 +39,19 @@ impl Pattern {
             (Some(pattern), Some(part)) => fits(pattern, part),
             _ => false,
         })
+    }
+
+    /// As [`Self::matches`], and true also where only the case of the letters of a name differs, which IAM does not tell apart. For
+    /// what forbids (a principal that is never touched, an approver who is the actor), never for what permits: under a `*`, another
+    /// spelling can be another name.
+    #[must_use]
+    pub fn matches_any_spelling(&self, text: &str) -> bool {
+        let last_lower = |text: &str| match text.rfind('/').and_then(|slash| text.split_at_checked(slash + 1)) {
+            Some((path, name)) => format!("{path}{}", name.to_ascii_lowercase()),
+            None => text.to_owned(),
+        };
+        let canonical = canonical_arn(text);
+        self.matches(text) || Self(last_lower(&self.0)).matches(&canonical)
     }
 
     /// True where the pattern has the six parts of an ARN.
@@ -104,6 +119,22 @@ mod tests {
         check("a*a", "a", false);
         check("a*b*c", "a-b-b-c", true);
         check("a?c", "abc", false);
+    }
+
+    #[test]
+    fn what_forbids_holds_for_every_spelling_of_a_name_and_what_permits_for_one() {
+        let any = |pattern: &str, text: &str, expected: bool| {
+            assert_eq!(Pattern::new(pattern).matches_any_spelling(text), expected, "`{pattern}` against `{text}`");
+        };
+        any("arn:aws:iam::*:role/deploy", "arn:aws:iam::111111111111:role/DEPLOY", true);
+        any("arn:aws:iam::*:role/Deploy*", "arn:aws:iam::111111111111:role/ci/deploy-2", false);
+        any("arn:aws:iam::*:role/ci/Deploy*", "arn:aws:iam::111111111111:role/ci/deploy-2", true);
+        any("arn:aws:iam::*:role/*Security*", "arn:aws:iam::111111111111:role/a/SECURITY_0", true);
+        any("arn:aws:iam::*:role/*Security*", "arn:aws:iam::111111111111:role/Security/x", true);
+        any("arn:aws:iam::*:role/ci/deploy", "arn:aws:iam::111111111111:role/CI/deploy", false);
+        any("arn:aws:iam::*:role/deploy", "arn:aws:iam::111111111111:role/deploy2", false);
+        any("arn:aws:sts::*:assumed-role/r/ada", "arn:aws:sts::111111111111:assumed-role/r/ADA", false);
+        check("arn:aws:iam::*:role/deploy", "arn:aws:iam::111111111111:role/DEPLOY", false);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::detection::RemedyKind;
 use crate::ids::Arn;
+use crate::names::same_arn;
 use crate::principal::Principal;
 
 /// One API call, exactly.
@@ -87,11 +88,11 @@ impl Target {
         }
     }
 
-    /// The same target, whatever is known of a principal's path.
+    /// The same target, whatever is known of a principal's path and however a name is spelt.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Principal(a), Self::Principal(b)) => (a.kind, &a.account, &a.name) == (b.kind, &b.account, &b.name),
+            (Self::Policy { policy: a }, Self::Policy { policy: b }) => same_arn(a.as_str(), b.as_str()),
             (Self::Principal(_) | Self::Policy { .. } | Self::Trail { .. }, _) => self == other,
         }
     }

@@ -3,9 +3,12 @@
 //! Every field of a record is somebody else's text and may be absent, null or of another type: what cannot be read is
 //! `Unknown`, never a guess.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 use crate::ids::{AccountId, Arn, ArnParts};
+use crate::names::{Name, same_name};
 use crate::record::{Field, Record};
 use serde::{Deserialize, Serialize};
 
@@ -32,14 +35,16 @@ impl fmt::Display for PrincipalKind {
 }
 
 /// A user, role or group of an account, by name. The path is not part of an IAM name and is only known where an ARN gave it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+///
+/// INVARIANT: two are equal where IAM would find the same principal, whatever is known of the path and however the name is spelt.
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Principal {
     /// User, role or group.
     pub kind: PrincipalKind,
     /// The account that it belongs to.
     pub account: AccountId,
     /// Its name, without the path.
-    pub name: String,
+    pub name: Name,
     /// The ARN that was given or read; without one, the ARN of a principal at the root path is assumed by [`Principal::arn`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub known_arn: Option<Arn>,
@@ -49,7 +54,7 @@ impl Principal {
     /// A principal whose path is not known.
     #[must_use]
     pub fn new(kind: PrincipalKind, account: AccountId, name: &str) -> Self {
-        Self { kind, account, name: name.to_owned(), known_arn: None }
+        Self { kind, account, name: name.into(), known_arn: None }
     }
 
     /// The ARN, with the path where it is known.
@@ -59,6 +64,46 @@ impl Principal {
             Some(arn) => arn.to_string(),
             None => format!("arn:aws:iam::{}:{}/{}", self.account, self.kind, self.name),
         }
+    }
+
+    /// True where an ARN is this principal's, with or without its path and in any spelling of its name.
+    #[must_use]
+    pub fn has_arn(&self, arn: &str) -> bool {
+        let Some(parts) = ArnParts::of(arn).filter(|parts| parts.account().as_ref() == Some(&self.account)) else { return false };
+        let mut resource = parts.resource.split('/');
+        resource.next() == Some(self.kind.to_string().as_str()) && resource.next_back().is_some_and(|name| self.name == *name)
+    }
+}
+
+impl Principal {
+    fn identity(&self) -> (PrincipalKind, &AccountId, &Name) {
+        (self.kind, &self.account, &self.name)
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.identity() == other.identity()
+    }
+}
+
+impl Eq for Principal {}
+
+impl Ord for Principal {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.identity().cmp(&other.identity())
+    }
+}
+
+impl PartialOrd for Principal {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Hash for Principal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.identity().hash(state);
     }
 }
 
@@ -179,7 +224,7 @@ impl Actor {
                 return None;
             }
         };
-        Some(Principal { kind, account, name, known_arn: known_arn.and_then(|arn| arn.parse().ok()) })
+        Some(Principal { kind, account, name: name.into(), known_arn: known_arn.and_then(|arn| arn.parse().ok()) })
     }
 
     /// How a person is told who it was: the ARN where there is one.
@@ -294,7 +339,7 @@ pub fn recipient(record: &(impl Record + ?Sized)) -> Option<AccountId> {
 
 /// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
 fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) -> Principal {
-    let may_be_own = actor.name.as_deref() == Some(name) && actor.account.as_ref() == Some(account);
+    let may_be_own = actor.name.as_deref().is_some_and(|own| same_name(own, name)) && actor.account.as_ref() == Some(account);
     match may_be_own.then(|| actor.principal()).flatten() {
         Some(own) if own.kind == kind => own,
         _ => Principal::new(kind, account.clone(), name),

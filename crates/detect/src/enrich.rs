@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use cordon_core::record::{Field, Lookup, Record};
-use cordon_core::{Actor, Log, Principal, Subject};
+use cordon_core::{Actor, Log, Subject, same_name};
 use serde_json::Value;
 
 use crate::policy::Document;
@@ -194,13 +194,10 @@ fn describe_subject(subject: &Subject) -> Value {
     }
 }
 
-/// True where somebody changes themself. IAM's names differ by more than case, so the case does not count.
+/// True where somebody changes themself.
 fn is_own(actor: &Actor, subject: &Subject) -> bool {
-    let same_name = |a: &str, b: &str| a.eq_ignore_ascii_case(b);
     match subject {
-        Subject::Principal { principal } => actor.principal().is_some_and(|own: Principal| {
-            own.kind == principal.kind && own.account == principal.account && same_name(&own.name, &principal.name)
-        }),
+        Subject::Principal { principal } => actor.principal().as_ref() == Some(principal),
         Subject::AccessKey { user, .. } => match (user, &actor.name) {
             (Some(user), Some(name)) => same_name(user, name),
             (Some(_), None) | (None, _) => false,

@@ -4,6 +4,7 @@
 
 use std::sync::OnceLock;
 
+use cordon_core::same_name;
 use serde_json::{Value, json};
 
 use crate::policy::{Document, Grants, grants};
@@ -43,13 +44,13 @@ fn document(name: &str) -> Value {
 /// name.
 pub(crate) fn of(policy_arn: &str) -> Option<&'static Grants> {
     let name = aws_name(policy_arn)?;
-    let position = NAMES.iter().position(|known| *known == name)?;
+    let position = NAMES.iter().position(|known| same_name(known, name))?;
     GRANTS.get(position)?.get_or_init(|| Document::parse(&document(name)).ok().map(|document| grants(&document))).as_ref()
 }
 
 /// What decides of the document of an AWS-managed policy; `None` where it is not known.
 pub(crate) fn document_of(policy_arn: &str) -> Option<Document> {
-    let name = NAMES.iter().find(|known| aws_name(policy_arn) == Some(**known))?;
+    let name = NAMES.iter().find(|known| aws_name(policy_arn).is_some_and(|name| same_name(known, name)))?;
     Document::parse(&document(name)).ok()
 }
 
@@ -74,6 +75,15 @@ mod tests {
         for partition in ["aws", "aws-cn", "aws-us-gov", "aws-iso-b"] {
             let arn = format!("arn:{partition}:iam::aws:policy/AdministratorAccess");
             assert_eq!(of(&arn).map(|grants| grants.admin), Some(Answer::Yes), "{arn}");
+        }
+    }
+
+    #[test]
+    fn attack_2_an_administrator_policy_is_known_in_every_spelling() {
+        for name in ["ADMINISTRATORACCESS", "administratoraccess"] {
+            let arn = format!("arn:aws:iam::aws:policy/{name}");
+            assert_eq!(of(&arn).map(|grants| grants.admin), Some(Answer::Yes), "{arn}");
+            assert!(document_of(&arn).is_some(), "{arn}");
         }
     }
 

@@ -4,7 +4,7 @@ use cordon_core::approval::Ballot;
 use cordon_core::config::{Approval, Approver};
 use cordon_core::incident::Skipped;
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, Arn, Config};
+use cordon_core::{Actor, Arn, Config, same_arn};
 
 use crate::ports::Channel;
 
@@ -97,7 +97,7 @@ pub async fn entitled(
         },
         Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor).and_then(|person| {
             // Whatever the patterns say: the very same session is the very same person.
-            if actor.arn.as_deref() == Some(arn) { Err(NotEntitled::Actor) } else { Ok(person) }
+            if actor.arn.as_deref().is_some_and(|actor| same_arn(actor, arn)) { Err(NotEntitled::Actor) } else { Ok(person) }
         }),
     }
 }

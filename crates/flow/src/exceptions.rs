@@ -177,7 +177,7 @@ pub fn bearing(recorded: &RecordedException, actor: &Actor, rule: &RuleId, event
         Err(_) => {
             not(format!("was recorded by `{}`, who is not an approver or cannot be told from another one", recorded.created_by))
         }
-        Ok(approver) if approver.is_actor(actor) || recorded.created_by == principal.arn() => {
+        Ok(approver) if approver.is_actor(actor) || principal.has_arn(&recorded.created_by) => {
             not(format!("was recorded by the actor, as `{}`", recorded.created_by))
         }
         Ok(_) => Bearing::Covers(format!("{what} holds until {}: {}", recorded.until, recorded.reason)),

@@ -103,7 +103,7 @@ impl Switch<'_> {
             Err(error) => return Err(self.failed(error)),
         }
         if self.is_denied().await? {
-            return Err(SwitchError::NotSeen(self.role.name.clone()));
+            return Err(SwitchError::NotSeen(self.role.name.to_string()));
         }
         Ok(self.store.set_switch(&note).await?)
     }
@@ -117,11 +117,11 @@ impl Switch<'_> {
     async fn deny(&self) -> Result<(), SwitchError> {
         let known = self.iam.principal(&self.role).await.map_err(|error| self.failed(error))?;
         if known.is_none() {
-            return Err(SwitchError::NoSuchRole(self.role.name.clone()));
+            return Err(SwitchError::NoSuchRole(self.role.name.to_string()));
         }
         let put = self.iam.put_inline_policy(&self.role, POLICY_NAME, DOCUMENT).await;
         put.map_err(|error| self.failed(error))?;
-        if self.is_denied().await? { Ok(()) } else { Err(SwitchError::NotSeen(self.role.name.clone())) }
+        if self.is_denied().await? { Ok(()) } else { Err(SwitchError::NotSeen(self.role.name.to_string())) }
     }
 
     async fn is_denied(&self) -> Result<bool, SwitchError> {
@@ -139,6 +139,6 @@ impl Switch<'_> {
     }
 
     fn failed(&self, error: IamError) -> SwitchError {
-        SwitchError::Iam { role: self.role.name.clone(), error }
+        SwitchError::Iam { role: self.role.name.to_string(), error }
     }
 }

@@ -77,7 +77,7 @@ fn a_stop_does_both_halves_whatever_becomes_of_the_other_and_says_which_did_not(
     assert!(error.to_string().contains("cordon-remediate") && error.to_string().contains("iam:PutRolePolicy"), "{error}");
     assert!(matches!(position(&world), Ok(Position { note: Some(note), denied: false }) if note.stopped));
 
-    let wrong = Switch { role: Principal { name: "cordon-remedy".to_owned(), ..remediator() }, ..switch(&world) };
+    let wrong = Switch { role: Principal { name: "cordon-remedy".into(), ..remediator() }, ..switch(&world) };
     assert!(matches!(run(wrong.stop(ADA, "why")), Err(SwitchError::NoSuchRole(_))));
     assert!(matches!(run(switch(&world).stop(ADA, " ")), Err(SwitchError::Reason)));
 

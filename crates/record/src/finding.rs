@@ -128,7 +128,7 @@ impl Finding<'_> {
     fn actor_resource(&self) -> Option<Resource> {
         let actor = &self.incident.actor;
         if let Some(principal) = actor.principal() {
-            return Some(Resource::principal(principal.kind, principal.arn(), principal.name, Role::Actor));
+            return Some(Resource::principal(principal.kind, principal.arn(), principal.name.into(), Role::Actor));
         }
         match (actor.kind, &actor.account) {
             (ActorKind::Root, Some(account)) => Some(Resource::account(account.as_str(), Role::Actor)),
@@ -229,7 +229,7 @@ impl Resource {
         };
         match subject {
             Subject::Principal { principal } => {
-                Some(Self::principal(principal.kind, principal.arn(), principal.name.clone(), Role::Target))
+                Some(Self::principal(principal.kind, principal.arn(), principal.name.to_string(), Role::Target))
             }
             Subject::Policy { arn } => Some(plain("AWS::IAM::ManagedPolicy", "AwsIamPolicy", arn)),
             Subject::AccessKey { id, .. } => Some(plain("AWS::IAM::AccessKey", "AwsIamAccessKey", id)),

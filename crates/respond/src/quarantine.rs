@@ -4,7 +4,7 @@
 //! approved is what is done: nothing here looks for another place when a quota fills up later. It never makes room by taking
 //! something off.
 
-use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, Setting};
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, Setting, same_arn, same_name};
 
 use crate::call;
 use crate::deny;
@@ -38,7 +38,7 @@ pub(crate) async fn fits_inline(
 ) -> Result<bool, IamError> {
     let planned: Vec<(&str, &str)> = planned_for(request).filter_map(inline_put_by).filter(|(other, _)| *other != name).collect();
     let mut total = size(document) + planned.iter().map(|(_, document)| size(document)).sum::<usize>();
-    let is_counted = |other: &str| other != name && !planned.iter().any(|(planned, _)| *planned == other);
+    let is_counted = |other: &str| !same_name(other, name) && !planned.iter().any(|(planned, _)| *planned == other);
     for other in account.inline_policies(target).await?.iter().filter(|other| is_counted(other)) {
         total += account.inline_policy(target, other).await?.as_deref().map_or(0, size);
     }
@@ -90,7 +90,7 @@ pub(crate) async fn place(
         return Ok((Change { setting: Setting::InlinePolicy { name }, from, to }, None));
     }
     let attached = account.attached_policies(target).await?;
-    let stands = attached.iter().any(|arn| arn == deny::AWS_DENY_ALL);
+    let stands = attached.iter().any(|arn| same_arn(arn, deny::AWS_DENY_ALL));
     let planned = planned_for(request).flat_map(|step| &step.changes).filter(|change| puts_managed_policy_on(change)).count();
     if stands || attached.len() + planned < ATTACHED_MAX {
         let change = Change {

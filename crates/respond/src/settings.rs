@@ -9,7 +9,7 @@ mod values;
 
 use std::borrow::Cow;
 
-use cordon_core::{Call, Change, PlannedStep, Principal, RemedyKind, Setting, Target};
+use cordon_core::{Call, Change, PlannedStep, Principal, RemedyKind, Setting, Target, same_arn, same_name};
 use serde::{Deserialize, Serialize};
 
 use crate::call;
@@ -204,18 +204,23 @@ pub(crate) async fn read(account: &dyn Account, target: &Target, setting: &Setti
     match (target, setting) {
         (Target::Principal(principal), setting) => match setting {
             Setting::AttachedPolicy { arn } => {
-                Ok(on(account.attached_policies(principal).await?.iter().any(|attached| attached == arn)))
+                Ok(on(account.attached_policies(principal).await?.iter().any(|attached| same_arn(attached, arn))))
             }
             Setting::InlinePolicy { name } => account.inline_policy(principal, name).await,
             Setting::TrustPolicy => Ok(account.principal(principal).await?.and_then(|facts| facts.trust)),
             Setting::Boundary => Ok(account.principal(principal).await?.and_then(|facts| facts.boundary)),
-            Setting::Group { name } => Ok(on(account.groups_of_user(&principal.name).await?.contains(name))),
+            Setting::Group { name } => {
+                Ok(on(account.groups_of_user(&principal.name).await?.iter().any(|group| same_name(group, name))))
+            }
             Setting::AccessKey { id } => {
                 let keys = account.access_keys(&principal.name).await?;
                 Ok(keys.iter().find(|key| key.id == *id).and_then(|key| switch(key.active)))
             }
             Setting::LoginProfile => Ok(on(account.has_login_profile(&principal.name).await?)),
-            Setting::Tag { key } => Ok(account.tags(principal).await?.remove(key)),
+            Setting::Tag { key } => {
+                let tags = account.tags(principal).await?;
+                Ok(tags.into_iter().find(|(tag, _)| same_name(tag, key)).map(|(_, value)| value))
+            }
             Setting::Logging | Setting::EventSelectors => Err(no_such_setting(target)),
         },
         (Target::Trail { trail }, Setting::Logging) => {

@@ -104,11 +104,15 @@ impl Store<'_> {
         for (n, ObservedSetting { on, setting, value, readable }) in settings.into_iter().enumerate() {
             let key = keys::former(&on, &setting);
             let seen = Seen { set: value, readable };
-            let found: Option<FormerValues> = self.get(&key).await?;
+            let mut found: Option<FormerValues> = self.get(&key).await?;
+            let condition = found.as_ref().map_or(Condition::Absent, |found| Condition::Version(found.version));
+            let as_spelt = keys::former_as_spelt(&on, &setting);
+            if found.is_none() && as_spelt != key {
+                found = self.get(&as_spelt).await?;
+            }
             if n == 0 {
                 former = FormerValues::before(found.as_ref(), &seen);
             }
-            let condition = found.as_ref().map_or(Condition::Absent, |found| Condition::Version(found.version));
             if let Some(next) = FormerValues::after(found, seen) {
                 self.write(vec![put(key, &next, condition)?]).await?;
             }

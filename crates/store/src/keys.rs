@@ -4,7 +4,7 @@
 //! exceed DynamoDB's limit.
 
 use cordon_core::incident::{Incident, State};
-use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal};
+use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, canonical_arn};
 use cordon_detect::Tally;
 use jiff::Timestamp;
 
@@ -111,7 +111,7 @@ fn pace_partition(minute: &Minute<'_>) -> String {
 /// Who gave a principal an exception. Names are unique in an account whatever the path, and an event gives no path. IAM finds
 /// names and tag keys in any case of letters, so an event may spell them as the caller likes.
 pub(crate) fn provenance(principal: &Principal, grant: Grant<'_>) -> Key {
-    let name = principal.name.to_ascii_lowercase();
+    let name = principal.name.canonical();
     let whom = format!("{}#{}#{name}", principal.account, principal.kind);
     match grant {
         Grant::Tag(tag) => Key::new(format!("TAG#{whom}#{}", tag.to_ascii_lowercase()), "TAG"),
@@ -119,8 +119,15 @@ pub(crate) fn provenance(principal: &Principal, grant: Grant<'_>) -> Key {
     }
 }
 
-/// What a setting of a thing was set to. `arn` is the thing's.
+/// What a setting of a thing was set to. `arn` is the thing's. IAM finds the thing, its inline policy and its tag in any case of
+/// letters.
 pub(crate) fn former(arn: &str, setting: &Setting) -> Key {
+    let setting = setting.to_string().to_ascii_lowercase();
+    Key::new(format!("DOC#{}#{setting}", canonical_arn(arn)), "DOC")
+}
+
+/// The same as it was before names had one spelling: items of that time are still read.
+pub(crate) fn former_as_spelt(arn: &str, setting: &Setting) -> Key {
     Key::new(format!("DOC#{arn}#{setting}"), "DOC")
 }
 

@@ -1,7 +1,8 @@
 //! IAM and CloudTrail of one account in memory: principals and policies with unique ids, quotas, a log of the writes, and
 //! injected faults.
 //!
-//! It never waits, except when a test kills it. It refuses less than IAM does: it does not parse documents.
+//! It finds names in any case of letters and answers with the stored spelling, as IAM does. It never waits, except when a test
+//! kills it. It refuses less than IAM does: it does not parse documents.
 
 #![expect(clippy::expect_used, reason = "a fake that is told nonsense has to fail its test")]
 
@@ -10,7 +11,7 @@ mod ports;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use cordon_core::{AccountId, Arn, Call, Principal, PrincipalKind, Target};
+use cordon_core::{AccountId, Arn, Call, Name, Principal, PrincipalKind, Target, same_arn, same_name};
 use cordon_respond::{IamError, IamErrorKind, KeyLastUse};
 use jiff::Timestamp;
 
@@ -44,6 +45,32 @@ pub struct Entity {
     pub keys: BTreeMap<String, Key>,
     /// Whether there is a console password.
     pub login_profile: bool,
+}
+
+impl Entity {
+    /// The stored spelling of an attached policy; the given one where it is not attached.
+    #[must_use]
+    pub fn attached_as(&self, arn: &str) -> String {
+        self.attached.iter().find(|stored| same_arn(stored, arn)).map_or_else(|| arn.to_owned(), Clone::clone)
+    }
+
+    /// The stored spelling of an inline policy.
+    #[must_use]
+    pub fn inline_as(&self, name: &str) -> String {
+        self.inline.keys().find(|stored| same_name(stored, name)).map_or_else(|| name.to_owned(), Clone::clone)
+    }
+
+    /// The stored spelling of a tag's key.
+    #[must_use]
+    pub fn tag_as(&self, key: &str) -> String {
+        self.tags.keys().find(|stored| same_name(stored, key)).map_or_else(|| key.to_owned(), Clone::clone)
+    }
+
+    /// The stored spelling of a group that the user is in.
+    #[must_use]
+    pub fn group_as(&self, group: &str) -> String {
+        self.groups.iter().find(|stored| same_name(stored, group)).map_or_else(|| group.to_owned(), Clone::clone)
+    }
 }
 
 /// An access key.
@@ -83,7 +110,7 @@ pub struct Trail {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IamState {
     /// By kind and name.
-    pub principals: BTreeMap<(PrincipalKind, String), Entity>,
+    pub principals: BTreeMap<(PrincipalKind, Name), Entity>,
     /// By ARN.
     pub policies: BTreeMap<String, ManagedPolicy>,
     /// By ARN.
@@ -164,8 +191,8 @@ impl FakeIam {
             login_profile: false,
         };
         let known_arn = entity.arn.parse().ok();
-        world.state.principals.insert((kind, name.to_owned()), entity);
-        Principal { kind, account: self.account.clone(), name: name.to_owned(), known_arn }
+        world.state.principals.insert((kind, name.into()), entity);
+        Principal { kind, account: self.account.clone(), name: name.into(), known_arn }
     }
 
     /// Changes a principal as somebody else would: not logged, no faults, no quotas.
@@ -178,28 +205,29 @@ impl FakeIam {
     /// Attaches a managed policy as somebody else would.
     pub fn attach(&self, principal: &Principal, policy_arn: &str) {
         self.change(principal, |entity| {
-            entity.attached.insert(policy_arn.to_owned());
+            entity.attached.insert(entity.attached_as(policy_arn));
         });
     }
 
     /// Detaches a managed policy as somebody else would.
     pub fn detach(&self, principal: &Principal, policy_arn: &str) {
         self.change(principal, |entity| {
-            entity.attached.remove(policy_arn);
+            let stored = entity.attached_as(policy_arn);
+            entity.attached.remove(&stored);
         });
     }
 
     /// Writes an inline policy as somebody else would.
     pub fn put_inline(&self, principal: &Principal, name: &str, document: &str) {
         self.change(principal, |entity| {
-            entity.inline.insert(name.to_owned(), document.to_owned());
+            entity.inline.insert(entity.inline_as(name), document.to_owned());
         });
     }
 
     /// Sets a tag as somebody else would.
     pub fn tag(&self, principal: &Principal, key: &str, value: &str) {
         self.change(principal, |entity| {
-            entity.tags.insert(key.to_owned(), value.to_owned());
+            entity.tags.insert(entity.tag_as(key), value.to_owned());
         });
     }
 
@@ -385,6 +413,11 @@ impl World {
         self.state.principals.get(&key(principal)).ok_or_else(|| IamError::new(IamErrorKind::NotFound, action, ""))
     }
 
+    /// A managed policy of the account, with its ARN as it is stored.
+    fn policy(&self, arn: &str) -> Option<(&str, &ManagedPolicy)> {
+        self.state.policies.iter().find(|(stored, _)| same_arn(stored, arn)).map(|(stored, policy)| (stored.as_str(), policy))
+    }
+
     /// A principal that may be written to.
     fn writable(&mut self, principal: &Principal) -> Result<&mut Entity, IamErrorKind> {
         let entity = self.state.principals.get_mut(&key(principal)).ok_or(IamErrorKind::NotFound)?;
@@ -406,7 +439,7 @@ fn size(document: &str) -> usize {
     document.chars().filter(|c| !c.is_whitespace()).count()
 }
 
-fn key(principal: &Principal) -> (PrincipalKind, String) {
+fn key(principal: &Principal) -> (PrincipalKind, Name) {
     (principal.kind, principal.name.clone())
 }
 

@@ -167,7 +167,7 @@ fn is_any_of(patterns: &[Pattern], actor: &Actor) -> bool {
     [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()]
         .into_iter()
         .flatten()
-        .any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)))
+        .any(|arn| patterns.iter().any(|pattern| pattern.matches_any_spelling(arn)))
 }
 
 impl Approval {
@@ -256,6 +256,9 @@ fn is_slack_id(id: &str, first: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
+    use crate::Actor;
     use crate::config::Config;
 
     const TWO: &str = "[[approval.approvers]]\nname = \"A\"\nslack_user_id = \"U0A\"\nprincipals = [\"arn:aws:iam::*:user/a\"]\n\
@@ -292,6 +295,18 @@ mod tests {
         check(&group("S0SEC", ""), "`Security` has no `principals`");
         check(&group("S0SEC", "\"sec-*\""), "is not an ARN pattern");
         check(&TWO.replace("U0A", "U0B"), "is listed twice");
+    }
+
+    #[test]
+    fn attack_2_an_approver_is_the_actor_however_their_name_is_spelt() {
+        let config = Config::parse("cordon.toml", TWO).unwrap();
+        let barred = |name: &str| {
+            let arn = format!("arn:aws:iam::111111111111:user/{name}");
+            let identity = json!({"type": "IAMUser", "userName": name, "accountId": "111111111111", "arn": arn});
+            let actor = Actor::from_record(&json!({"userIdentity": identity}));
+            config.approval.approvers.iter().filter(|approver| approver.is_actor(&actor)).count()
+        };
+        assert_eq!([barred("a"), barred("A"), barred("ab")], [1, 1, 0]);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Config {
     }
 
     fn out_of(&self, list: &str, patterns: &[Pattern], arn: &str, account: &AccountId) -> Option<String> {
-        if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches(arn)) {
+        if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches_any_spelling(arn)) {
             return Some(format!("`{arn}` is never changed: it matches `{pattern}` of scope.never_touch"));
         }
         if self.scope.management_account.as_ref() == Some(account) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cordon_core::config::end;
 use cordon_core::decision::{ExemptFrom, Exemption, Verdict};
 use cordon_core::incident::Incident;
-use cordon_core::{ActorKind, Principal, PrincipalKind, Response};
+use cordon_core::{ActorKind, Principal, PrincipalKind, Response, same_name};
 use cordon_store::{Change, Grant, Provenance};
 use jiff::Timestamp;
 
@@ -146,7 +146,7 @@ impl Grants<'_> {
             Err(error) => return Ok(checked.unknown(format!("The groups of `{principal}` could not be read ({error})"))),
         };
         let exempt = &self.check.config.exceptions.exempt_groups;
-        for group in groups.iter().filter(|group| exempt.contains(group)) {
+        for group in groups.iter().filter(|group| exempt.iter().any(|exempt| same_name(exempt, group))) {
             let what = format!("the membership of `{principal}` in the exempt group `{group}`");
             let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
             match self.weigh(&standing, checked).await? {

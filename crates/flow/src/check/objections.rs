@@ -46,7 +46,7 @@ pub fn objection(
         Change::TakenAway => "was changed",
         Change::Renamed => "came under this name",
     };
-    let by_actor = actor.is_some_and(|actor| actor.arn() == provenance.by || is_named(&provenance.by, actor));
+    let by_actor = actor.is_some_and(|actor| actor.has_arn(&provenance.by));
     if by_actor {
         return Some(format!("{what} {done} by the actor, so it does not count"));
     }
@@ -59,17 +59,6 @@ pub fn objection(
         ));
     }
     None
-}
-
-/// The same user or role where one of the two ARNs lacks the path.
-fn is_named(arn: &str, principal: &Principal) -> bool {
-    let kind = principal.kind.to_string();
-    arn.parse::<cordon_core::Arn>().is_ok_and(|arn| {
-        let mut parts = arn.resource().split('/');
-        arn.account().as_ref() == Some(&principal.account)
-            && parts.next() == Some(kind.as_str())
-            && parts.next_back().is_some_and(|name| name.eq_ignore_ascii_case(&principal.name))
-    })
 }
 
 #[cfg(test)]
@@ -93,7 +82,7 @@ mod tests {
     #[test]
     fn the_actor_is_known_with_and_without_a_path_and_in_any_spelling() {
         let mallory = Principal::new(PrincipalKind::User, "111111111111".parse().unwrap(), "mallory");
-        let check = |arn: &str, expected: bool| assert_eq!(is_named(arn, &mallory), expected, "{arn}");
+        let check = |arn: &str, expected: bool| assert_eq!(mallory.has_arn(arn), expected, "{arn}");
         check("arn:aws:iam::111111111111:user/mallory", true);
         check("arn:aws:iam::111111111111:user/ops/Mallory", true);
         check("arn:aws:iam::111111111111:user/mallory2", false);

@@ -102,7 +102,7 @@ mod tests {
         check("PutRolePermissionsBoundary", json!({"roleName": "r"}), &[&format!("{role}#boundary")]);
         check("PutRolePolicy", json!({"roleName": "r", "policyName": "p"}), &[&format!("{role}#inline#p")]);
         let tags = json!([{"key": "SecurityApproved", "value": "true"}]);
-        check("TagRole", json!({"roleName": "r", "tags": tags}), &[&format!("{role}#tag#SecurityApproved")]);
+        check("TagRole", json!({"roleName": "r", "tags": tags}), &[&format!("{role}#tag#securityapproved")]);
         check("TagRole", json!({"roleName": "r", "tags": [{"key": "a", "value": "b"}]}), &[]);
         let policy = "arn:aws:iam::111111111111:policy/p";
         check("SetDefaultPolicyVersion", json!({"policyArn": policy, "versionId": "v1"}), &[&format!("DOC#{policy}#default")]);
@@ -115,6 +115,25 @@ mod tests {
         let mut failed = event("e", "UpdateAssumeRolePolicy", 1, json!({"roleName": "r"}));
         failed.error_code = Some("AccessDenied".to_owned());
         assert!(observed(&failed, &Config::default()).is_empty());
+    }
+
+    #[test]
+    fn attack_2_a_former_value_is_found_under_every_spelling_also_one_stored_before_names_had_one() {
+        let (table, config) = (MemoryTable::default(), Config::default());
+        let set = |id: &str, minute, role: &str, name: &str, document: &str| {
+            let parameters = json!({"roleName": role, "policyName": name, "policyDocument": document});
+            run(Store::new(&table).observe(observed(&event(id, "PutRolePolicy", minute, parameters), &config))).unwrap()
+        };
+        assert_eq!(set("e1", 1, "Deploy", "Own", "{\"a\":1}"), None);
+        let former = set("e2", 2, "DEPLOY", "OWN", "{\"evil\":1}");
+        assert_eq!(former.and_then(|former| former.value).as_deref(), Some("{\"a\":1}"));
+
+        let value = json!({"version": 1, "last": {"value": "{\"b\":1}", "by": "ada", "at": "2026-01-02T03:00:00Z", "event": "e0", "readable": true}});
+        table.put("DOC#arn:aws:iam::111111111111:role/Old#inline#Own", "DOC", value);
+        let former = set("e3", 3, "Old", "Own", "{\"evil\":1}");
+        assert_eq!(former.and_then(|former| former.value).as_deref(), Some("{\"b\":1}"));
+        let former = set("e4", 4, "OLD", "OWN", "{\"evil\":2}");
+        assert_eq!(former.map(|former| former.event).as_deref(), Some("e3"));
     }
 
     #[test]

@@ -93,32 +93,38 @@ impl Planner<'_> {
         match target {
             Target::Principal(principal) => self.resolve_principal(principal).await,
             Target::Policy { policy } => {
-                self.resource_in_bounds(target, policy)?;
-                let facts = self.account.policy(policy.as_str()).await?;
-                Ok(Resolved::Policy(policy.clone(), facts.ok_or_else(gone)?))
+                let account = self.own_account(target, policy)?;
+                let facts = self.account.policy(policy.as_str()).await?.ok_or_else(gone)?;
+                // The event's spelling is the caller's: the scope judges the ARN that IAM gives.
+                let unreadable = || IamError::new(IamErrorKind::Other, "iam:GetPolicy", "IAM gave a policy an ARN that is none");
+                let known: Arn = facts.arn.parse().map_err(|_| unreadable())?;
+                self.in_bounds(known.as_str(), self.config.policy_out_of_scope(known.as_str(), account))?;
+                Ok(Resolved::Policy(known, facts))
             }
             Target::Trail { trail } => {
-                self.resource_in_bounds(target, trail)?;
+                let account = self.own_account(target, trail)?;
+                self.in_bounds(trail.as_str(), self.config.trail_out_of_scope(trail.as_str(), account))?;
                 let facts = self.account.trail(trail.as_str()).await?;
                 Ok(Resolved::Trail(trail.clone(), facts.ok_or_else(gone)?))
             }
         }
     }
 
-    fn resource_in_bounds(&self, target: &Target, arn: &Arn) -> Result<(), TargetError> {
+    /// The account of the event, if a policy or trail belongs to it.
+    fn own_account(&self, target: &Target, arn: &Arn) -> Result<&AccountId, TargetError> {
         let name = || target.to_string();
         let account = self.case.account.ok_or_else(|| TargetError::NoAccount { target: name() })?;
         let owner = arn.account().ok_or_else(|| TargetError::AwsOwned { target: name() })?;
         if owner != *account {
             return Err(TargetError::Elsewhere { target: name(), owner, account: account.clone() });
         }
-        if self.never.iter().any(|pattern| pattern.matches(arn.as_str())) {
-            return Err(TargetError::OwnPart { target: name() });
+        Ok(account)
+    }
+
+    fn in_bounds(&self, arn: &str, out_of_scope: Option<String>) -> Result<(), TargetError> {
+        if self.never.iter().any(|pattern| pattern.matches_any_spelling(arn)) {
+            return Err(TargetError::OwnPart { target: arn.to_owned() });
         }
-        let out_of_scope = match target {
-            Target::Policy { .. } => self.config.policy_out_of_scope(arn.as_str(), account),
-            Target::Trail { .. } | Target::Principal(_) => self.config.trail_out_of_scope(arn.as_str(), account),
-        };
         out_of_scope.map_or(Ok(()), |reason| Err(TargetError::OutOfScope(reason)))
     }
 
@@ -138,18 +144,12 @@ impl Planner<'_> {
             let was = unique_id.to_owned();
             return Err(TargetError::Recreated { target: known.to_string(), was, is: facts.unique_id });
         }
-        let arn = known.arn();
-        if self.never.iter().any(|pattern| pattern.matches(&arn)) {
-            return Err(TargetError::OwnPart { target: arn });
-        }
-        if let Some(reason) = self.config.out_of_scope(&known) {
-            return Err(TargetError::OutOfScope(reason));
-        }
+        self.in_bounds(&known.arn(), self.config.out_of_scope(&known))?;
         Ok(Resolved::Principal(known, facts))
     }
 
     async fn look_up(&mut self, target: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
-        if let Some((_, facts)) = self.seen.0.iter().find(|(known, _)| same(known, target)) {
+        if let Some((_, facts)) = self.seen.0.iter().find(|(known, _)| known == target) {
             return Ok(facts.clone());
         }
         let facts = self.account.principal(target).await?;
@@ -159,7 +159,7 @@ impl Planner<'_> {
 
     /// The unique id that the event gave for this principal. Only the actor's is in a record.
     fn id_in_event(&self, target: &Principal) -> Option<&str> {
-        let actor = self.case.actor.principal().filter(|actor| same(actor, target))?;
+        let actor = self.case.actor.principal().filter(|actor| actor == target)?;
         let prefix = match actor.kind {
             PrincipalKind::User => "AIDA",
             PrincipalKind::Role => "AROA",
@@ -181,11 +181,6 @@ fn known(target: &Principal, facts: &PrincipalFacts) -> Result<Principal, IamErr
     let unreadable = || IamError::new(IamErrorKind::Other, "iam:Get*", &format!("IAM gave `{target}` an ARN that is none"));
     let arn: Arn = facts.arn.parse().map_err(|_| unreadable())?;
     let account = arn.account().ok_or_else(unreadable)?;
-    let name = arn.resource().rsplit('/').next().ok_or_else(unreadable)?.to_owned();
+    let name = arn.resource().rsplit('/').next().ok_or_else(unreadable)?.into();
     Ok(Principal { kind: target.kind, account, name, known_arn: Some(arn) })
-}
-
-/// The same principal, whatever is known of its path.
-fn same(a: &Principal, b: &Principal) -> bool {
-    a.kind == b.kind && a.account == b.account && a.name == b.name
 }

@@ -4,7 +4,7 @@
 //! principal's other policies. Undo attaches the same policy again, and only if it was attached before.
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
+use cordon_core::{Change, PlannedStep, RemedyKind, Setting, same_arn};
 use serde::{Deserialize, Serialize};
 
 use super::unmodifiable;
@@ -39,7 +39,7 @@ impl Remedy for DetachPolicy {
         let Some((target, facts)) = request.principal() else {
             return Ok(request.does_not_fit(self.kind(), "a user, group or role"));
         };
-        let Some(policy_arn) = request.event.policy_arn.as_deref() else {
+        let Some(named) = request.event.policy_arn.as_deref() else {
             return Ok(Planned::ByHand(ByHand {
                 reason: format!("the event names no managed policy to detach from `{target}`"),
                 instruction: format!("compare the policies of `{target}` with what it should have, and detach what is too much"),
@@ -48,11 +48,13 @@ impl Remedy for DetachPolicy {
         if let Some(by_hand) = unmodifiable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
-        let attached = account.attached_policies(target).await?.iter().any(|arn| arn == policy_arn);
-        let from = attached.then(|| Setting::ON.to_owned());
-        let change = Change { setting: Setting::AttachedPolicy { arn: policy_arn.to_owned() }, from, to: None };
-        let step = PlannedStep { policy_arn: Some(policy_arn.to_owned()), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("`{policy_arn}` is not attached to `{target}`")))
+        let reason = format!("`{named}` is not attached to `{target}`");
+        let attached = account.attached_policies(target).await?;
+        let Some(policy_arn) = attached.into_iter().find(|arn| same_arn(arn, named)) else { return Ok(Planned::Nothing(reason)) };
+        let setting = Setting::AttachedPolicy { arn: policy_arn.clone() };
+        let change = Change { setting, from: Some(Setting::ON.to_owned()), to: None };
+        let step = PlannedStep { policy_arn: Some(policy_arn), ..request.step(self.kind()) };
+        Ok(settings::planned(step, vec![change], &reason))
     }
 }
 

@@ -84,7 +84,7 @@ fn unstoppable(target: &Principal, facts: &PrincipalFacts) -> Option<ByHand> {
 
 /// The state before the event, unless the actor had made that one too: then it is no better than the new one.
 fn trusted_former<'a>(request: &Request<'a>) -> Option<&'a Former> {
-    let by_actor = |former: &Former| request.actor.is_some_and(|actor| actor.arn() == former.by);
+    let by_actor = |former: &Former| request.actor.is_some_and(|actor| actor.has_arn(&former.by));
     request.event.touched.former.as_ref().filter(|former| !by_actor(former))
 }
 

@@ -3,7 +3,7 @@
 //! It never touches another membership, nor the group's policies. Undo adds the user again.
 
 use async_trait::async_trait;
-use cordon_core::{Change, RemedyKind, Setting};
+use cordon_core::{Change, RemedyKind, Setting, same_name};
 
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
@@ -26,16 +26,16 @@ impl Remedy for RemoveFromGroup {
         let Some((target, _)) = request.user() else {
             return Ok(request.does_not_fit(self.kind(), "a user"));
         };
-        let Some(group) = request.event.touched.group.clone() else {
+        let Some(named) = &request.event.touched.group else {
             return Ok(Planned::ByHand(ByHand {
                 reason: format!("the event names no group that `{target}` was put into"),
                 instruction: format!("compare the groups of `{target}` with those it should be in"),
             }));
         };
-        let is_in = account.groups_of_user(&target.name).await?.contains(&group);
-        let from = is_in.then(|| Setting::ON.to_owned());
-        let reason = format!("`{target}` is not in the group `{group}`");
-        let change = Change { setting: Setting::Group { name: group }, from, to: None };
+        let groups = account.groups_of_user(&target.name).await?;
+        let reason = format!("`{target}` is not in the group `{named}`");
+        let Some(group) = groups.into_iter().find(|group| same_name(group, named)) else { return Ok(Planned::Nothing(reason)) };
+        let change = Change { setting: Setting::Group { name: group }, from: Some(Setting::ON.to_owned()), to: None };
         Ok(settings::planned(request.step(self.kind()), vec![change], &reason))
     }
 }

@@ -5,7 +5,7 @@
 //! touches another tag.
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, same_name};
 
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
@@ -33,11 +33,14 @@ impl Remedy for RestoreExceptionTag {
             return Ok(Planned::ByHand(by_hand));
         }
         let (key, touched) = (request.exception_tag, &request.event.touched);
-        let set = touched.tags_set.get(key);
-        if set.is_none() && !touched.tags_removed.iter().any(|removed| removed == key) {
+        // IAM does not tell the keys of tags apart by their case.
+        let set = touched.tags_set.iter().find(|(tag, _)| same_name(tag, key)).map(|(_, value)| value);
+        if set.is_none() && !touched.tags_removed.iter().any(|removed| same_name(removed, key)) {
             return Ok(Planned::Nothing(format!("the event did not touch the tag `{key}`")));
         }
-        let now = account.tags(target).await?.remove(key);
+        let stands = account.tags(target).await?.into_iter().find(|(tag, _)| same_name(tag, key));
+        let (key, now) = stands.map_or_else(|| (key.to_owned(), None), |(key, value)| (key, Some(value)));
+        let key = key.as_str();
         let former = trusted_former(request);
         let (to, note) = match (former, set) {
             (Some(former), _) => (former.value.clone(), format!("The tag comes back {}.", source(former))),

@@ -4,7 +4,7 @@
 //! a boundary is never guessed. The remedy never touches a boundary that is no longer the event's.
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, same_arn};
 
 use super::{changed_since, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
@@ -38,7 +38,11 @@ impl Remedy for RestorePermissionsBoundary {
         }
         let Some(former) = trusted_former(request) else { return Ok(Planned::ByHand(by_hand(target))) };
         let reason = format!("the permissions boundary of `{target}` is as it was before");
-        if facts.boundary != request.event.touched.boundary_arn && facts.boundary != former.value {
+        let is = |other: &Option<String>| match (&facts.boundary, other) {
+            (Some(now), Some(other)) => same_arn(now, other),
+            (now, other) => now == other,
+        };
+        if !is(&request.event.touched.boundary_arn) && !is(&former.value) {
             return Ok(Planned::ByHand(changed_since(&format!("the permissions boundary of `{target}`"))));
         }
         let change = Change { setting: Setting::Boundary, from: facts.boundary.clone(), to: former.value.clone() };

@@ -1,6 +1,6 @@
 //! How the values of a setting are compared, and how they read in a sentence.
 
-use cordon_core::{Change, Setting};
+use cordon_core::{Change, Setting, same_arn};
 
 use crate::deny::same_document;
 
@@ -8,6 +8,7 @@ use crate::deny::same_document;
 pub(super) fn same(setting: &Setting, a: Option<&str>, b: Option<&str>) -> bool {
     match (setting, a, b) {
         (Setting::InlinePolicy { .. } | Setting::TrustPolicy | Setting::EventSelectors, Some(a), Some(b)) => same_document(a, b),
+        (Setting::Boundary, Some(a), Some(b)) => same_arn(a, b),
         _ => a == b,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use cordon_core::{Principal, PrincipalKind};
+use cordon_core::{Principal, PrincipalKind, same_arn};
 use cordon_respond::{AccessKey, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails, call};
 
 use super::{FakeIam, ManagedPolicy, Trail, World, inline_quota, key, named, service_linked, size};
@@ -50,23 +50,29 @@ impl Iam for FakeIam {
                 return Err(IamErrorKind::NotFound);
             }
             let entity = world.writable(principal)?;
-            if entity.attached.len() >= Self::ATTACHED_QUOTA && !entity.attached.contains(policy_arn) {
+            let stored = entity.attached_as(policy_arn);
+            if entity.attached.len() >= Self::ATTACHED_QUOTA && !entity.attached.contains(&stored) {
                 return Err(IamErrorKind::LimitExceeded);
             }
-            entity.attached.insert(policy_arn.to_owned());
+            entity.attached.insert(stored);
             Ok(())
         };
         self.write(call::attach_policy(principal, policy_arn), effect).await
     }
 
     async fn detach_policy(&self, principal: &Principal, policy_arn: &str) -> Result<(), IamError> {
-        let effect = |world: &mut World| found(world.writable(principal)?.attached.remove(policy_arn));
+        let effect = |world: &mut World| {
+            let entity = world.writable(principal)?;
+            let stored = entity.attached_as(policy_arn);
+            found(entity.attached.remove(&stored))
+        };
         self.write(call::detach_policy(principal, policy_arn), effect).await
     }
 
     async fn inline_policy(&self, principal: &Principal, name: &str) -> Result<Option<String>, IamError> {
-        let document =
-            |world: &World| Ok(world.state.principals.get(&key(principal)).and_then(|entity| entity.inline.get(name).cloned()));
+        let document = |world: &World| {
+            Ok(world.state.principals.get(&key(principal)).and_then(|entity| entity.inline.get(&entity.inline_as(name)).cloned()))
+        };
         self.read(&named("Get", principal, "Policy"), document).await
     }
 
@@ -78,18 +84,23 @@ impl Iam for FakeIam {
     async fn put_inline_policy(&self, principal: &Principal, name: &str, document: &str) -> Result<(), IamError> {
         let effect = |world: &mut World| {
             let entity = world.writable(principal)?;
-            let others = entity.inline.iter().filter(|(other, _)| *other != name).map(|(_, text)| size(text)).sum::<usize>();
+            let name = entity.inline_as(name);
+            let others = entity.inline.iter().filter(|(other, _)| **other != name).map(|(_, text)| size(text)).sum::<usize>();
             if others + size(document) > inline_quota(principal.kind) {
                 return Err(IamErrorKind::LimitExceeded);
             }
-            entity.inline.insert(name.to_owned(), document.to_owned());
+            entity.inline.insert(name, document.to_owned());
             Ok(())
         };
         self.write(call::put_inline_policy(principal, name, document), effect).await
     }
 
     async fn delete_inline_policy(&self, principal: &Principal, name: &str) -> Result<(), IamError> {
-        let effect = |world: &mut World| found(world.writable(principal)?.inline.remove(name).is_some());
+        let effect = |world: &mut World| {
+            let entity = world.writable(principal)?;
+            let stored = entity.inline_as(name);
+            found(entity.inline.remove(&stored).is_some())
+        };
         self.write(call::delete_inline_policy(principal, name), effect).await
     }
 
@@ -116,7 +127,8 @@ impl Iam for FakeIam {
 
     async fn tag(&self, principal: &Principal, key: &str, value: &str) -> Result<(), IamError> {
         let effect = |world: &mut World| {
-            world.writable(principal)?.tags.insert(key.to_owned(), value.to_owned());
+            let entity = world.writable(principal)?;
+            entity.tags.insert(entity.tag_as(key), value.to_owned());
             Ok(())
         };
         self.write(call::tag(principal, key, value), effect).await
@@ -124,7 +136,9 @@ impl Iam for FakeIam {
 
     async fn untag(&self, principal: &Principal, key: &str) -> Result<(), IamError> {
         let effect = |world: &mut World| {
-            world.writable(principal)?.tags.remove(key);
+            let entity = world.writable(principal)?;
+            let stored = entity.tag_as(key);
+            entity.tags.remove(&stored);
             Ok(())
         };
         self.write(call::untag(principal, key), effect).await
@@ -177,21 +191,28 @@ impl Iam for FakeIam {
 
     async fn add_to_group(&self, user: &str, group: &str) -> Result<(), IamError> {
         let effect = |world: &mut World| {
-            world.writable(&self.named(PrincipalKind::User, user))?.groups.insert(group.to_owned());
+            let known = world.state.principals.get(&key(&self.named(PrincipalKind::Group, group)));
+            let stored = known.and_then(|group| group.arn.rsplit('/').next()).unwrap_or(group).to_owned();
+            let user = world.writable(&self.named(PrincipalKind::User, user))?;
+            user.groups.insert(user.group_as(&stored));
             Ok(())
         };
         self.write(call::add_to_group(user, group), effect).await
     }
 
     async fn remove_from_group(&self, user: &str, group: &str) -> Result<(), IamError> {
-        let effect = |world: &mut World| found(world.writable(&self.named(PrincipalKind::User, user))?.groups.remove(group));
+        let effect = |world: &mut World| {
+            let user = world.writable(&self.named(PrincipalKind::User, user))?;
+            let stored = user.group_as(group);
+            found(user.groups.remove(&stored))
+        };
         self.write(call::remove_from_group(user, group), effect).await
     }
 
     async fn policy(&self, policy_arn: &str) -> Result<Option<PolicyFacts>, IamError> {
         let facts = |world: &World| {
-            Ok(world.state.policies.get(policy_arn).map(|policy| PolicyFacts {
-                arn: policy_arn.to_owned(),
+            Ok(world.policy(policy_arn).map(|(arn, policy)| PolicyFacts {
+                arn: arn.to_owned(),
                 unique_id: policy.unique_id.clone(),
                 default_version: policy.default_version.clone(),
             }))
@@ -201,17 +222,16 @@ impl Iam for FakeIam {
 
     async fn policy_versions(&self, policy_arn: &str) -> Result<Vec<String>, IamError> {
         let action = "iam:ListPolicyVersions";
-        let versions = |world: &World| match world.state.policies.get(policy_arn) {
-            Some(policy) => Ok(policy.versions.keys().rev().map(|n| format!("v{n}")).collect()),
+        let versions = |world: &World| match world.policy(policy_arn) {
+            Some((_, policy)) => Ok(policy.versions.keys().rev().map(|n| format!("v{n}")).collect()),
             None => Err(IamError::new(IamErrorKind::NotFound, action, "")),
         };
         self.read(action, versions).await
     }
 
     async fn policy_version(&self, policy_arn: &str, version: &str) -> Result<Option<String>, IamError> {
-        let document = |world: &World| {
-            Ok(world.state.policies.get(policy_arn).and_then(|policy| policy.versions.get(&number(version)).cloned()))
-        };
+        let document =
+            |world: &World| Ok(world.policy(policy_arn).and_then(|(_, policy)| policy.versions.get(&number(version)).cloned()));
         self.read("iam:GetPolicyVersion", document).await
     }
 
@@ -287,7 +307,8 @@ impl Trails for FakeIam {
 }
 
 fn policy_of<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut ManagedPolicy, IamErrorKind> {
-    world.state.policies.get_mut(arn).ok_or(IamErrorKind::NotFound)
+    let found = world.state.policies.iter_mut().find(|(stored, _)| same_arn(stored, arn));
+    found.map(|(_, policy)| policy).ok_or(IamErrorKind::NotFound)
 }
 
 fn trail_of<'a>(world: &'a mut World, arn: &str) -> Result<&'a mut Trail, IamErrorKind> {

@@ -16,6 +16,13 @@ pub struct Method {
     pub(super) calls: &'static [Call],
 }
 
+impl Method {
+    /// The actions of its calls, such as `iam:PassRole`. Whoever lacks one of them lacks the method.
+    pub fn actions(&self) -> impl Iterator<Item = &'static str> {
+        self.calls.iter().map(|call| call.action)
+    }
+}
+
 const RHINO: &str = "https://github.com/RhinoSecurityLabs/AWS-IAM-Privilege-Escalation";
 const HACKING_THE_CLOUD: &str = "https://hackingthe.cloud/aws/exploitation/iam_privilege_escalation/";
 const PATHFINDING: &str = "https://pathfinding.cloud/paths/";

@@ -1,13 +1,19 @@
 //! The incident table in DynamoDB.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
-use cordon_store::{Condition, Key, Table, TableError, Write};
+use cordon_store::{Condition, End, Key, Table, TableError, Write};
 use serde_json::Value;
+
+/// The longest that the first pause between two tries can be, and any pause.
+const PAUSE_FIRST_MS: u64 = 25;
+const PAUSE_MAX_MS: u64 = 400;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -57,6 +63,32 @@ impl Table for DynamoTable {
             items.push(to_json(item.map_err(failure)?)?);
         }
         Ok(items)
+    }
+
+    async fn page(&self, pk: &str, prefix: &str, end: End, limit: u32) -> Result<Vec<Value>, TableError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .scan_index_forward(end == End::First)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .into_paginator()
+            .items()
+            .send();
+        let mut items = Vec::new();
+        while items.len() < usize::try_from(limit).unwrap_or(usize::MAX) {
+            let Some(item) = pages.next().await else { break };
+            items.push(to_json(item.map_err(failure)?)?);
+        }
+        Ok(items)
+    }
+
+    async fn pause(&self, tries: u32) {
+        tokio::time::sleep(Duration::from_millis(pause_ms(tries, RandomState::new().hash_one(tries)))).await;
     }
 
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, TableError> {
@@ -137,6 +169,12 @@ impl DynamoTable {
     }
 }
 
+/// Full jitter: anything up to a ceiling that doubles with every try.
+fn pause_ms(tries: u32, random: u64) -> u64 {
+    let ceiling = PAUSE_FIRST_MS.saturating_mul(1_u64 << tries.saturating_sub(1).min(16)).min(PAUSE_MAX_MS);
+    random % ceiling.saturating_add(1)
+}
+
 fn key_item(key: &Key) -> Item {
     HashMap::from([
         ("pk".to_owned(), AttributeValue::S(key.pk().to_owned())),
@@ -163,7 +201,11 @@ where
         Some(code) => !is_transient(code),
         None => false,
     };
+    let contended = error.code().is_some_and(is_conflict);
     let text = DisplayErrorContext(error).to_string();
+    if contended {
+        return TableError::Contended(text);
+    }
     if refused { TableError::Refused(text) } else { TableError::Transient(text) }
 }
 
@@ -173,7 +215,10 @@ fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> TableError {
         if codes.contains(&"ConditionalCheckFailed") {
             return TableError::Condition;
         }
-        if codes.iter().any(|code| *code == "TransactionConflict" || is_transient(code)) {
+        if codes.contains(&"TransactionConflict") {
+            return TableError::Contended(codes.join(", "));
+        }
+        if codes.iter().any(|code| is_transient(code)) {
             return TableError::Transient(codes.join(", "));
         }
     }
@@ -190,7 +235,9 @@ fn is_transient(code: &str) -> bool {
             | "ProvisionedThroughputExceeded"
             | "InternalServerError"
             | "ServiceUnavailable"
-            | "TransactionInProgressException"
-            | "TransactionConflict"
     )
+}
+
+fn is_conflict(code: &str) -> bool {
+    matches!(code, "TransactionConflictException" | "TransactionInProgressException")
 }

@@ -110,6 +110,18 @@ pub fn whole(record: &Record) -> String {
             visible(&brief(&entry.data))
         );
     }
+    for joined in &record.joined {
+        let time = joined.time.map_or_else(|| "at an unknown time".to_owned(), |time| time.to_string());
+        let from = joined.source_ip.as_deref().unwrap_or("unknown");
+        let _ = writeln!(
+            out,
+            "  +  {time}  {} by {} from {} ({})",
+            visible(&joined.name),
+            visible(&joined.actor),
+            visible(from),
+            visible(joined.event.as_str())
+        );
+    }
     match record.verify() {
         Ok(()) => {
             let _ = writeln!(out, "\nThe chain of hashes is intact. Its last hash: {}", incident.last_hash);

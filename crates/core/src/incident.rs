@@ -1,13 +1,14 @@
 //! One actor–subject–rule case: its header, as it stands in the table and as every state reads it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::blast_radius::BlastRadius;
 use crate::decision::{Decision, Route};
-use crate::detection::{Detection, Level};
+use crate::detection::{Detection, Level, RemedyKind};
 use crate::event::{Event, Origin};
-use crate::ids::{AccountId, EventId, IncidentId};
+use crate::ids::{AccountId, EventId, IncidentId, RuleId};
 use crate::json::at;
 use crate::plan::Plan;
 use crate::principal::{Actor, Subject};
@@ -211,6 +212,36 @@ pub struct MergedEvent {
     pub source_ip: Option<String>,
 }
 
+/// A later event that an incident took in, with all that is kept of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JoinedEvent {
+    /// The event's id.
+    pub event: EventId,
+    /// The call.
+    pub name: String,
+    /// When it was made.
+    #[serde(default)]
+    pub time: Option<Timestamp>,
+    /// Who made it, as people are shown it.
+    pub actor: String,
+    /// From which address, or which service.
+    #[serde(default)]
+    pub source_ip: Option<String>,
+    /// The execution that the event started.
+    pub execution: String,
+    /// When it joined.
+    pub joined_at: Timestamp,
+    /// The incident that answers it instead: this one could no longer.
+    #[serde(default)]
+    pub answered_by: Option<IncidentId>,
+}
+
+impl From<&JoinedEvent> for MergedEvent {
+    fn from(joined: &JoinedEvent) -> Self {
+        Self { name: joined.name.clone(), time: joined.time, source_ip: joined.source_ip.clone() }
+    }
+}
+
 /// How many merged events people have heard of, and since when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MergedTold {
@@ -247,6 +278,18 @@ pub struct Assessment {
     /// The calls that would answer it, as people are shown them.
     #[serde(default)]
     pub plan: Plan,
+    /// The rules that no exception covers. `None` before the decision, and in older incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caught: Option<Vec<RuleId>>,
+    /// The remedies that found nothing to undo when the plan was made. Whether that still holds is read again at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nothing_to_undo: Vec<RemedyKind>,
+    /// Whether the decision answers the events alone that had come before it: a later one opens an incident of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub takes_no_more: bool,
+    /// The effects of its events that stood at the end, in sentences: they make it partial.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remaining: Vec<String>,
     /// What the subject, or else the actor, could do; gathered for the card and never decided on.
     #[serde(default)]
     pub blast_radius: Option<BlastRadius>,
@@ -262,6 +305,9 @@ pub struct ApprovalStatus {
     /// When it was decided.
     #[serde(default)]
     pub decided_at: Option<Timestamp>,
+    /// Whether nobody decided in time, and the last deadline is over.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub expired: bool,
     /// How many people have to approve. 0 where nobody was asked.
     #[serde(default)]
     pub quorum: u32,
@@ -296,7 +342,8 @@ pub struct DeliveryStatus {
     pub merged_told: Option<MergedTold>,
 }
 
-/// The later events of the same case.
+/// The later events of the same case, as far as the last commit knew of them. Each one is an item of its own, and joining writes
+/// nothing here.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Merges {
     /// How many joined.
@@ -305,6 +352,30 @@ pub struct Merges {
     /// The newest of them.
     #[serde(default)]
     pub last_merged: Option<MergedEvent>,
+    /// How many of them are items of their own; older versions wrote an entry of the timeline for each.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub folded: u32,
+}
+
+impl Merges {
+    /// With the events that have joined by now.
+    pub fn count(&mut self, joined: u32, newest: Option<MergedEvent>) {
+        self.merged = self.merged.saturating_add(joined.saturating_sub(self.folded));
+        self.folded = self.folded.max(joined);
+        if newest.is_some() {
+            self.last_merged = newest;
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(value: &u32) -> bool {
+    *value == 0
 }
 
 /// An incident, as it stands in the table. The parts are stored side by side, under the names of their fields.
@@ -341,6 +412,9 @@ pub struct Incident {
     /// The correlation and the group that it counted, where the case is a burst and not one event.
     #[serde(default)]
     pub group: Option<String>,
+    /// The correlations that the event reached. They are about the actor, whatever became of the call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub bursts: Vec<RuleId>,
     /// The ARN of the state machine's execution.
     pub execution: String,
     /// When it was opened.
@@ -369,6 +443,9 @@ pub struct Incident {
 }
 
 impl Incident {
+    /// A state that did not go on for so long never will: its execution was stopped.
+    const STATE_MAX: SignedDuration = SignedDuration::from_hours(1);
+
     /// A fresh incident.
     #[must_use]
     pub fn open(id: IncidentId, found: Found, execution: String, now: Timestamp) -> Self {
@@ -387,6 +464,7 @@ impl Incident {
             event,
             statements: Vec::new(),
             group: None,
+            bursts: Vec::new(),
             execution,
             opened_at: now,
             updated_at: now,
@@ -404,6 +482,23 @@ impl Incident {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.state == State::Closed
+    }
+
+    /// Whether a later event that did the same to the same thing is answered by what answers this incident. Not once it was
+    /// decided that there is nothing to undo (then the event did something after all), and not after the question was denied or
+    /// expired or the plan is being carried out: the event opens an incident of its own.
+    #[must_use]
+    pub fn takes_more(&self, now: Timestamp) -> bool {
+        let is_alive = |since: Timestamp| now.duration_since(since) < Self::STATE_MAX;
+        match self.state {
+            State::Opened => is_alive(self.opened_at),
+            State::Decided => !self.assessment.takes_no_more && is_alive(self.opened_at),
+            State::Asking => {
+                let is_over = self.approval.expired || self.approval.votes.iter().any(|vote| !vote.approves);
+                !self.assessment.takes_no_more && !is_over && self.approval.deadline.is_none_or(is_alive)
+            }
+            State::Remediating | State::Closed => false,
+        }
     }
 
     /// Whether the route is decided.
@@ -441,6 +536,14 @@ impl Incident {
     pub fn primary_rule(&self) -> Option<&Detection> {
         self.detections.first()
     }
+}
+
+/// SHA-256 over the ids of events, sorted, a line each: what an entry of the timeline says of the events that it does not name.
+#[must_use]
+pub fn digest_of<'a>(events: impl Iterator<Item = &'a EventId>) -> String {
+    let mut ids: Vec<&str> = events.map(EventId::as_str).collect();
+    ids.sort_unstable();
+    hex::encode(Sha256::digest(ids.join("\n").as_bytes()))
 }
 
 fn cut(text: &str, max_bytes: usize) -> String {

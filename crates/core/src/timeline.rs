@@ -176,7 +176,7 @@ pub fn verify(entries: &[Entry], last_hash: &str) -> Result<(), Broken> {
 }
 
 /// Writes JSON with sorted keys, whatever order the parser kept them in.
-fn canonical(value: &Value, out: &mut String) {
+pub(crate) fn canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {
             let mut keys: Vec<_> = map.iter().collect();

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::event::Event;
+use crate::fingerprint::Fingerprint;
 use crate::json::at;
 
 /// The state before the event, as an earlier event set it.
@@ -57,6 +58,9 @@ pub struct Touched {
     pub outside_statements: Vec<usize>,
     /// The state that the event replaced.
     pub former: Option<Former>,
+    /// What the call did and to what. `None` in incidents of older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
 }
 
 impl Touched {
@@ -86,6 +90,7 @@ impl Touched {
             created_id: first([at(response, "/user/userId"), at(response, "/role/roleId")]),
             outside_statements: Vec::new(),
             former: None,
+            fingerprint: Some(Fingerprint::of(event)),
         }
     }
 }

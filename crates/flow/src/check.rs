@@ -1,5 +1,9 @@
 //! CheckExceptions: may this have happened, what would be done about it, and does somebody have to be asked first.
 //!
+//! Later events of the case may join while this goes on. What they did is undone by the same plan, unless the plan found nothing to
+//! undo, or the event was too old: then whoever came before the decision is judged by a second one, before anybody hears of the
+//! first, and whoever comes after it opens an incident of its own.
+//!
 //! INVARIANT: a read that fails leads to a person. An exception counts only by what IAM, the table and `cordon.toml` say now,
 //! never by what the event says, and not where the actor gave it. Nothing is changed without asking beyond the hour's budget.
 
@@ -16,7 +20,7 @@ use cordon_core::decision::{Facts, decide};
 use cordon_core::incident::{Incident, State};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan};
+use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan, Route, RuleId};
 use cordon_respond::planner::{self, Case, Planning};
 use cordon_respond::port::{Account, IamError};
 use serde_json::json;
@@ -25,7 +29,7 @@ use crate::accounts::{Accounts, unknown_account};
 use crate::ports::Clock;
 use crate::switch;
 use checked::Checked;
-use cordon_store::{Budget, Store, StoreError};
+use cordon_store::{Budget, Joined, Store, StoreError};
 use exceptions::ExceptionCheck;
 
 /// What checking is given.
@@ -61,37 +65,70 @@ impl Check<'_> {
 
     async fn answer(&self, input: &CheckInput) -> Result<CheckOutput, CheckError> {
         let incident = self.store.incident(&input.incident).await?;
-        // A retry keeps to the decision that people may have read already.
-        if let Some(decision) = &incident.assessment.decision {
-            return Ok(CheckOutput { route: decision.route });
+        let joined = self.store.joined(&input.incident).await?;
+        let decided = match &incident.assessment.decision {
+            // A retry keeps to the decision that people may have read already.
+            Some(_) => incident,
+            None => self.judge(&incident, &joined).await?,
+        };
+        let decided = match self.came_before(&decided).await? {
+            Some(joined) => self.judge(&decided, &joined).await?,
+            None => decided,
+        };
+        let route = decided.assessment.decision.map_or(Route::Alert, |decision| decision.route);
+        Ok(CheckOutput { route })
+    }
+
+    /// The events that joined before the decision and were not known to it, where it does not answer them. Once: the events that come
+    /// after a decision which takes in no more do not join.
+    async fn came_before(&self, decided: &Incident) -> Result<Option<Joined>, CheckError> {
+        let may_still_change = decided.state == State::Decided && decided.delivery.slack.is_none();
+        if !decided.assessment.takes_no_more || !may_still_change {
+            return Ok(None);
         }
-        let checked = ExceptionCheck::new(self, &incident).run().await?;
+        let joined = self.store.joined(&decided.id).await?;
+        Ok((joined.events.len() > usize::try_from(decided.merges.folded).unwrap_or(usize::MAX)).then_some(joined))
+    }
+
+    /// Makes the plan and the decision, for the incident's event and for those that have joined, and stores both.
+    async fn judge(&self, incident: &Incident, joined: &Joined) -> Result<Incident, CheckError> {
+        let newest = incident.event.time.map(|time| joined.newest().map_or(time, |newer| newer.max(time)));
+        let checked = ExceptionCheck::new(self, incident).run().await?;
         let caught: Vec<Detection> =
             incident.detections.iter().filter(|detection| checked.is_caught(detection)).cloned().collect();
-        let (planning, planning_failed) = self.plan(&incident, &caught).await;
-        let decision = self.decide(&incident, &checked, &planning, planning_failed).await?;
-        let blast_radius = blast_radius::gather(self.accounts, &incident).await;
+        let (planning, planning_failed) = self.plan(incident, &caught).await;
+        let too_old = newest.and_then(|time| self.config.limits.too_old(time, self.clock.now()));
+        let takes_no_more = planning.may_change || planning_failed.is_some() || too_old.is_some();
+        let decision = self.decide(incident, &checked, &planning, planning_failed, too_old).await?;
+        let takes_no_more = takes_no_more || decision.route == Route::Exempt;
+        let blast_radius = blast_radius::gather(self.accounts, incident).await;
         let data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
             "left_out": planning.left_out, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
             "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by,
         });
+        let caught: Vec<RuleId> = caught.into_iter().map(|detection| detection.rule).collect();
+        let before = incident.assessment.decision.clone();
         let decided = self
             .store
-            .commit(&input.incident, self.clock.now(), |incident| {
-                if incident.is_decided() {
+            .commit(&incident.id, self.clock.now(), |incident| {
+                if incident.assessment.decision != before {
                     return None;
                 }
                 incident.state = State::Decided;
                 incident.assessment.decision = Some(decision.clone());
                 incident.assessment.exceptions_checked.clone_from(&checked.sentences);
                 incident.assessment.plan = planning.plan.clone();
+                incident.assessment.caught = Some(caught.clone());
+                incident.assessment.nothing_to_undo.clone_from(&planning.nothing_to_undo);
+                incident.assessment.takes_no_more = takes_no_more;
                 incident.assessment.blast_radius.clone_from(&blast_radius);
-                Some(vec![NewEntry::cordon(Kind::Decided, data.clone())])
+                let folded = joined.fold_into(incident);
+                Some(folded.into_iter().chain([NewEntry::cordon(Kind::Decided, data.clone())]).collect())
             })
             .await?;
-        Ok(CheckOutput { route: decided.assessment.decision.map_or(decision.route, |decision| decision.route) })
+        Ok(decided)
     }
 
     async fn decide(
@@ -100,6 +137,7 @@ impl Check<'_> {
         checked: &Checked,
         planning: &Planning,
         planning_failed: Option<String>,
+        too_old: Option<String>,
     ) -> Result<Decision, CheckError> {
         let undated = || incident.event.time.is_none().then(|| "the event does not say when the call was made".to_owned());
         let mut facts = Facts {
@@ -112,7 +150,7 @@ impl Check<'_> {
             containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
             planning_failed: planning_failed.or_else(undated),
-            too_old: incident.event.time.and_then(|time| self.config.limits.too_old(time, self.clock.now())),
+            too_old,
             only_by_asking: self.stopped().await?,
         };
         let decision = decide(&facts);
@@ -176,7 +214,7 @@ impl Check<'_> {
             Err(error) => {
                 let reason = format!("IAM could not be read while planning ({error})");
                 let by_hand = vec![format!("{reason}: look at the actor and the subject yourself, and contain them by hand.")];
-                (Planning { plan: Plan { steps: Vec::new(), by_hand }, left_out: Vec::new() }, Some(reason))
+                (Planning { plan: Plan { steps: Vec::new(), by_hand }, ..Planning::default() }, Some(reason))
             }
         }
     }

@@ -15,11 +15,11 @@ use std::cmp::Reverse;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, StateError};
 use cordon_core::event::{Event, Unreadable};
-use cordon_core::incident::{EventFacts, Found, Incident, MergedEvent};
+use cordon_core::incident::{EventFacts, Found, Incident, JoinedEvent};
 use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject};
+use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject};
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
@@ -87,7 +87,7 @@ pub struct Classify<'a> {
 }
 
 /// How often opening is tried against other executions of the same case.
-const OPEN_TRIES: u32 = 5;
+const OPEN_TRIES: u32 = 12;
 /// How many of the counted events the timeline names, the newest of them.
 const SHOWN: usize = 30;
 
@@ -253,36 +253,38 @@ impl Classify<'_> {
     async fn claim_and_open(
         &self,
         incident: Incident,
-        shared: Option<&cordon_core::EventId>,
+        shared: Option<&EventId>,
         burst: Option<&Burst>,
     ) -> Result<ClassifyOutput, ClassifyError> {
         let now = self.clock.now();
         match self.store.claim(&incident.event.id, shared, &incident.id, &incident.execution, now).await? {
             Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
             Claim::SharedWith(other) => {
-                self.join(&other, &incident, true).await?;
-                return Ok(ClassifyOutput::Merged { incident: other });
+                self.opened_by_other(&other).await?;
+                return self.join_for_good(other, &incident, shared).await;
             }
             Claim::Mine => {}
         }
         if let Some(other) = self.open_burst(burst, &incident).await? {
-            self.join(&other, &incident, true).await?;
-            return Ok(ClassifyOutput::Merged { incident: other });
+            return self.join_for_good(other, &incident, shared).await;
         }
         let mut tries = 0;
         loop {
             let mut opened = incident.clone();
             match self.store.open(&mut opened, detected(&incident, burst), now).await {
                 Ok(Opening::Opened) => return Ok(ClassifyOutput::Opened { incident: opened.id }),
-                // Closed in this very moment: then this event opens the next incident.
-                Ok(Opening::Joined(other)) => match self.join(&other, &incident, false).await? {
+                Ok(Opening::Taken(incident)) => return Ok(ClassifyOutput::Duplicate { incident }),
+                // Where it was decided in this very moment, this event opens the next incident.
+                Ok(Opening::Joined(other)) => match self.join(&other, &incident, shared).await? {
                     true => return Ok(ClassifyOutput::Merged { incident: other }),
-                    false if tries < OPEN_TRIES => tries += 1,
+                    false if tries < OPEN_TRIES => {}
                     false => return Err(ClassifyError::OpensAndCloses),
                 },
-                Err(error) if error.is_conflict() && tries < OPEN_TRIES => tries += 1,
+                Err(error) if error.is_conflict() && tries < OPEN_TRIES => {}
                 Err(error) => return Err(error.into()),
             }
+            tries += 1;
+            self.store.pause(tries).await;
         }
     }
 
@@ -295,33 +297,71 @@ impl Classify<'_> {
         Ok(self.store.find(&other).await?.map(|found| found.id))
     }
 
-    /// Adds the event to an incident's timeline, once however often this is retried; `false` where it is closed and must not be.
-    async fn join(&self, id: &IncidentId, incident: &Incident, even_closed: bool) -> Result<bool, ClassifyError> {
-        let known = self.store.timeline(id).await?;
-        let event = json!(incident.event.id);
-        if known.iter().any(|entry| entry.kind == Kind::Merged && *at(&entry.data, "/event") == event) {
-            return Ok(true);
+    /// Waits for the incident of the other record of the same call, which is judged at this moment.
+    async fn opened_by_other(&self, id: &IncidentId) -> Result<(), ClassifyError> {
+        for tries in 1..=OPEN_TRIES {
+            if self.store.find(id).await?.is_some() {
+                return Ok(());
+            }
+            self.store.pause(tries).await;
         }
-        let EventFacts { name, time, source_ip, .. } = incident.event.clone();
-        let merged = MergedEvent { name, time, source_ip };
-        let joined = self
-            .store
-            .commit(id, self.clock.now(), |open| {
-                if open.is_closed() && !even_closed {
-                    return None;
-                }
-                open.merges.merged += 1;
-                open.merges.last_merged = Some(merged.clone());
-                let data = json!({"event": incident.event.id, "event_name": incident.event.name, "event_time": incident.event.time, "actor": incident.actor.display(), "execution": incident.execution});
-                Some(vec![NewEntry::cordon(Kind::Merged, data)])
-            })
-            .await;
-        match joined {
-            Ok(open) => Ok(!open.is_closed() || even_closed),
-            // The call shared its id with one that has claimed the event and not yet opened its incident.
-            Err(StoreError::NotFound(_)) => Err(ClassifyError::NotOpenYet),
-            Err(error) => Err(error.into()),
+        Err(ClassifyError::NotOpenYet)
+    }
+
+    /// Joins the event to the open incident of its case; `false` where that one no longer takes it in.
+    ///
+    /// The event's own item comes first, and then the incident is read again. Whoever decides does so the other way round: the
+    /// decision first, and then it looks for events that came before it. So one of the two sees the other.
+    async fn join(&self, id: &IncidentId, incident: &Incident, shared: Option<&EventId>) -> Result<bool, ClassifyError> {
+        let now = self.clock.now();
+        let joined = joined_event(incident, now);
+        let is_new = self.store.put_joined(id, &joined).await?;
+        if !self.store.find(id).await?.is_some_and(|open| open.takes_more(now)) {
+            self.store.put_left(id, &JoinedEvent { answered_by: Some(incident.id.clone()), ..joined }).await?;
+            return Ok(false);
         }
+        self.note_joined(id, incident, shared, is_new).await?;
+        Ok(true)
+    }
+
+    /// Joins the event to an incident however that stands: another record of the call that opened it, or one more of the calls that
+    /// make up a burst. Neither has an effect that the incident would have to undo.
+    async fn join_for_good(
+        &self,
+        id: IncidentId,
+        incident: &Incident,
+        shared: Option<&EventId>,
+    ) -> Result<ClassifyOutput, ClassifyError> {
+        let is_new = self.store.put_joined(&id, &joined_event(incident, self.clock.now())).await?;
+        self.note_joined(&id, incident, shared, is_new).await?;
+        Ok(ClassifyOutput::Merged { incident: id })
+    }
+
+    async fn note_joined(
+        &self,
+        id: &IncidentId,
+        incident: &Incident,
+        shared: Option<&EventId>,
+        is_new: bool,
+    ) -> Result<(), ClassifyError> {
+        let now = self.clock.now();
+        if is_new {
+            self.store.count_joined(id, now).await?;
+        }
+        Ok(self.store.point_claim(&incident.event.id, shared, id, &incident.execution, now).await?)
+    }
+}
+
+fn joined_event(incident: &Incident, now: Timestamp) -> JoinedEvent {
+    JoinedEvent {
+        event: incident.event.id.clone(),
+        name: incident.event.name.clone(),
+        time: incident.event.time,
+        actor: incident.actor.display(),
+        source_ip: incident.event.source_ip.clone(),
+        execution: incident.execution.clone(),
+        joined_at: now,
+        answered_by: None,
     }
 }
 

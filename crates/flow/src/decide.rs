@@ -85,10 +85,11 @@ impl Decide<'_> {
         {
             return self.refuse(id, voter.by(), choice, refusal.to_owned()).await;
         }
-        for _ in 0..TRIES {
+        for tries in 1..=TRIES {
             if let Some(answer) = self.attempt(id, &person, choice, reason.as_deref()).await? {
                 return Ok(answer);
             }
+            self.store.pause(tries).await;
         }
         Err(DecideError::Crowded)
     }

@@ -14,7 +14,7 @@ use crate::wait::WaitError;
 
 fn of_store(error: &StoreError) -> ErrorName {
     match error {
-        StoreError::Table(TableError::Condition | TableError::Transient(_)) => ErrorName::Transient,
+        StoreError::Table(TableError::Condition | TableError::Contended(_) | TableError::Transient(_)) => ErrorName::Transient,
         StoreError::Table(TableError::Refused(_)) => ErrorName::Refused,
         StoreError::NotFound(_) => ErrorName::NotFound,
         StoreError::Unreadable(_) | StoreError::Unwritable(_) => ErrorName::Internal,

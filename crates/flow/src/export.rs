@@ -26,7 +26,8 @@ pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<R
         let timeline = store.timeline(id).await?;
         let after = store.incident(id).await?;
         if after.version == incident.version || tries == READ_TRIES {
-            return Ok(Record { incident, steps, questions, timeline, exported_at: now });
+            let joined = store.joined(id).await?.events;
+            return Ok(Record { incident, steps, questions, timeline, joined, exported_at: now });
         }
         incident = after;
         tries += 1;

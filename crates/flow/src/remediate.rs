@@ -86,19 +86,36 @@ impl Remediate<'_> {
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
+        let incident = self.begin(&incident, released).await?;
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
             Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || ApplyResult::Failed { reason: reason.clone() }),
         };
         let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
-        self.store
-            .commit(id, self.clock.now(), |incident| {
+        self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Applied, data.clone())])).await?;
+        Ok(if result.complete { RemediateOutput::Applied } else { RemediateOutput::Partial })
+    }
+
+    /// Says that the plan is being carried out, before its first call: from here on no event joins. What joined before happened
+    /// before the calls, which undo it. A containment ahead of the question undoes nothing, and events go on joining.
+    async fn begin(&self, incident: &Incident, released: Released) -> Result<Incident, RemediateError> {
+        match released {
+            Released::Ahead => return Ok(incident.clone()),
+            Released::All | Released::Containment => {}
+        }
+        let joined = self.store.joined(&incident.id).await?;
+        let begun = self
+            .store
+            .commit(&incident.id, self.clock.now(), |incident| {
+                if incident.state == State::Remediating || incident.is_closed() {
+                    return None;
+                }
                 incident.state = State::Remediating;
-                Some(vec![NewEntry::cordon(Kind::Applied, data.clone())])
+                Some(joined.fold_into(incident).into_iter().collect())
             })
             .await?;
-        Ok(if result.complete { RemediateOutput::Applied } else { RemediateOutput::Partial })
+        Ok(begun)
     }
 
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
@@ -216,7 +233,7 @@ impl Remediate<'_> {
         match approval.as_ref().map(|approval| (approval.vote, approval.on_timeout)) {
             Some((Vote::Approved, _)) => Ok(Released::All),
             Some((Vote::Expired, OnTimeout::Contain)) => Ok(Released::Containment),
-            Some((Vote::Waiting, _)) | None if goes_ahead => Ok(Released::Containment),
+            Some((Vote::Waiting, _)) | None if goes_ahead => Ok(Released::Ahead),
             Some((Vote::Waiting | Vote::Denied | Vote::Expired, _)) | None => refuse("nobody has approved it"),
         }
     }
@@ -229,6 +246,6 @@ fn refuse<T>(reason: &'static str) -> Result<T, RemediateError> {
 fn word(released: Released) -> &'static str {
     match released {
         Released::All => "all",
-        Released::Containment => "containment",
+        Released::Containment | Released::Ahead => "containment",
     }
 }

@@ -83,16 +83,18 @@ impl Wait<'_> {
             Some(found) => Approval { token, deadline, last, round: found.round + 1, ..found.next() },
             None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(incident.severity)) },
         };
+        let joined = self.store.joined(id).await?;
         let incident = self
             .store
             .commit_with(id, now, |incident| {
+                let folded = joined.fold_into(incident);
                 incident.state = State::Asking;
                 incident.approval.asked_at = Some(incident.approval.asked_at.unwrap_or(now));
                 incident.approval.deadline = Some(deadline);
                 incident.approval.quorum = approval.quorum;
                 let write = Store::approval_write(id, &approval).ok()?;
                 let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
-                Some((vec![NewEntry::cordon(Kind::Asked, data)], vec![write]))
+                Some((folded.into_iter().chain([NewEntry::cordon(Kind::Asked, data)]).collect(), vec![write]))
             })
             .await?;
         self.show(&incident, &approval).await
@@ -239,7 +241,13 @@ impl Wait<'_> {
     ) -> Result<WaitOutput, WaitError> {
         let write = Store::approval_write(id, approval)?;
         let entry = NewEntry::cordon(kind, data);
-        let written = self.store.commit_with(id, self.clock.now(), |_| Some((vec![entry.clone()], vec![write.clone()]))).await;
+        let written = self
+            .store
+            .commit_with(id, self.clock.now(), |incident| {
+                incident.approval.expired = approval.vote == Vote::Expired;
+                Some((vec![entry.clone()], vec![write.clone()]))
+            })
+            .await;
         match written {
             Ok(_) => Ok(output),
             // Somebody spoke in this very moment. Their decision stands; an approval that is not yet enough does not stop the clock.

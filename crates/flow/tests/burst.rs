@@ -48,7 +48,7 @@ fn later_events_go_into_the_thread_at_a_few_steps_and_the_card_counts_them() {
     let updates = world.heard.updates.lock().unwrap();
     assert_eq!(updates.len(), 7);
     assert!(updates[6].to_value().to_string().contains("100 further events of this case"), "{:?}", updates[6]);
-    assert_eq!(world.timeline(&incident).iter().filter(|kind| *kind == "merged").count(), 120);
+    assert_eq!(world.joined(&incident).len(), 120);
     let told = world.heard.alerts.lock().unwrap().iter().filter(|alert| alert.body["message"] == "merged").count();
     assert_eq!(told, 7, "SNS is told as often");
 }

@@ -24,6 +24,7 @@ pub fn json(record: &Record) -> Value {
             "vote": question.vote, "by": question.by, "deadline": question.deadline,
         })).collect::<Vec<_>>(),
         "timeline": record.timeline,
+        "joined": record.joined,
         "chain": {
             "verdict": if verdict.is_ok() { "intact" } else { "broken" },
             "entries": record.timeline.len(),
@@ -53,7 +54,7 @@ fn incident(record: &Record) -> Value {
         "exceptions_checked": incident.assessment.exceptions_checked,
         "plan": incident.assessment.plan,
         "execution": incident.execution,
-        "merged": incident.merges.merged,
+        "merged": merged(record),
         "slack": incident.delivery.slack,
         "times": {
             "event": incident.event.time,
@@ -64,6 +65,13 @@ fn incident(record: &Record) -> Value {
             "updated": incident.updated_at,
         },
     })
+}
+
+/// How many later events joined. Those that came after the last commit are among the events, and not yet in the header.
+pub(crate) fn merged(record: &Record) -> u32 {
+    let mut merges = record.incident.merges.clone();
+    merges.count(u32::try_from(record.joined.len()).unwrap_or(u32::MAX), None);
+    merges.merged
 }
 
 fn steps(record: &Record) -> Vec<Value> {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Deref;
 
-use cordon_core::incident::Incident;
+use cordon_core::incident::{Incident, JoinedEvent};
 use cordon_core::json::at;
 use cordon_respond::runner::StepRecord;
 use jiff::Timestamp;
@@ -108,7 +108,8 @@ impl Page {
     pub(crate) fn of(record: &Record) -> Self {
         let incident = &record.incident;
         let verdict = record.verify();
-        let sections = [event(incident), rules(incident), decision(record), plan(record), times(incident), chain(record)];
+        let sections =
+            [event(record), rules(incident), decision(record), plan(record), times(incident), joined(record), chain(record)];
         Self {
             incident: Shown::new(incident.id.as_str()),
             severity: Shown::new(incident.severity.to_string()),
@@ -129,7 +130,8 @@ impl Page {
     }
 }
 
-fn event(incident: &Incident) -> Section {
+fn event(record: &Record) -> Section {
+    let incident = &record.incident;
     let event = &incident.event;
     let mut facts = vec![
         ("Event", theirs(format!("{} ({})", event.name, event.service))),
@@ -153,7 +155,7 @@ fn event(incident: &Incident) -> Section {
     optional("Refused with", event.error_code.as_deref());
     optional("Request", Some(&event.parameters));
     facts.extend(incident.unreadable.iter().map(|reason| ("Needs a person", said(reason))));
-    facts.push(("Later events that joined", ours(incident.merges.merged.to_string())));
+    facts.push(("Later events that joined", ours(crate::export::merged(record).to_string())));
     facts.push(("Execution", theirs(&incident.execution)));
     Section { title: "What happened", blocks: vec![Block::Facts(facts)] }
 }
@@ -237,6 +239,22 @@ fn times(incident: &Incident) -> Section {
     ];
     let facts = rows.into_iter().filter_map(|(label, at)| at.map(|at| (label, ours(time(at))))).collect();
     Section { title: "Times", blocks: vec![Block::Facts(facts)] }
+}
+
+/// The later events of the case. The timeline holds their number and a digest.
+fn joined(record: &Record) -> Section {
+    let row = |joined: &JoinedEvent| {
+        vec![
+            joined.time.map_or_else(|| ours("unknown"), |at| ours(time(at))),
+            theirs(&joined.name),
+            theirs(&joined.actor),
+            theirs(joined.source_ip.as_deref().unwrap_or("unknown")),
+            theirs(joined.event.to_string()),
+        ]
+    };
+    let rows: Vec<_> = record.joined.iter().map(row).collect();
+    let table = Block::Table { columns: vec!["At", "Event", "Actor", "Source address", "Event id"], rows };
+    Section { title: "Later events that joined", blocks: if record.joined.is_empty() { vec![] } else { vec![table] } }
 }
 
 fn chain(record: &Record) -> Section {

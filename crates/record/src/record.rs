@@ -1,6 +1,6 @@
 //! Everything that is stored about one incident, assembled once. The formats only render it.
 
-use cordon_core::incident::{Incident, State};
+use cordon_core::incident::{Incident, JoinedEvent, State};
 use cordon_core::timeline::{self, Broken, Entry};
 use cordon_respond::runner::{StepRecord, StepState};
 use jiff::Timestamp;
@@ -28,6 +28,8 @@ pub struct Record {
     pub questions: Vec<Question>,
     /// The whole timeline, in its order.
     pub timeline: Vec<Entry>,
+    /// The later events that joined, in the order of their times. The timeline holds their number and a digest over their ids.
+    pub joined: Vec<JoinedEvent>,
     /// When this record was put together.
     pub exported_at: Timestamp,
 }

@@ -4,6 +4,8 @@
 //! It believes nothing that the file says about itself. What stands beside the timeline (the header's part) is not hashed:
 //! event, subject and outcome are compared with what the timeline says of them, the rest cannot be.
 
+use cordon_core::EventId;
+use cordon_core::incident::digest_of;
 use cordon_core::json::at;
 use cordon_core::timeline::{Broken, Entry, Kind, verify};
 use serde_json::Value;
@@ -68,6 +70,7 @@ pub fn check(text: &str, kept: Option<&str>) -> Result<Intact, Fault> {
     }
     verify(&entries, last_hash)?;
     summary_fits(&file, &entries)?;
+    joined_fits(&file, &entries)?;
     let anchored_at = match kept {
         None => None,
         Some(kept) => {
@@ -108,6 +111,22 @@ fn summary_fits(file: &Value, entries: &[Entry]) -> Result<(), Fault> {
     let closed = entries.iter().rev().find(|entry| entry.kind == Kind::Closed);
     let written = closed.and_then(|entry| at(&entry.data, "/outcome").as_str()).unwrap_or("still open");
     same("outcome", at(file, "/incident/outcome").as_str().unwrap_or("still open"), written)
+}
+
+/// Compares the later events with the number and the digest that the timeline holds of them. Where more have joined since, which ones
+/// is not proven.
+fn joined_fits(file: &Value, entries: &[Entry]) -> Result<(), Fault> {
+    let folded = entries.iter().rev().find(|entry| entry.kind == Kind::Merged && at(&entry.data, "/digest").is_string());
+    let Some(folded) = folded.filter(|entry| *at(&entry.data, "/more") != Value::Bool(true)) else { return Ok(()) };
+    let count = at(&folded.data, "/count").as_u64().and_then(|count| usize::try_from(count).ok()).unwrap_or(usize::MAX);
+    let listed = at(file, "/joined").as_array().map(Vec::as_slice).unwrap_or_default();
+    let ids: Vec<EventId> = listed.iter().filter_map(|joined| at(joined, "/event").as_str()?.parse().ok()).collect();
+    if ids.len() > count {
+        return Ok(());
+    }
+    let said = format!("{} events with the digest {}", ids.len(), digest_of(ids.iter()));
+    let digest = at(&folded.data, "/digest").as_str().unwrap_or_default();
+    same("later events", &said, &format!("{count} events with the digest {digest}"))
 }
 
 fn same(what: &'static str, said: &str, written: &str) -> Result<(), Fault> {

@@ -46,6 +46,11 @@ pub struct Planning {
     pub plan: Plan,
     /// Why steps were left out, in sentences, each one once.
     pub left_out: Vec<String>,
+    /// The remedies that were to undo the call and found nothing to undo.
+    pub nothing_to_undo: Vec<RemedyKind>,
+    /// Whether the same call might be undone a moment later, as things stand in AWS then: a remedy found nothing, or not what the
+    /// event had left.
+    pub may_change: bool,
 }
 
 /// Makes the plan. `never` holds ARN patterns that are refused whatever the configuration says: Cordon's own roles.
@@ -142,6 +147,8 @@ impl Planner<'_> {
             Ok(resolved) => resolved,
             Err(TargetError::Iam(error)) => return Err(error),
             Err(refused) => {
+                let is_absent = matches!(refused, TargetError::Gone { .. } | TargetError::Recreated { .. });
+                self.planning.may_change |= is_absent && purpose == Purpose::Revert;
                 let instruction = match purpose {
                     Purpose::Contain => "the actor is not stopped; decide yourself whether to stop them, and how",
                     Purpose::Revert => "the call is not undone; decide yourself whether to undo it",
@@ -167,8 +174,17 @@ impl Planner<'_> {
         };
         match remedies::remedy(remedy).plan(self.account, &request).await? {
             Planned::Step(step) => self.add_step(*step, &resolved),
-            Planned::Nothing(reason) => self.leave_out(reason),
-            Planned::ByHand(by_hand) => self.by_hand(by_hand),
+            Planned::Nothing(reason) => {
+                if purpose == Purpose::Revert {
+                    self.planning.nothing_to_undo.push(remedy);
+                    self.planning.may_change = true;
+                }
+                self.leave_out(reason);
+            }
+            Planned::ByHand(by_hand) => {
+                self.planning.may_change |= purpose == Purpose::Revert;
+                self.by_hand(by_hand);
+            }
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Store<'_> {
     /// [`StoreError`].
     pub async fn take_from_budget(&self, id: &IncidentId, per_hour: u32, now: Timestamp) -> Result<Budget, StoreError> {
         let key = keys::budget(now);
-        for _ in 0..TAKE_TRIES {
+        for tries in 1..=TAKE_TRIES {
             let found: Option<BudgetItem> = self.get(&key).await?;
             let condition = found.as_ref().map_or(Condition::Absent, |found| Condition::Version(found.version));
             let mut item = found.unwrap_or_else(|| BudgetItem { version: 0, incidents: Vec::new(), expires_at: in_days(now, 2) });
@@ -52,7 +52,7 @@ impl Store<'_> {
             item.incidents.push(id.clone());
             match self.write(vec![put(key.clone(), &item, condition)?]).await {
                 Ok(()) => return Ok(Budget::Taken),
-                Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_conflict() => self.pause(tries).await,
                 Err(error) => return Err(error),
             }
         }

@@ -1,31 +1,53 @@
 //! Claims on events: an event belongs to the execution that claimed it first, however often it is delivered.
+//!
+//! A claim counts only while something came of it. Where its execution died before any incident had the event, the next delivery takes
+//! it over. Two executions of one event never answer it twice: the incident's id is the event's, and so is its item where it joined.
 
 use cordon_core::{EventId, IncidentId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::table::{Condition, Key, TableError};
+use crate::table::{Condition, Key};
 use crate::{Store, StoreError, in_days, keys, put};
 
 /// EventBridge redelivers for a day and a dead-letter queue keeps for fourteen: a claim outlives both.
 const CLAIM_DAYS: i64 = 30;
+/// For so long, the other record of the same call is taken to be judged at this very moment.
+const SHARED_WAITS: SignedDuration = SignedDuration::from_secs(20);
 
 /// What became of a claim on an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claim {
     /// This execution's, now or by an earlier try.
     Mine,
-    /// Another execution's.
+    /// Another execution's, which gave it to this incident.
     Taken(IncidentId),
-    /// The same call, recorded in another account, is another execution's.
+    /// The incident that has the event, or is about to: by another account's record of the same call, or by an earlier try.
     SharedWith(IncidentId),
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct ClaimItem {
     incident: IncidentId,
     execution: String,
     expires_at: i64,
+    #[serde(default)]
+    claimed_at: Option<Timestamp>,
+}
+
+impl ClaimItem {
+    fn new(incident: &IncidentId, execution: &str, now: Timestamp) -> Self {
+        Self {
+            incident: incident.clone(),
+            execution: execution.to_owned(),
+            expires_at: in_days(now, CLAIM_DAYS),
+            claimed_at: Some(now),
+        }
+    }
+
+    fn is_fresh(&self, now: Timestamp) -> bool {
+        self.claimed_at.is_some_and(|at| now.duration_since(at) < SHARED_WAITS)
+    }
 }
 
 impl Store<'_> {
@@ -41,8 +63,7 @@ impl Store<'_> {
         execution: &str,
         now: Timestamp,
     ) -> Result<Claim, StoreError> {
-        let item =
-            ClaimItem { incident: incident.clone(), execution: execution.to_owned(), expires_at: in_days(now, CLAIM_DAYS) };
+        let item = ClaimItem::new(incident, execution, now);
         let keys: Vec<Key> = std::iter::once(keys::event(event)).chain(shared.map(keys::shared_event)).collect();
         let writes = keys.iter().map(|key| put(key.clone(), &item, Condition::Absent)).collect::<Result<_, _>>()?;
         match self.write(writes).await {
@@ -50,25 +71,46 @@ impl Store<'_> {
             Err(error) if error.is_conflict() => {}
             Err(error) => return Err(error),
         }
-        if let Some(found) = self.get::<ClaimItem>(&keys::event(event)).await? {
-            return Ok(match found {
-                found if found.execution != execution => Claim::Taken(found.incident),
-                // Our own claim, by an earlier try that found the call to be another incident's.
-                found if found.incident != *incident => Claim::SharedWith(found.incident),
-                _ => Claim::Mine,
-            });
-        }
-        let Some(shared) = shared else { return Err(vanished()) };
-        match self.get::<ClaimItem>(&keys::shared_event(shared)).await? {
-            Some(found) if found.execution != execution => {
-                let joined = ClaimItem { incident: found.incident.clone(), ..item };
-                match self.write(vec![put(keys::event(event), &joined, Condition::Absent)?]).await {
-                    Ok(()) => Ok(Claim::SharedWith(found.incident)),
-                    Err(error) => Err(error),
-                }
+        let found: Option<ClaimItem> = self.get(&keys::event(event)).await?;
+        if let Some(found) = found.as_ref().filter(|found| found.execution != execution) {
+            if self.find(&found.incident).await?.is_some() {
+                return Ok(Claim::Taken(found.incident.clone()));
             }
-            _ => Err(vanished()),
         }
+        let of_call = match shared {
+            Some(shared) => self.get::<ClaimItem>(&keys::shared_event(shared)).await?,
+            None => None,
+        };
+        if let Some(other) = of_call.filter(|other| other.execution != execution)
+            && (other.is_fresh(now) || self.find(&other.incident).await?.is_some())
+        {
+            self.keep_claims(event, None, &other.incident, execution, now).await?;
+            return Ok(Claim::SharedWith(other.incident));
+        }
+        match found.filter(|found| found.execution == execution) {
+            Some(own) if own.incident == *incident => Ok(Claim::Mine),
+            // Our own claim, by an earlier try that found the event to be another incident's.
+            Some(own) if self.find(&own.incident).await?.is_some() => Ok(Claim::SharedWith(own.incident)),
+            Some(_) | None => {
+                self.keep_claims(event, shared, incident, execution, now).await?;
+                Ok(Claim::Mine)
+            }
+        }
+    }
+
+    /// Writes the claims on an event whatever they said before.
+    pub(crate) async fn keep_claims(
+        &self,
+        event: &EventId,
+        shared: Option<&EventId>,
+        incident: &IncidentId,
+        execution: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let item = ClaimItem::new(incident, execution, now);
+        let keys = std::iter::once(keys::event(event)).chain(shared.map(keys::shared_event));
+        let writes = keys.map(|key| put(key, &item, Condition::Always)).collect::<Result<_, _>>()?;
+        self.write(writes).await
     }
 
     /// The incident that an execution opened for an event, by the execution's own claim. `None` where it opened none, or joined
@@ -83,9 +125,4 @@ impl Store<'_> {
             .filter(|incident| claim.execution == execution && incident.execution == execution)
             .map(|incident| incident.id))
     }
-}
-
-/// Somebody deleted it in this moment, or it expired.
-fn vanished() -> StoreError {
-    TableError::Transient("a claim vanished".to_owned()).into()
 }

@@ -12,7 +12,7 @@ use crate::table::{Condition, TableError};
 use crate::{Store, StoreError, keys, put};
 
 /// How often counting is tried against others who count the same group, before the state machine's own retry takes over.
-const COUNT_TRIES: u32 = 8;
+const COUNT_TRIES: u32 = 12;
 /// A group of which nothing is heard for so long, beyond its timespan, is forgotten: bursts end within a day.
 const KEPT_SECONDS: i64 = 2 * 24 * 3600;
 
@@ -60,7 +60,10 @@ impl Store<'_> {
                 Err(error) if error.is_transient() && matches!(count, Count::Joined(_)) => {
                     return Ok(Counted { count, seen });
                 }
-                Err(error) if error.is_conflict() && tries < COUNT_TRIES => tries += 1,
+                Err(error) if error.is_conflict() && tries < COUNT_TRIES => {
+                    tries += 1;
+                    self.pause(tries).await;
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -71,7 +74,7 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError`].
     pub async fn point_burst(&self, tally: &Tally, from: &str, to: &IncidentId, now: Timestamp) -> Result<(), StoreError> {
-        for _ in 0..=COUNT_TRIES {
+        for tries in 1..=COUNT_TRIES {
             let Some(mut item) = self.get::<CountItem>(&keys::count(tally)).await? else { return Ok(()) };
             let before = item.window.clone();
             item.window.rename(from, to.as_str());
@@ -80,7 +83,7 @@ impl Store<'_> {
             }
             match self.keep(tally, item, now).await {
                 Ok(()) => return Ok(()),
-                Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_conflict() => self.pause(tries).await,
                 Err(error) => return Err(error),
             }
         }

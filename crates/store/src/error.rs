@@ -31,6 +31,6 @@ impl StoreError {
     /// Whether another try can help.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self, Self::Table(TableError::Condition | TableError::Transient(_)))
+        matches!(self, Self::Table(TableError::Condition | TableError::Contended(_) | TableError::Transient(_)))
     }
 }

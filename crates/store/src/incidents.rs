@@ -1,7 +1,8 @@
 //! Incidents: opened or joined, read, changed together with their timeline, closed.
 //!
 //! INVARIANT: a header changes only together with the timeline entries that tell of the change, in one transaction that is
-//! conditional on the version that was read. So the chain never forks, and of two writers one starts over.
+//! conditional on the version that was read. So the chain never forks, and of two writers one starts over. Later events of the case
+//! do not change it at all: they are items of their own ([`crate::joined`]).
 
 use cordon_core::IncidentId;
 use cordon_core::incident::{Incident, State};
@@ -21,7 +22,9 @@ const OPEN_DAYS: i64 = 7;
 pub enum Opening {
     /// It is open, now or by an earlier try.
     Opened,
-    /// Another one is open for the same case.
+    /// Another execution has opened it, for a redelivery of the same event.
+    Taken(IncidentId),
+    /// Another one is open for the same case, and may take the event in.
     Joined(IncidentId),
 }
 
@@ -33,7 +36,7 @@ struct OpenItem {
 }
 
 impl Store<'_> {
-    /// Opens the incident, or joins the open one of the same case.
+    /// Opens the incident, or finds the open one of the same case. One try: where another writer was first, that is a conflict.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -43,12 +46,9 @@ impl Store<'_> {
         let mut condition = Condition::Absent;
         if let Some(found) = self.get::<OpenItem>(&case).await? {
             match self.find(&found.incident).await? {
-                Some(other) if other.id == incident.id => {
-                    *incident = other;
-                    return Ok(Opening::Opened);
-                }
+                Some(other) if other.id == incident.id => return Ok(opened_before(incident, other)),
                 // What nobody closed for so long (a stopped execution) takes no more events in.
-                Some(other) if !other.is_closed() && found.expires_at > now.as_second() => {
+                Some(other) if other.takes_more(now) && found.expires_at > now.as_second() => {
                     return Ok(Opening::Joined(other.id));
                 }
                 _ => {
@@ -58,8 +58,7 @@ impl Store<'_> {
             }
         }
         if let Some(own) = self.find(&incident.id).await? {
-            *incident = own;
-            return Ok(Opening::Opened);
+            return Ok(opened_before(incident, own));
         }
         let item = OpenItem { incident: incident.id.clone(), version, expires_at: in_days(now, OPEN_DAYS) };
         let mut fresh = incident.clone();
@@ -129,6 +128,7 @@ impl Store<'_> {
                 Ok(()) => return Ok(incident),
                 Err(error) if error.is_conflict() && tries < TRIES => {
                     tries += 1;
+                    self.pause(tries).await;
                     // The header is as it was read: then it was one of the further writes that did not hold.
                     if self.incident(id).await?.version == before.version {
                         return Err(TableError::Condition.into());
@@ -139,7 +139,8 @@ impl Store<'_> {
         }
     }
 
-    /// Ends the incident: no event joins it any more.
+    /// Ends the incident: no event joins it any more. The case's own item stays, and points to an incident that is over; the next
+    /// event takes its place.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -147,14 +148,11 @@ impl Store<'_> {
     where
         F: Fn(&mut Incident) -> Option<Vec<NewEntry>> + Send + Sync,
     {
-        let found = self.incident(id).await?;
-        let case = keys::open(&found);
-        let holds_case = self.get::<OpenItem>(&case).await?.is_some_and(|open| open.incident == *id);
-        self.commit_with(id, now, |incident| {
+        let joined = self.joined(id).await?;
+        self.commit(id, now, |incident| {
             let entries = change(incident)?;
             incident.state = State::Closed;
-            let release = holds_case.then(|| Write { key: case.clone(), item: None, condition: Condition::Always });
-            Some((entries, release.into_iter().collect()))
+            Some(joined.fold_into(incident).into_iter().chain(entries).collect())
         })
         .await
     }
@@ -189,4 +187,13 @@ impl Store<'_> {
         writes.extend(extra);
         self.write(writes).await
     }
+}
+
+/// By an earlier try of this execution, or by another one.
+fn opened_before(incident: &mut Incident, found: Incident) -> Opening {
+    if found.execution != incident.execution {
+        return Opening::Taken(found.id);
+    }
+    *incident = found;
+    Opening::Opened
 }

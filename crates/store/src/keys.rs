@@ -3,8 +3,8 @@
 //! INVARIANT: a key never changes, so that items of an older version are found. Other people's texts are hashed if they could
 //! exceed DynamoDB's limit.
 
-use cordon_core::incident::{Incident, State};
-use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, canonical_arn};
+use cordon_core::incident::{Incident, JoinedEvent, State};
+use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, canonical_arn};
 use cordon_detect::Tally;
 use jiff::Timestamp;
 
@@ -19,6 +19,8 @@ const TEXT_MAX_BYTES: usize = 1_500;
 
 /// The sort keys of a timeline begin so.
 pub(crate) const TIMELINE: &str = "LOG#";
+/// The later events that joined an incident.
+pub(crate) const JOINED: &str = "EVENT#";
 /// All recorded exceptions stand in one partition: every check reads them all, by one query.
 pub(crate) const EXCEPTIONS: &str = "EXCEPTIONS";
 pub(crate) const EXCEPTION: &str = "EXCEPTION#";
@@ -55,17 +57,55 @@ pub(crate) fn shared_event(shared: &EventId) -> Key {
     Key::new(format!("EVENT#shared#{shared}"), "CLAIM")
 }
 
-/// The case that later events join: the same account, actor, subject, rule and policy. Another policy is another case,
-/// because the open incident's plan would not undo it. What a correlation counted is one case for each of its groups.
+/// A later event that joined, in the order of the calls' times. A redelivered event has the same key.
+pub(crate) fn joined(id: &IncidentId, joined: &JoinedEvent) -> Key {
+    let time = joined.time.map_or_else(|| "-".to_owned(), |time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    Key::new(incident_partition(id), format!("{JOINED}{time}#{}", joined.event))
+}
+
+pub(crate) fn joined_count(id: &IncidentId) -> Key {
+    Key::new(incident_partition(id), "JOINED")
+}
+
+pub(crate) fn told(id: &IncidentId) -> Key {
+    Key::new(incident_partition(id), "TOLD")
+}
+
+/// The case that later events join: the same account, actor and subject, the same rules, and a call that did the same to the same
+/// thing. Any other event is another case, because the open incident's plan, which people see and approve, would not undo it. What
+/// a correlation counted is one case for each of its groups.
 pub(crate) fn open(incident: &Incident) -> Key {
     if let Some(group) = &incident.group {
         return hashed_if_long("OPEN", &format!("group#{group}"));
     }
     let account = incident.account.as_ref().map_or("unknown", |account| account.as_str());
     let rule = incident.primary_rule().map_or("unreadable", |detection| detection.rule.as_str());
-    let subject = if incident.unreadable.is_some() { incident.event.id.to_string() } else { incident.subject.to_string() };
-    let policy = incident.event.policy_arn.as_deref().unwrap_or_default();
-    hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{policy}", incident.actor.display()))
+    let subject = match &incident.subject {
+        _ if incident.unreadable.is_some() => incident.event.id.to_string(),
+        // A name is a principal's in any case of letters.
+        Subject::Principal { principal } => principal.to_string().to_ascii_lowercase(),
+        other => other.to_string(),
+    };
+    let did = EventId::from_content(did(incident).as_bytes());
+    hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{did}", incident.actor.display()))
+}
+
+/// What the event did, and the rules that it broke. Where something would be undone, every parameter of the request counts. What
+/// an older version stored says too little: nothing joins it.
+fn did(incident: &Incident) -> String {
+    let mut rules: Vec<&str> = incident.detections.iter().map(|detection| detection.rule.as_str()).collect();
+    rules.sort_unstable();
+    let is_undone = incident
+        .detections
+        .iter()
+        .filter_map(|detection| detection.response.as_ref())
+        .any(|response| !response.revert.is_empty());
+    let did = match &incident.event.touched.fingerprint {
+        Some(fingerprint) if is_undone => fingerprint.request.as_str(),
+        Some(fingerprint) => fingerprint.effect.as_str(),
+        None => incident.event.id.as_str(),
+    };
+    format!("{did}#{}", rules.join("#"))
 }
 
 pub(crate) fn count(tally: &Tally) -> Key {

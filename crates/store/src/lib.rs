@@ -12,6 +12,7 @@ mod error;
 mod exceptions;
 mod former;
 mod incidents;
+mod joined;
 mod keys;
 mod own_calls;
 mod pace;
@@ -33,15 +34,17 @@ pub use error::StoreError;
 pub use exceptions::{AddExceptionError, EndedException, RecordedException, RuleScope};
 pub use former::{ObservedSetting, Setting};
 pub use incidents::Opening;
+pub use joined::{Joined, Told};
 pub use pace::{BurstSummary, Minute, Turn};
 pub use provenance::{Change, Grant, Observed, Provenance};
 pub use steps::Steps;
 pub use switch::SwitchNote;
-pub use table::{Condition, Key, Table, TableError, Write};
+pub use table::{Condition, End, Key, Table, TableError, Write};
 pub use undo::{UndoRequest, UndoState};
 
-/// How often a write is tried against other writers before the state machine's own retry takes over.
-const TRIES: u32 = 5;
+/// How often a write is tried against other writers before the state machine's own retry takes over. With the pauses between
+/// them, that is a few seconds.
+const TRIES: u32 = 12;
 
 /// What Cordon keeps, in one table. Copying it copies the reference.
 #[derive(Clone, Copy)]
@@ -60,8 +63,24 @@ impl<'a> Store<'a> {
         self.table.get(key).await?.map(decode).transpose()
     }
 
+    /// A conflict with another transaction wrote nothing and says nothing about the conditions: the same writes are tried again
+    /// after a pause.
     async fn write(&self, writes: Vec<Write>) -> Result<(), StoreError> {
-        Ok(self.table.write(writes).await?)
+        let mut tries = 0;
+        loop {
+            match self.table.write(writes.clone()).await {
+                Err(TableError::Contended(_)) if tries < TRIES => {
+                    tries += 1;
+                    self.table.pause(tries).await;
+                }
+                written => return Ok(written?),
+            }
+        }
+    }
+
+    /// Waits a random while before another try against other writers. `tries` counts from 1.
+    pub async fn pause(&self, tries: u32) {
+        self.table.pause(tries).await;
     }
 }
 

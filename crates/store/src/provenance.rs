@@ -108,7 +108,10 @@ impl Store<'_> {
                 let condition = found.map_or(Condition::Absent, |found| Condition::Version(found.version));
                 match self.write(vec![put(key.clone(), &next, condition)?]).await {
                     Ok(()) => break,
-                    Err(error) if error.is_conflict() && tries < TRIES => tries += 1,
+                    Err(error) if error.is_conflict() && tries < TRIES => {
+                        tries += 1;
+                        self.pause(tries).await;
+                    }
                     Err(error) => return Err(error),
                 }
             }

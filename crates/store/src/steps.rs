@@ -50,7 +50,9 @@ impl Progress for Steps<'_> {
 fn progress_error(error: &StoreError) -> ProgressError {
     match error {
         StoreError::Table(TableError::Condition) => ProgressError::Superseded,
-        StoreError::Table(TableError::Transient(reason)) => ProgressError::Unavailable(reason.clone()),
+        StoreError::Table(TableError::Contended(reason) | TableError::Transient(reason)) => {
+            ProgressError::Unavailable(reason.clone())
+        }
         StoreError::Table(TableError::Refused(_))
         | StoreError::NotFound(_)
         | StoreError::Unreadable(_)

@@ -39,6 +39,15 @@ pub enum Condition {
     Version(u64),
 }
 
+/// The end of a partition that is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// From the first sort key on.
+    First,
+    /// From the last sort key back.
+    Last,
+}
+
 /// One write of a transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Write {
@@ -56,7 +65,10 @@ pub enum TableError {
     /// A condition did not hold: somebody else wrote first. Nothing was written.
     #[error("another writer was first")]
     Condition,
-    /// Throttled, timed out, or a transaction in conflict with another.
+    /// Another transaction was under way on one of the items. Nothing was written, and the same writes may pass a moment later.
+    #[error("another transaction was under way: {0}")]
+    Contended(String),
+    /// Throttled or timed out.
     #[error("the table did not answer: {0}")]
     Transient(String),
     /// It never will, as things stand.
@@ -71,11 +83,17 @@ pub trait Table: Send + Sync {
     async fn get(&self, key: &Key) -> Result<Option<Value>, TableError>;
     /// Every item of a partition whose sort key begins with `prefix`, in the order of the sort key.
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, TableError>;
+    /// At most `limit` items of a partition whose sort key begins with `prefix`: the first of them in the order of the sort key,
+    /// or the last ones, the last one first.
+    async fn page(&self, pk: &str, prefix: &str, end: End, limit: u32) -> Result<Vec<Value>, TableError>;
     /// All of the writes or none.
     async fn write(&self, writes: Vec<Write>) -> Result<(), TableError>;
     /// Adds one to the item's attribute `n`, which begins at nothing, and gives the new value. Atomic, however many count.
     /// `expires_at` is Unix seconds.
     async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, TableError>;
+    /// Waits a random while, longer the more often it was tried before, so that writers in conflict come apart. `tries` counts
+    /// from 1.
+    async fn pause(&self, tries: u32);
     /// Headers of incidents by the partition key of the index `by_state`, the newest first, at most `limit`.
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, TableError>;
 }

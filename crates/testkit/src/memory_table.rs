@@ -5,13 +5,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use cordon_core::IncidentId;
-use cordon_store::{Condition, Key, Table, TableError, Write};
+use cordon_store::{Condition, End, Key, Table, TableError, Write};
 use serde_json::{Value, json};
 
 use crate::faults::Faults;
 
 /// A key, as (`pk`, `sk`).
 type Place = (String, String);
+
+/// What somebody else does in the moment before a write.
+type Meanwhile = Box<dyn FnOnce() + Send>;
 
 /// The table. What is written is JSON, as it would be in DynamoDB.
 #[derive(Default)]
@@ -22,6 +25,7 @@ pub struct MemoryTable {
     /// What the next read of a key finds instead: as it was before somebody else wrote.
     stale: Mutex<Vec<(Place, Value)>>,
     faults: Faults,
+    meanwhile: Mutex<Option<Meanwhile>>,
     /// Every count fails.
     pub counts_fail: Mutex<bool>,
     /// Reads of partitions that begin so fail.
@@ -68,6 +72,11 @@ impl MemoryTable {
         lock(&self.items).insert((pk.to_owned(), sk.to_owned()), item);
     }
 
+    /// Somebody else does this in the moment before the next write.
+    pub fn before_next_write(&self, meanwhile: impl FnOnce() + Send + 'static) {
+        *lock(&self.meanwhile) = Some(Box::new(meanwhile));
+    }
+
     fn readable(&self, pk: &str) -> Result<(), TableError> {
         match &*lock(&self.unreadable) {
             Some((prefix, error)) if pk.starts_with(prefix) => Err(error.clone()),
@@ -101,6 +110,25 @@ impl Table for MemoryTable {
         Ok(items.iter().filter(|((of, sk), _)| of == pk && sk.starts_with(prefix)).map(|(_, item)| item.clone()).collect())
     }
 
+    async fn page(&self, pk: &str, prefix: &str, end: End, limit: u32) -> Result<Vec<Value>, TableError> {
+        self.readable(pk)?;
+        let items = lock(&self.items);
+        let from = (pk.to_owned(), prefix.to_owned());
+        let mut found: Vec<Value> = items
+            .range(from..)
+            .take_while(|((of, sk), _)| of == pk && sk.starts_with(prefix))
+            .map(|(_, item)| item.clone())
+            .collect();
+        if end == End::Last {
+            found.reverse();
+        }
+        found.truncate(limit as usize);
+        Ok(found)
+    }
+
+    /// Nobody waits here.
+    async fn pause(&self, _: u32) {}
+
     async fn by_state(&self, state: &str, limit: u32) -> Result<Vec<Value>, TableError> {
         let items = lock(&self.items);
         Ok(items.values().filter(|item| item["gsi1pk"] == json!(state)).take(limit as usize).cloned().collect())
@@ -124,6 +152,10 @@ impl Table for MemoryTable {
 
 impl MemoryTable {
     fn write_now(&self, writes: Vec<Write>) -> Result<(), TableError> {
+        let meanwhile = lock(&self.meanwhile).take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
         let failure = {
             let mut failures = lock(&self.failures);
             if failures.is_empty() { None } else { failures.remove(0) }

@@ -185,19 +185,6 @@ data "aws_iam_policy_document" "notify" {
       resources = ["arn:aws:securityhub:${local.region}:${local.account}:product/${local.account}/${statement.value}"]
     }
   }
-
-  # Closing an incident frees its place, so that the next event of the same case opens a new one.
-  statement {
-    sid       = "FreeThePlaceOfAClosedIncident"
-    actions   = ["dynamodb:DeleteItem"]
-    resources = [aws_dynamodb_table.incidents.arn]
-
-    condition {
-      test     = "ForAllValues:StringLike"
-      variable = "dynamodb:LeadingKeys"
-      values   = ["OPEN#*"]
-    }
-  }
 }
 
 # Both can complete a task: slack-callback with a click, wait-for-approval with a decision that was made while its state was being

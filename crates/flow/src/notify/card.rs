@@ -42,6 +42,7 @@ impl Notify<'_> {
     /// Brings the card up to date. A decision that comes in between must not get its buttons back, and an end must not be
     /// written over.
     pub(super) async fn refresh(&self, channel: &dyn Channel, incident: &Incident) -> Result<Refreshed, NotifyError> {
+        let incident = &self.with_joined(incident.clone()).await?;
         let Some(at) = &incident.delivery.slack else { return Ok(Refreshed::Done) };
         let glass = question::has_glass(self.approval, channel);
         let approval = self.store.approval(&incident.id).await?;
@@ -53,7 +54,7 @@ impl Notify<'_> {
         let newer = match newer.outcome {
             Some(outcome) => Some(self.outcome_card(&newer, outcome).await?),
             None if decided == approval => None,
-            None => cards::current(&newer, decided.as_ref().map(Approval::question).as_ref(), glass),
+            None => cards::current(&self.with_joined(newer).await?, decided.as_ref().map(Approval::question).as_ref(), glass),
         };
         let updated = match newer {
             Some(card) => channel.update(at, &card).await,

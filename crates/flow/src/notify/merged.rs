@@ -1,18 +1,14 @@
 //! Later events of an open incident, reported now and then in the thread of its card, with their count.
 //!
-//! A thousand events make ten messages: at 1, 2, 5, 10, 20 and so on, and in between after ten minutes of silence. The incident's
-//! version decides which of many executions reports, so that each step is reported once.
-
-use std::sync::atomic::{AtomicBool, Ordering};
+//! A thousand events make ten messages: at 1, 2, 5, 10, 20 and so on, and in between after ten minutes of silence. An item of its
+//! own decides which of many executions reports, so that each step is reported once and the incident itself is not written.
 
 use cordon_cards::{self as cards, Alert, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{Incident, MergedTold};
-use cordon_core::timeline::{Kind, NewEntry};
-use cordon_store::Turn;
+use cordon_core::incident::{Incident, MergedEvent};
+use cordon_store::{Told as ToldOf, Turn};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 
 use super::card::Refreshed;
 use super::{Notify, NotifyError, Told};
@@ -25,23 +21,14 @@ const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Deli
 impl Notify<'_> {
     pub(super) async fn merged(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
-        if !is_due(&self.store.incident(id).await?, now) {
+        let told = self.store.told(id).await?;
+        if !is_due(self.store.joined_count(id).await?, told, now) {
             return Ok(NOTHING);
         }
-        let mine = AtomicBool::new(false);
-        let incident = self
-            .store
-            .commit(id, now, |incident| {
-                let due = is_due(incident, now);
-                mine.store(due, Ordering::Relaxed);
-                if !due {
-                    return None;
-                }
-                incident.delivery.merged_told = Some(MergedTold { count: incident.merges.merged, at: now });
-                Some(vec![NewEntry::cordon(Kind::Notified, json!({"about": "merged", "count": incident.merges.merged}))])
-            })
-            .await?;
-        if !mine.load(Ordering::Relaxed) {
+        let incident = self.with_joined(self.store.incident(id).await?).await?;
+        let count = u64::from(incident.merges.merged);
+        let next = ToldOf { count, at: now, version: told.map_or(1, |told| told.version + 1) };
+        if incident.is_closed() || !self.store.take_telling(id, &next).await? {
             return Ok(NOTHING);
         }
         let sns = self.publish(&incident, Alert::of(&incident, Occasion::Merged)).await;
@@ -56,6 +43,16 @@ impl Notify<'_> {
             return Ok(NotifyOutput { ..told.output });
         }
         Ok(told.output)
+    }
+
+    /// An incident with the events that have joined by now; the stored one has those of its last commit.
+    pub(super) async fn with_joined(&self, mut incident: Incident) -> Result<Incident, NotifyError> {
+        let counted = self.store.joined_count(&incident.id).await?;
+        if counted > u64::from(incident.merges.folded) {
+            let newest = self.store.newest_joined(&incident.id).await?;
+            incident.merges.count(u32::try_from(counted).unwrap_or(u32::MAX), newest.as_ref().map(MergedEvent::from));
+        }
+        Ok(incident)
     }
 
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
@@ -74,15 +71,10 @@ impl Notify<'_> {
     }
 }
 
-fn is_due(incident: &Incident, now: Timestamp) -> bool {
-    if incident.is_closed() {
-        return false;
-    }
-    match incident.delivery.merged_told {
-        None => incident.merges.merged > 0,
-        Some(told) if incident.merges.merged <= told.count => false,
-        Some(told) => {
-            u64::from(incident.merges.merged) >= step_after(u64::from(told.count)) || now.duration_since(told.at) >= SILENCE
-        }
+fn is_due(count: u64, told: Option<ToldOf>, now: Timestamp) -> bool {
+    match told {
+        None => count > 0,
+        Some(told) if count <= told.count => false,
+        Some(told) => count >= step_after(told.count) || now.duration_since(told.at) >= SILENCE,
     }
 }

@@ -10,8 +10,10 @@ use jiff::Timestamp;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Released {
     All,
-    /// What stops the actor and can be taken back.
+    /// What stops the actor and can be taken back, for nobody decided in time.
     Containment,
+    /// The same, ahead of the question.
+    Ahead,
 }
 
 /// Some steps of a plan.
@@ -30,7 +32,7 @@ impl<'a> Part<'a> {
         let (numbers, chosen): (Vec<_>, Vec<_>) = numbered
             .filter(|(_, step)| match released {
                 Released::All => true,
-                Released::Containment => step.may_go_ahead(),
+                Released::Containment | Released::Ahead => step.may_go_ahead(),
             })
             .map(|(number, step)| (number, step.clone()))
             .unzip();

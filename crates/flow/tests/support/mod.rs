@@ -206,6 +206,11 @@ impl World {
         run(self.store().incident(id)).unwrap()
     }
 
+    /// The later events that the incident answers, by their ids.
+    pub fn joined(&self, id: &IncidentId) -> Vec<String> {
+        run(self.store().joined(id)).unwrap().events.iter().map(|joined| joined.event.to_string()).collect()
+    }
+
     /// The kinds of the timeline's entries, whose chain is checked on the way.
     pub fn timeline(&self, id: &IncidentId) -> Vec<String> {
         let entries = run(self.store().timeline(id)).unwrap();

@@ -213,7 +213,7 @@ pub fn record(mut incident: Incident) -> Record {
     let steps = if incident.assessment.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
     let question = Question { vote: "approved".to_owned(), by: Some("U0ADA".to_owned()), deadline: at(14_400) };
     let questions = if incident.approval.asked_at.is_some() { vec![question] } else { vec![] };
-    Record { incident, steps, questions, timeline, exported_at: at(86_400) }
+    Record { incident, steps, questions, timeline, joined: Vec::new(), exported_at: at(86_400) }
 }
 
 /// Named, so that a test can say which one failed.

@@ -160,7 +160,7 @@ fn later_events_are_counted_on_every_card() {
         source_ip: Some("203.0.113.9".into()),
     };
     let mut merged = incident();
-    merged.merges = cordon_core::incident::Merges { merged: 3, last_merged: Some(newest) };
+    merged.merges = cordon_core::incident::Merges { merged: 3, last_merged: Some(newest), folded: 0 };
     let said = read(&card(&merged).asking(&question(1, &[]), false));
     let line = "3 further events of this case; the newest: `AttachUserPolicy` at 2026-01-02 03:06:00 UTC from `203.0.113.9`";
     assert!(said.contains(line), "{said}");

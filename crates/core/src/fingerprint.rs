@@ -118,11 +118,15 @@ fn digest(value: &Value) -> String {
 mod tests {
     use super::*;
 
+    fn delivered(source: &str, record: Value) -> Value {
+        json!({"source": source, "detail-type": "AWS API Call via CloudTrail", "account": "111111111111", "detail": record})
+    }
+
     fn of(name: &str, parameters: Value, change: fn(&mut Value)) -> Fingerprint {
         let mut record = json!({"eventID": "e", "eventName": name, "eventSource": "iam.amazonaws.com", "userIdentity": {},
             "recipientAccountId": "111111111111", "requestParameters": parameters});
         change(&mut record);
-        Fingerprint::of(&Event::from_envelope(&json!({"source": "aws.iam", "detail": record}), None).unwrap())
+        Fingerprint::of(&Event::from_envelope(&delivered("aws.iam", record), None).unwrap())
     }
 
     fn same(name: &str, a: Value, b: Value) -> bool {
@@ -161,8 +165,8 @@ mod tests {
         });
         assert_ne!(made.effect, of("CreateAccessKey", json!({"userName": "u"}), |_| {}).effect);
         let record = json!({"eventID": "e", "eventName": "CreateUser", "eventSource": "iam.amazonaws.com", "userIdentity": {},
-            "requestParameters": {"userName": "u"}});
-        let forged = Event::from_envelope(&json!({"source": "somebody", "detail": record}), None).unwrap();
+            "recipientAccountId": "111111111111", "requestParameters": {"userName": "u"}});
+        let forged = Event::from_envelope(&delivered("somebody", record), None).unwrap();
         assert_ne!(granted.effect, Fingerprint::of(&forged).effect);
     }
 

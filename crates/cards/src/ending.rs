@@ -22,11 +22,16 @@ const STEP: usize = 1_200;
 #[must_use]
 pub fn outcome(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
     let ahead = Ahead::at_the_end(incident, outcome, question);
-    let (decided_by, note) = decision(incident, outcome, question);
+    let (decided_by, mut note) = decision(incident, outcome, question);
     let carried_out = changes_something(outcome) || ahead != Ahead::Nothing;
     let plan = incident.assessment.plan.steps.iter().zip(0..).map(|(step, n)| (step, steps.get(n).and_then(Option::as_ref)));
     let undoable = carried_out && plan.clone().any(|(step, record)| !step.undo.is_empty() && stands(record));
-    let tried = if carried_out { plan.flat_map(|(step, record)| Tried::all(step, record)).collect() } else { Vec::new() };
+    let tried: Vec<Tried<'_>> =
+        if carried_out { plan.flat_map(|(step, record)| Tried::all(step, record)).collect() } else { Vec::new() };
+    if outcome == Outcome::Failed {
+        let said = [note, how_far(&tried)].into_iter().flatten().map(|said| with_full_stop(&said)).collect::<Vec<_>>();
+        note = (!said.is_empty()).then(|| said.join(" "));
+    }
     Card::of(incident).ending(&Ending { outcome, decided_by, tried, undoable, ahead, note })
 }
 
@@ -95,9 +100,10 @@ impl<'a> Tried<'a> {
             Some(StepState::Verified) => ("✅", "verified", self.step.note.as_deref()),
             Some(StepState::Applied) => unverified(None),
             Some(StepState::Stripped { missing }) => unverified(Some(missing)),
-            Some(StepState::SnapshotTaken) => unverified(Some("It is not known whether the call was made.")),
+            Some(StepState::SnapshotTaken) => ("❔", "not known", Some("Cordon stopped in the middle of it, so the call may have been made.")),
             Some(StepState::Failed { reason }) => ("❌", "failed", Some(reason)),
-            Some(StepState::Reverting | StepState::Reverted) => not_made(Some("It was undone.")),
+            Some(StepState::Reverting) => ("❔", "not known", Some("It was being undone when Cordon stopped.")),
+            Some(StepState::Reverted) => not_made(Some("It was undone.")),
             Some(StepState::Planned) | None => not_made(None),
         }
     }
@@ -136,13 +142,25 @@ fn decision<'a>(
     }
 }
 
-/// Whether a step left something that can be taken back.
+/// Whether a step left something that can be taken back, or may have: of a step that failed, a call may have been made before.
 fn stands(record: Option<&StepRecord>) -> bool {
-    match record.map(|record| &record.state) {
-        Some(StepState::Applied | StepState::Verified | StepState::Stripped { .. }) => true,
-        Some(StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. }) => false,
-        Some(StepState::Reverting | StepState::Reverted) | None => false,
-    }
+    record.is_some_and(|record| match record.state {
+        StepState::Applied | StepState::Verified | StepState::Stripped { .. } => true,
+        StepState::SnapshotTaken | StepState::Failed { .. } | StepState::Reverting => record.snapshot.is_some(),
+        StepState::Planned | StepState::Reverted => false,
+    })
+}
+
+/// How far an incident came whose execution failed; `None` where there was nothing to do.
+fn how_far(tried: &[Tried<'_>]) -> Option<String> {
+    let count = |is: fn(&StepState) -> bool| tried.iter().filter(|tried| tried.state.is_some_and(is)).count();
+    let made = count(|state| matches!(state, StepState::Applied | StepState::Verified | StepState::Stripped { .. }));
+    let unknown = count(|state| matches!(state, StepState::SnapshotTaken | StepState::Reverting));
+    let not_made = tried.len() - made - unknown;
+    (!tried.is_empty()).then(|| {
+        let calls = counted(tried.len(), "call", "calls");
+        format!("Of {calls}, {made} made, {not_made} not made, {unknown} not known. Make by hand what is not marked as made")
+    })
 }
 
 fn headline(outcome: Outcome, dry_run: bool, ahead: Ahead) -> &'static str {

@@ -45,6 +45,8 @@ pub struct Dialog {
     pub incident: IncidentId,
     /// The incident's subject, as the card names it; an attacker's text.
     pub subject: String,
+    /// Who has said the same so far and how many have to, in a sentence; empty where one is enough.
+    pub standing: String,
 }
 
 impl DialogKind {
@@ -81,7 +83,8 @@ impl Dialog {
     /// The dialog as Slack takes it.
     #[must_use]
     pub fn modal(&self) -> Modal {
-        let text = format!("{} Subject: {}", self.kind.explains(), plain(&self.subject, 250));
+        let standing = if self.standing.is_empty() { String::new() } else { format!(" {}", plain(&self.standing, 400)) };
+        let text = format!("{}{standing} Subject: {}", self.kind.explains(), plain(&self.subject, 250));
         Modal {
             callback_id: CALLBACK_ID.to_owned(),
             metadata: json!({"incident": self.incident, "choice": self.kind}).to_string(),
@@ -109,7 +112,7 @@ mod tests {
 
     fn dialog(kind: DialogKind) -> Dialog {
         let incident = "inc-0123456789abcdef0123".parse().unwrap();
-        Dialog { kind, incident, subject: format!("user <!channel> {}", "x".repeat(5_000)) }
+        Dialog { kind, incident, subject: format!("user <!channel> {}", "x".repeat(5_000)), standing: "<!here> ".repeat(500) }
     }
 
     #[test]
@@ -117,7 +120,7 @@ mod tests {
         for kind in [DialogKind::Deny, DialogKind::BreakGlass, DialogKind::Undo] {
             let view = dialog(kind).modal().to_view();
             assert_eq!(validate(&view), Ok(()), "{view}");
-            assert!(!view.to_string().contains("<!channel>"));
+            assert!(!view.to_string().contains("<!"));
         }
     }
 

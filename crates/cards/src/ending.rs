@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::card::Card;
 use crate::layout::{CALLS, counted, took, utc, with_full_stop};
-use crate::people::{Decider, Place};
+use crate::people::{Decider, Place, names};
 
 const STEP: usize = 1_200;
 
@@ -100,7 +100,9 @@ impl<'a> Tried<'a> {
             Some(StepState::Verified) => ("✅", "verified", self.step.note.as_deref()),
             Some(StepState::Applied) => unverified(None),
             Some(StepState::Stripped { missing }) => unverified(Some(missing)),
-            Some(StepState::SnapshotTaken) => ("❔", "not known", Some("Cordon stopped in the middle of it, so the call may have been made.")),
+            Some(StepState::SnapshotTaken) => {
+                ("❔", "not known", Some("Cordon stopped in the middle of it, so the call may have been made."))
+            }
             Some(StepState::Failed { reason }) => ("❌", "failed", Some(reason)),
             Some(StepState::Reverting) => ("❔", "not known", Some("It was being undone when Cordon stopped.")),
             Some(StepState::Reverted) => not_made(Some("It was undone.")),
@@ -228,6 +230,7 @@ impl Card<'_> {
         } else {
             blocks.extend(self.section("Calls", ending.tried.iter().map(Tried::line).collect(), CALLS).map(Block::kept));
         }
+        blocks.extend(self.undo_standing().map(Block::Section));
         if changes_something(ending.outcome) || ending.ahead == Ahead::Stands {
             blocks.extend(self.undo_section(&format!("To undo: {}", self.command("undo"))));
             blocks.extend(ending.undoable.then(|| self.undo_button()));
@@ -237,6 +240,14 @@ impl Card<'_> {
         blocks.push(Block::Context(vec![self.times()]));
         blocks.push(self.footer());
         self.message(&format!("{headline} {}", ending.decided(Place::Notification)), blocks)
+    }
+
+    /// Who wants it undone, where that is not yet enough.
+    fn undo_standing(&self) -> Option<String> {
+        let votes = self.incident.approval.undo_votes.as_ref()?;
+        let by = names(votes.votes.iter().map(|vote| Decider::Person { by: &vote.by, name: Some(&vote.name) }), Place::Block)?;
+        let (so_far, wanted) = (votes.votes.len(), votes.wanted);
+        Some(format!("*Undo*\n{so_far} of {wanted} approvers want it, by {by}. Nothing is undone before the others do."))
     }
 
     /// When what happened; each as the time since the one before.

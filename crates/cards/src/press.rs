@@ -197,7 +197,8 @@ mod tests {
     #[test]
     fn what_a_dialog_opened_by_cordon_comes_back_as_is_understood() {
         for kind in [DialogKind::Deny, DialogKind::BreakGlass, DialogKind::Undo] {
-            let modal = Dialog { kind, incident: INCIDENT.parse().unwrap(), subject: "a user".into() }.modal();
+            let modal =
+                Dialog { kind, incident: INCIDENT.parse().unwrap(), subject: "a user".into(), standing: String::new() }.modal();
             let press = read(&submission(&modal.callback_id, &modal.metadata, written(" a planned change "))).unwrap();
             let pressed = Pressed::Dialog { kind, reason: "a planned change".into() };
             assert_eq!((press.incident.as_str(), press.pressed), (INCIDENT, pressed));

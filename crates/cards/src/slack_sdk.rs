@@ -81,8 +81,14 @@ fn every_message_and_dialog_is_one_that_slacks_own_models_take() {
             );
         }
         for kind in [DialogKind::Deny, DialogKind::BreakGlass, DialogKind::Undo] {
-            let view =
-                Dialog { kind, incident: "inc-0123456789abcdef0123".parse().unwrap(), subject: text.clone() }.modal().to_view();
+            let view = Dialog {
+                kind,
+                incident: "inc-0123456789abcdef0123".parse().unwrap(),
+                subject: text.clone(),
+                standing: text.clone(),
+            }
+            .modal()
+            .to_view();
             assert_eq!(cordon_slack::modal::validate(&view), Ok(()));
             lines.push(json!({"name": format!("{kind:?}"), "view": view}));
         }

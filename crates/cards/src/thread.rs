@@ -79,6 +79,24 @@ pub fn glass_broken(incident: &Incident, glass: &BrokenGlass) -> Message {
     calling(incident, "You were not waited for:", skipped, &prose)
 }
 
+/// Calls those who may still say that an incident is to be undone, after somebody did.
+#[must_use]
+pub fn undo_wanted(incident: &Incident, others: &[Skipped]) -> Message {
+    let Some(votes) = &incident.approval.undo_votes else {
+        return note(incident, "An undo was asked for.");
+    };
+    let said = votes.votes.iter().map(|vote| match &vote.reason {
+        Some(reason) => format!("`{}` wants the changes undone: {}", vote.by, with_full_stop(reason)),
+        None => format!("`{}` wants the changes undone.", vote.by),
+    });
+    let said = said.collect::<Vec<_>>().join(" ");
+    let (so_far, wanted) = (votes.votes.len(), votes.wanted);
+    let prose = format!(
+        "{said} It takes {wanted} approvers, and {so_far} of them so far. Nothing is undone before; who agrees presses Undo within a day."
+    );
+    calling(incident, "An undo needs one of you, too:", others, &prose)
+}
+
 /// Tells what an undo came to that somebody asked for in Slack: `result` is a sentence for each step.
 #[must_use]
 pub fn undone(incident: &Incident, by: &str, complete: bool, result: &[String]) -> Message {

@@ -168,6 +168,15 @@ pub struct ShownVote {
     pub reason: Option<String>,
 }
 
+/// Who wants an incident undone, while more people have to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoVotes {
+    /// How many have to want it.
+    pub wanted: u32,
+    /// Who wants it so far.
+    pub votes: Vec<ShownVote>,
+}
+
 /// Who looks into an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Looking {
@@ -326,6 +335,9 @@ pub struct ApprovalStatus {
     /// Whose approval alone was enough, where more were wanted.
     #[serde(default)]
     pub break_glass: Option<BrokenGlass>,
+    /// Who wants it undone, where that is not yet enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_votes: Option<UndoVotes>,
 }
 
 /// What people have been told, and where.

@@ -157,12 +157,16 @@ impl Callback<'_> {
     }
 
     async fn opens(&self, pressing: Pressing<'_>, kind: DialogKind) -> Result<bool, CallbackError> {
+        let standing = match kind {
+            DialogKind::Undo => self.ask_undo().standing(pressing.id).await?,
+            DialogKind::Deny | DialogKind::BreakGlass => String::new(),
+        };
         let subject = match self.decide.store.incident(pressing.id).await {
             Ok(incident) => incident.subject.to_string(),
             Err(StoreError::NotFound(_)) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
-        match pressing.presser.ask(&Dialog { kind, incident: pressing.id.clone(), subject }).await {
+        match pressing.presser.ask(&Dialog { kind, incident: pressing.id.clone(), subject, standing }).await {
             Ok(opened) => Ok(opened),
             Err(error) => {
                 tracing::warn!(reason = %error, "a dialog could not be opened");
@@ -176,10 +180,9 @@ impl Callback<'_> {
             DialogKind::Deny => Choice::Deny,
             DialogKind::BreakGlass => Choice::BreakGlass,
             DialogKind::Undo => {
-                return Ok(match self.ask_undo().run(pressing.id, pressing.voter(), Some(reason)).await? {
-                    UndoAnswer::Started => Said { counts: true, sentence: String::new() },
-                    UndoAnswer::No(sentence) => Said { counts: false, sentence },
-                });
+                let answer = self.wishes_undo(pressing, Some(reason)).await?;
+                let sentence = if answer.counts() { String::new() } else { answer.sentence() };
+                return Ok(Said { counts: answer.counts(), sentence });
             }
         };
         let answer = self.decide.run(pressing.id, pressing.voter(), choice, Some(reason)).await?;
@@ -191,7 +194,7 @@ impl Callback<'_> {
 
     fn ask_undo(&self) -> AskUndo<'_> {
         let Decide { store, config, clock, .. } = self.decide;
-        AskUndo { store, config, channel: Some(self.channel), executions: self.executions, clock }
+        AskUndo { store, config, channel: Some(self.channel), clock, while_open: false }
     }
 
     /// Asks for the reason where a dialog can be opened; else the click is enough.
@@ -201,10 +204,24 @@ impl Callback<'_> {
             None if self.opens(pressing, DialogKind::Undo).await? => {
                 return Ok(Said { counts: true, sentence: String::new() });
             }
-            None => self.ask_undo().run(pressing.id, pressing.voter(), None).await?,
+            None => self.wishes_undo(pressing, None).await?,
         };
-        pressing.whisper(&Prose::new(answer.sentence())).await;
-        Ok(Said { counts: matches!(answer, UndoAnswer::Started), sentence: answer.sentence().to_owned() })
+        pressing.whisper(&Prose::new(&answer.sentence())).await;
+        Ok(Said { counts: answer.counts(), sentence: answer.sentence() })
+    }
+
+    /// Takes the wish, and where more people have to have it, calls them in the thread of the card.
+    async fn wishes_undo(&self, pressing: Pressing<'_>, reason: Option<&str>) -> Result<UndoAnswer, CallbackError> {
+        let answer = self.ask_undo().run(self.executions, pressing.id, pressing.voter(), reason).await?;
+        if let UndoAnswer::Counted { others, .. } = &answer {
+            let incident = self.decide.store.incident(pressing.id).await?;
+            if let Some(at) = incident.thread()
+                && let Err(error) = self.channel.reply(at, &cards::undo_wanted(&incident, others)).await
+            {
+                tracing::warn!(reason = %error, "the others could not be told that somebody wants an undo");
+            }
+        }
+        Ok(answer)
     }
 
     /// Shows on the card what counts now: the buttons gone and who decided, or who has approved so far and who is looking. It

@@ -104,7 +104,7 @@ impl From<AskUndoError> for StateError {
     fn from(error: AskUndoError) -> Self {
         let name = match &error {
             AskUndoError::Store(error) => of_store(error),
-            AskUndoError::Delivery(_) => ErrorName::Transient,
+            AskUndoError::Delivery(_) | AskUndoError::Crowded => ErrorName::Transient,
         };
         Self::new(name, error.to_string())
     }

@@ -18,7 +18,7 @@ use cordon_core::{Config, IncidentId, Route};
 use cordon_respond::IamError;
 use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
-use cordon_store::{Store, StoreError, UndoRequest, UndoState};
+use cordon_store::{Store, StoreError, UndoState};
 use serde_json::json;
 
 use crate::accounts::{self, Accounts, SessionError};
@@ -187,21 +187,18 @@ impl Remediate<'_> {
             // A retry, after the answer was lost.
             UndoState::Done => return Ok(outcome(request.complete)),
             UndoState::Requested => {}
+            UndoState::Voting => return refuse("not enough approvers have asked to undo it"),
         }
         if !incident.is_closed() {
             return refuse("the incident is still open");
         }
         self.may_write(&incident)?;
-        let result = self.undoing().run(id, &request.by, None, false).await?;
-        let done = UndoRequest {
-            version: request.version + 1,
-            state: UndoState::Done,
-            result: undo::sentences(&result),
-            complete: result.complete,
-            ..request
-        };
-        self.store.write_undo(id, &done).await?;
-        Ok(outcome(done.complete))
+        // Asked again here, as with an approval. A request of an earlier deployment names one person only.
+        let wanted = undo::wanted(self.config, &incident, self.store.approval(id).await?.as_ref());
+        if u32::try_from(request.ballots.len().max(1)).unwrap_or(u32::MAX) < wanted {
+            return refuse("fewer approvers than it takes have asked to undo it");
+        }
+        Ok(outcome(self.undoing().carry_out(id, request).await?.complete))
     }
 
     fn undoing(&self) -> Undo<'_> {

@@ -31,6 +31,16 @@ pub async fn show_on_card(store: Store<'_>, executions: &dyn Executions, id: &In
     Ok(executions.start(&format!("voted-{id}-{}", approval.version), &input).await?)
 }
 
+/// Asks for the card of a closed incident to show who wants it undone. The same wish asks once.
+///
+/// # Errors
+/// As [`show_on_card`].
+pub async fn show_wish_on_card(store: Store<'_>, executions: &dyn Executions, id: &IncidentId) -> Result<(), VotedError> {
+    let Some(request) = store.undo_request(id).await? else { return Ok(()) };
+    let input = json!({"cordon": "voted", "incident": id});
+    Ok(executions.start(&format!("voted-{id}-undo-{}", request.version), &input).await?)
+}
+
 /// The state machine of an execution, by the execution's ARN.
 #[must_use]
 pub fn state_machine(execution: &str) -> Option<String> {

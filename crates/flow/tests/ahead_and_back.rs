@@ -98,7 +98,7 @@ fn an_undo_from_slack_is_carried_out_once_and_can_be_asked_for_again() {
     let before = world.iam.state();
     let undo = |world: &World, incident: &IncidentId| remediate(world, RemediateInput::Undo { incident: incident.clone() });
     let wish = |world: &World, incident: &IncidentId, user: &str| {
-        run(world.ask_undo().run(incident, Voter::Slack(user), Some("it was planned"))).unwrap()
+        run(world.ask_undo().run(&world.heard, incident, Voter::Slack(user), Some("it was planned"))).unwrap()
     };
     let open = asked(&world);
     assert!(matches!(wish(&world, &open, APPROVER), UndoAnswer::No(said) if said.contains("still open")));
@@ -139,7 +139,7 @@ fn an_undo_that_would_overwrite_somebodys_work_is_refused_and_told() {
             *document = "{\"Statement\": []}".to_owned();
         }
     });
-    run(world.ask_undo().run(&incident, Voter::Slack(SECOND), None)).unwrap();
+    run(world.ask_undo().run(&world.heard, &incident, Voter::Slack(SECOND), None)).unwrap();
     assert_eq!(remediate(&world, RemediateInput::Undo { incident: incident.clone() }), Ok(RemediateOutput::UndoRefused));
     run(world.notify().run(NotifyInput::Undone { incident })).unwrap();
     let (_, alert) = world.heard.published.lock().unwrap().last().unwrap().clone();

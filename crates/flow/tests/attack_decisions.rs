@@ -6,15 +6,15 @@
 mod support;
 
 use cordon_cards::Message;
-use cordon_contract::{NotifyInput, RemediateInput, RemediateOutput};
+use cordon_contract::{ErrorName, NotifyInput, RemediateInput, RemediateOutput};
 use cordon_core::{IncidentId, Outcome};
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::Choice;
-use cordon_flow::undo::UndoAnswer;
+use cordon_flow::undo::{UndoAnswer, UndoVote};
 use cordon_respond::IamErrorKind;
 use cordon_testkit::{Failure, When, run, until_killed};
-use support::asking::{apply, asked, click, contained, remediate};
-use support::{APPROVER, World};
+use support::asking::{SECOND, TWO, apply, asked, click, close, contained, remediate, verify};
+use support::{ACTOR_AS_APPROVER, APPROVER, World};
 
 fn fail(world: &World, incident: &IncidentId, execution: &str, state: &str) {
     let failure = NotifyInput::Failure {
@@ -49,13 +49,15 @@ fn attack_24_the_card_of_a_failed_incident_tells_what_was_done_what_was_not_and_
     fail(&world, &incident, "execution-1", "Remediate");
     assert_eq!(world.stored(&incident).outcome, Some(Outcome::Failed));
     let card = card(&world);
-    for said in ["Failed. A person must look now.", "1 made, 0 not made, 1 not known", "made, but not seen to hold", "❔", "cordon_undo"] {
+    for said in
+        ["Failed. A person must look now.", "1 made, 0 not made, 1 not known", "made, but not seen to hold", "❔", "cordon_undo"]
+    {
         assert!(card.contains(said), "{said}: {card}");
     }
     assert!(!card.contains("the outcome follows here") && !card.contains("cordon_approve"), "{card}");
 
     let before = world.iam.state();
-    assert_eq!(run(world.ask_undo().run(&incident, Voter::Slack(APPROVER), None)).unwrap(), UndoAnswer::Started);
+    assert_eq!(run(world.ask_undo().run(&world.heard, &incident, Voter::Slack(APPROVER), None)).unwrap(), UndoAnswer::Started);
     assert_eq!(remediate(&world, RemediateInput::Undo { incident: incident.clone() }), Ok(RemediateOutput::Undone));
     assert_ne!(world.iam.state(), before);
     assert!(world.iam.entity(&support::asking::mallory()).unwrap().inline.is_empty(), "the deny is gone");
@@ -90,7 +92,7 @@ fn attack_24_a_failure_after_the_end_shows_the_end_and_keeps_it() {
 fn attack_24_an_undo_that_failed_stands_on_the_timeline_and_can_be_asked_for_again_at_once() {
     let world = World::new();
     let incident = contained(&world);
-    let ask = || run(world.ask_undo().run(&incident, Voter::Slack(APPROVER), None)).unwrap();
+    let ask = || run(world.ask_undo().run(&world.heard, &incident, Voter::Slack(APPROVER), None)).unwrap();
     assert_eq!(ask(), UndoAnswer::Started);
     world.iam.faults().strike_action("iam:DeleteUserPolicy", When::Before, Failure::Error(IamErrorKind::Transient));
     assert!(remediate(&world, RemediateInput::Undo { incident: incident.clone() }).is_err());
@@ -114,4 +116,105 @@ fn attack_24_where_no_card_stands_the_failure_of_a_change_posts_one() {
     let posts = world.heard.posts.lock().unwrap();
     assert!(posts.iter().any(|post| text(post).contains("cordon_undo")), "{posts:?}");
     assert!(world.stored(&incident).thread().is_some());
+}
+
+/// Contained with the approvals of two.
+fn contained_by_two(config: &str) -> (World, IncidentId) {
+    let world = support::asking::with(config);
+    let incident = asked(&world);
+    for user in [APPROVER, SECOND] {
+        click(&world, &incident, user, Choice::Approve);
+    }
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Contained));
+    close(&world, &incident, Outcome::Contained);
+    (world, incident)
+}
+
+fn wish(world: &World, incident: &IncidentId, user: &str) -> UndoAnswer {
+    run(world.ask_undo().run(&world.heard, incident, Voter::Slack(user), Some("it was planned"))).unwrap()
+}
+
+fn undo(world: &World, incident: &IncidentId) -> Result<RemediateOutput, ErrorName> {
+    remediate(world, RemediateInput::Undo { incident: incident.clone() })
+}
+
+#[test]
+fn attack_16_one_approver_cannot_undo_what_two_approved_and_the_second_one_can() {
+    let (world, incident) = contained_by_two(TWO);
+    let held = world.iam.state();
+    for _ in 0..3 {
+        let answer = wish(&world, &incident, APPROVER);
+        assert!(matches!(&answer, UndoAnswer::Counted { so_far: 1, wanted: 2, others } if others.len() == 1), "{answer:?}");
+        assert!(answer.sentence().contains("Second"), "says who else is wanted: {}", answer.sentence());
+    }
+    assert_eq!(world.heard.started.lock().unwrap().len(), 0, "no execution");
+    assert_eq!(undo(&world, &incident), Err(ErrorName::Refused), "an execution that somebody starts undoes nothing");
+    assert_eq!(world.iam.state(), held);
+    // The actor is an approver too, and counts for nothing here.
+    assert!(matches!(wish(&world, &incident, ACTOR_AS_APPROVER), UndoAnswer::No(_)));
+
+    assert_eq!(wish(&world, &incident, SECOND), UndoAnswer::Started);
+    assert_eq!(undo(&world, &incident), Ok(RemediateOutput::Undone));
+    let kinds = world.timeline(&incident);
+    assert_eq!(kinds.iter().filter(|kind| *kind == "undo_requested").count(), 1);
+    assert!(world.stored(&incident).approval.undo_votes.is_none());
+}
+
+#[test]
+fn attack_16_a_change_without_a_question_takes_the_quorum_of_its_severity_to_be_undone() {
+    let world = support::asking::with(&format!("{TWO}\n[gates]\nauto = [\"admin-attached\"]\n"));
+    let (incident, _) = world.checked(support::attach("e"));
+    apply(&world, &incident).unwrap();
+    verify(&world, &incident).unwrap();
+    close(&world, &incident, Outcome::Contained);
+    assert!(matches!(wish(&world, &incident, APPROVER), UndoAnswer::Counted { so_far: 1, wanted: 2, .. }));
+}
+
+#[test]
+fn attack_16_a_wish_of_yesterday_counts_no_more_and_one_for_a_single_step_is_another() {
+    let (world, incident) = contained_by_two(TWO);
+    wish(&world, &incident, APPROVER);
+    world.clock.pass(24 * 3_600);
+    assert!(matches!(wish(&world, &incident, SECOND), UndoAnswer::Counted { so_far: 1, .. }));
+    let step = run(world.ask_undo().vote(&incident, Voter::Slack(APPROVER), None, Some(1))).unwrap();
+    assert!(matches!(step, UndoVote::Counted { so_far: 1, .. }), "{step:?}");
+    assert!(matches!(wish(&world, &incident, SECOND), UndoAnswer::Counted { so_far: 1, .. }));
+}
+
+#[test]
+fn attack_16_a_request_that_names_too_few_is_refused_when_it_is_carried_out() {
+    let (world, incident) = contained_by_two(TWO);
+    wish(&world, &incident, APPROVER);
+    let forged = run(world.store().undo_request(&incident)).unwrap().unwrap();
+    let forged = cordon_store::UndoRequest { state: cordon_store::UndoState::Requested, version: forged.version + 1, ..forged };
+    run(world.store().write_undo(&incident, &forged)).unwrap();
+    assert_eq!(undo(&world, &incident), Err(ErrorName::Refused));
+}
+
+#[test]
+fn attack_16_the_command_line_takes_the_same_quorum_and_nobody_who_is_not_listed() {
+    let (world, incident) = contained_by_two(TWO);
+    let vote = |arn: &str, step| run(world.ask_undo().vote(&incident, Voter::Principal(arn), None, step)).unwrap();
+    assert!(matches!(vote("arn:aws:iam::111111111111:user/nobody", None), UndoVote::No(_)));
+    assert!(matches!(vote("arn:aws:iam::111111111111:user/approver", Some(1)), UndoVote::Counted { so_far: 1, .. }));
+    assert!(matches!(vote("arn:aws:iam::111111111111:user/approver", Some(1)), UndoVote::Counted { so_far: 1, .. }));
+    let UndoVote::Enough(request) = vote("arn:aws:iam::111111111111:user/second", Some(1)) else { panic!("not enough") };
+    let own = cordon_flow::undo::Undo { store: world.store(), accounts: &world.accounts, clock: &world.clock };
+    assert_eq!(run(own.carry_out(&incident, request)).unwrap().steps.len(), 1, "only that step");
+    // A wish on the command line reaches Slack by an execution of its own.
+    vote("arn:aws:iam::111111111111:user/approver", None);
+    run(cordon_flow::voted::show_wish_on_card(world.store(), &world.heard, &incident)).unwrap();
+    assert_eq!(world.heard.started.lock().unwrap()[0].1["cordon"], "voted");
+    run(world.notify().run(NotifyInput::Voted { incident: incident.clone() })).unwrap();
+    assert!(card(&world).contains("1 of 2 approvers want it"), "{}", card(&world));
+    let replies = world.heard.replies.lock().unwrap();
+    assert!(text(&replies.last().unwrap().1).contains("<@U0SECOND>"), "{replies:?}");
+}
+
+#[test]
+fn attack_16_where_the_policy_says_so_one_person_undoes() {
+    let (world, incident) = contained_by_two(&format!("{TWO}[approval]\nundo_by_one = true\n"));
+    assert_eq!(wish(&world, &incident, SECOND), UndoAnswer::Started);
+    assert_eq!(undo(&world, &incident), Ok(RemediateOutput::Undone));
 }

@@ -243,7 +243,7 @@ fn scenario_12_the_actor_decides_nothing_by_any_button_or_identity() {
     assert_eq!(click(&world, &incident, SECOND, Choice::Approve), Answer::Accepted(Choice::Approve));
     apply(&world, &incident).unwrap();
     close(&world, &incident, Outcome::Contained);
-    let undo = run(world.ask_undo().run(&incident, Voter::Slack(ACTOR_AS_APPROVER), None)).unwrap();
+    let undo = run(world.ask_undo().run(&world.heard, &incident, Voter::Slack(ACTOR_AS_APPROVER), None)).unwrap();
     assert!(matches!(undo, UndoAnswer::No(said) if said.contains("You are the actor")));
     assert!(world.heard.started.lock().unwrap().is_empty());
 }

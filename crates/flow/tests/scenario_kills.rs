@@ -301,11 +301,16 @@ impl Execution<'_> {
         });
         self.notify(NotifyInput::Outcome { incident: incident(), outcome });
         if way.undone {
-            let answer = self.state(|| {
-                let ask = self.world.ask_undo();
-                let id = &id;
-                async move { ask.run(id, Voter::Slack(APPROVER), None).await }
-            });
+            // As many people as approved; whoever has asked before counts once.
+            let wishes = |user: &'static str| {
+                self.state(|| {
+                    let ask = self.world.ask_undo();
+                    let (id, world) = (&id, self.world);
+                    async move { ask.run(&world.heard, id, Voter::Slack(user), None).await }
+                })
+            };
+            let first = wishes(APPROVER);
+            let answer = if first.counts() && first != UndoAnswer::Started { wishes("U0SECOND") } else { first };
             assert_eq!(answer, UndoAnswer::Started);
             assert_eq!(self.world.heard.started.lock().unwrap().len(), 1);
             assert_eq!(self.remediate(&RemediateInput::Undo { incident: incident() }), RemediateOutput::Undone);

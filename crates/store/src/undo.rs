@@ -1,6 +1,6 @@
 //! Stored requests to undo. Without one in the table, no execution undoes anything.
 
-use cordon_core::IncidentId;
+use cordon_core::{Ballot, IncidentId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -11,13 +11,15 @@ use crate::{Store, StoreError, follows, keys, put};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UndoState {
+    /// Not enough approvers want it yet.
+    Voting,
     /// It waits for an execution, or is being carried out.
     Requested,
     /// It was carried out, as far as that went.
     Done,
 }
 
-/// An approver's wish to undo an incident's changes. Without it in the table, no execution undoes anything.
+/// Approvers' wish to undo an incident's changes. Without it in the table, no execution undoes anything.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoRequest {
     /// Counts the writes: each is conditional on the one that was read.
@@ -39,6 +41,19 @@ pub struct UndoRequest {
     /// Whether everything was undone.
     #[serde(default)]
     pub complete: bool,
+    /// Who wants it.
+    #[serde(default)]
+    pub ballots: Vec<Ballot>,
+    /// How many have to want it.
+    #[serde(default = "one")]
+    pub wanted: u32,
+    /// Only this step of the plan, counted from 1.
+    #[serde(default)]
+    pub only: Option<usize>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 impl Store<'_> {

@@ -12,7 +12,7 @@ use cordon_core::ids::InvalidId;
 use cordon_core::incident::State;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Choice, Decide, DecideError};
-use cordon_flow::undo::{Undo, UndoError};
+use cordon_flow::undo::{AskUndo, AskUndoError, Undo, UndoAnswer, UndoError, UndoVote};
 use cordon_flow::voted::{self, VotedError};
 use cordon_store::{Store, StoreError};
 use serde_json::json;
@@ -38,6 +38,9 @@ pub enum IncidentError {
     /// The decision was not taken.
     #[error(transparent)]
     Decide(#[from] DecideError),
+    /// Nobody could be asked about the undo.
+    #[error(transparent)]
+    AskUndo(#[from] AskUndoError),
     /// Nothing was undone, or not all.
     #[error(transparent)]
     Undo(#[from] UndoError),
@@ -101,7 +104,8 @@ pub enum Command {
     Export(record::Export),
     /// Verify the chain of hashes of an exported record (JSON), without AWS.
     Verify(record::Verify),
-    /// Undo the changes of an incident, last step first. A step is refused if its target was changed since.
+    /// Undo the changes of an incident, last step first, once as many approvers have asked for it as the approval takes. A step is
+    /// refused if its target was changed since. Exit code 1: refused, not enough approvers yet, or not everything was undone.
     Undo {
         /// The id of the incident.
         id: String,
@@ -110,9 +114,14 @@ pub enum Command {
         /// Only this step, counted from 1 as `show` prints them.
         #[arg(long, value_name = "N")]
         step: Option<usize>,
-        /// Print the calls, and make none.
+        /// Print the calls, and make none. It asks for nothing.
         #[arg(long)]
         dry_run: bool,
+        /// The reason, which is kept with the incident.
+        #[arg(long, value_name = "TEXT")]
+        reason: Option<String>,
+        #[command(flatten)]
+        policy: Policy,
         #[command(flatten)]
         spoke: Spoke,
     },
@@ -171,7 +180,12 @@ pub async fn run(command: Command) -> Result<ExitCode, Failure> {
             decide(&id, &deployment, &policy, choice, reason.as_deref()).await
         }
         Command::Deny { id, deployment, policy, reason } => decide(&id, &deployment, &policy, Choice::Deny, Some(&reason)).await,
-        Command::Undo { id, deployment, step, dry_run, spoke } => undo(&id, &deployment, step, dry_run, spoke).await,
+        Command::Undo { id, deployment, step, dry_run: true, spoke, .. } => {
+            undo(&id, &deployment, Asks::Nothing(step), spoke).await
+        }
+        Command::Undo { id, deployment, step, dry_run: false, reason, policy, spoke } => {
+            undo(&id, &deployment, Asks::ToUndo { step, reason, policy }, spoke).await
+        }
     }
 }
 
@@ -221,13 +235,44 @@ async fn show_one(id: &str, deployment: &Deployment, as_json: bool) -> Result<Ex
     Ok(if record.verify().is_ok() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: bool, spoke: Spoke) -> Result<ExitCode, Failure> {
+/// What `cordon incident undo` is to do.
+enum Asks {
+    /// Say what it would do, to one step or all.
+    Nothing(Option<usize>),
+    /// Undo, if enough approvers want it.
+    ToUndo { step: Option<usize>, reason: Option<String>, policy: Policy },
+}
+
+async fn undo(id: &str, deployment: &Deployment, asks: Asks, spoke: Spoke) -> Result<ExitCode, Failure> {
     let id = parse(id)?;
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
+    let store = Store::new(&table);
     let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role());
-    let undo = Undo { store: Store::new(&table), accounts: &sessions, clock: &SystemClock };
-    let result = undo.run(&id, &caller.arn, step, dry_run).await.map_err(IncidentError::Undo)?;
+    let undo = Undo { store, accounts: &sessions, clock: &SystemClock };
+    let result = match asks {
+        Asks::Nothing(step) => undo.run(&id, &caller.arn, step, true).await,
+        Asks::ToUndo { step, reason, policy } => {
+            let config = read_config(&policy.config)?;
+            let ask = AskUndo { store, config: &config, channel: None, clock: &SystemClock, while_open: true };
+            let vote = ask.vote(&id, Voter::Principal(&caller.arn), reason.as_deref(), step).await;
+            match vote.map_err(IncidentError::AskUndo)? {
+                UndoVote::Enough(request) => undo.carry_out(&id, request).await,
+                UndoVote::Counted { so_far, wanted, others } => {
+                    println!("{}", UndoAnswer::Counted { so_far, wanted, others }.sentence());
+                    if let Err(error) = show_wish_on_card(&sdk, store, &id).await {
+                        eprintln!("Your wish is recorded, but Slack does not show it yet: {}", chain(&error));
+                    }
+                    return Ok(ExitCode::from(1));
+                }
+                UndoVote::No(sentence) => {
+                    println!("{sentence}");
+                    return Ok(ExitCode::from(1));
+                }
+            }
+        }
+    }
+    .map_err(IncidentError::Undo)?;
     for step in &result.steps {
         println!("{}", show::undone(step));
     }
@@ -235,6 +280,12 @@ async fn undo(id: &str, deployment: &Deployment, step: Option<usize>, dry_run: b
         println!("This incident has no changes to undo.");
     }
     Ok(if result.complete || result.steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Shows in Slack who wants an undo. The wish is recorded already, whatever happens here.
+async fn show_wish_on_card(sdk: &SdkConfig, store: Store<'_>, id: &IncidentId) -> Result<(), VotedError> {
+    let Some(machine) = voted::state_machine(&store.incident(id).await?.execution) else { return Ok(()) };
+    voted::show_wish_on_card(store, &StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine), id).await
 }
 
 async fn decide(

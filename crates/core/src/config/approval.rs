@@ -27,6 +27,8 @@ pub struct Approval {
     pub escalation: Option<Escalation>,
     /// Whether one approver may approve alone, with a stated reason, although the quorum is higher.
     pub break_glass: bool,
+    /// Whether one approver may undo a change that took more of them to approve.
+    pub undo_by_one: bool,
     /// In a dry run: ask for real, and change nothing.
     pub rehearse: bool,
 }
@@ -197,6 +199,7 @@ impl Approval {
             on_timeout: section.or("on_timeout", OnTimeout::default()),
             escalation: section.section("escalation").map(|section| section.read(Escalation::read)),
             break_glass: section.or("break_glass", false),
+            undo_by_one: section.or("undo_by_one", false),
             rehearse: Self::rehearse(section, anybody),
         };
         (approval, anybody)
@@ -278,6 +281,8 @@ mod tests {
         check("[approval.quorum]\ncritical = 3", "cordon.toml:2:12: approval.quorum: `critical` wants 3 people and there are 2");
         check("[approval.quorum]\nhigh = 0", "at least 1 person");
         check("[approval.quorum]\nhuge = 1", "unknown key `huge`");
+        check("[approval]\nundo_by_one = true", "");
+        check("[approval]\nundo_by_one = 1", "undo_by_one");
         check("[approval]\non_timeout = \"hold-containment\"", "");
         check("[approval]\non_timeout = \"panic\"", "hold-containment");
         check("[approval.escalation]", "cordon.toml:1:1: approval.escalation names neither");

@@ -6,12 +6,13 @@
 use cordon_cards as cards;
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::Incident;
+use cordon_core::incident::{Incident, Outcome};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_store::Approval;
 use serde_json::json;
 
 use super::{Notify, NotifyError};
+use crate::approver;
 use crate::ports::{Channel, DeliveryError};
 use crate::question;
 
@@ -30,13 +31,27 @@ impl Notify<'_> {
         let incident = self.store.incident(id).await?;
         // What a webhook posted cannot be changed; an incident that is over shows its end.
         let is_posted = incident.thread().is_some();
-        let Some(channel) = self.channel.filter(|_| is_posted && incident.outcome.is_none()) else {
-            return Ok(slack(Delivery::Skipped));
+        let Some(channel) = self.channel.filter(|_| is_posted) else { return Ok(slack(Delivery::Skipped)) };
+        let refreshed = match incident.outcome {
+            None => self.refresh(channel, &incident).await?,
+            // A wish to undo: the card of the end shows it while more people have to have it.
+            Some(outcome) if incident.approval.undo_votes.is_some() => self.show_wishes(channel, &incident, outcome).await?,
+            Some(_) => return Ok(slack(Delivery::Skipped)),
         };
-        let Refreshed::Failed(error) = self.refresh(channel, &incident).await? else { return Ok(slack(Delivery::Sent)) };
+        let Refreshed::Failed(error) = refreshed else { return Ok(slack(Delivery::Sent)) };
         let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [error.message]});
         self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         Ok(slack(Delivery::Failed))
+    }
+
+    /// Shows who wants an undo, and calls the others in the thread.
+    async fn show_wishes(&self, channel: &dyn Channel, incident: &Incident, outcome: Outcome) -> Result<Refreshed, NotifyError> {
+        let Some(at) = incident.thread() else { return Ok(Refreshed::Done) };
+        let updated = channel.update(at, &self.outcome_card(incident, outcome).await?).await;
+        let ballots = self.store.undo_request(&incident.id).await?.map(|request| request.ballots).unwrap_or_default();
+        let others = approver::skipped(self.approval, &incident.actor, &ballots);
+        let said = channel.reply(at, &cards::undo_wanted(incident, &others)).await;
+        Ok(updated.and(said.map(drop)).map_or_else(Refreshed::Failed, |()| Refreshed::Done))
     }
 
     /// Brings the card up to date. A decision that comes in between must not get its buttons back, and an end must not be

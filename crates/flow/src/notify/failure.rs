@@ -119,7 +119,10 @@ impl Notify<'_> {
                 return Ok(found);
             }
             self.end_undo(&found, execution, error).await?;
-            return self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Failure, beside.clone())])).await;
+            return self
+                .store
+                .commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Failure, beside.clone())]))
+                .await;
         }
         self.store
             .close(id, self.clock.now(), |incident| {

@@ -189,13 +189,7 @@ impl World {
     }
 
     pub fn ask_undo(&self) -> AskUndo<'_> {
-        AskUndo {
-            store: self.store(),
-            config: &self.config,
-            channel: Some(&self.heard),
-            executions: &self.heard,
-            clock: &self.clock,
-        }
+        AskUndo { store: self.store(), config: &self.config, channel: Some(&self.heard), clock: &self.clock, while_open: false }
     }
 
     pub fn remediate(&self) -> Remediate<'_> {

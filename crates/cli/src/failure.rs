@@ -3,7 +3,7 @@
 use cordon_bundle::{BundleError, PackageError, ReadError};
 use cordon_flow::decide::DecideError;
 use cordon_flow::switch::SwitchError;
-use cordon_flow::undo::UndoError;
+use cordon_flow::undo::{AskUndoError, UndoError};
 use cordon_respond::runner::RunError;
 use cordon_sandbox::SandboxError;
 use cordon_store::{AddExceptionError, StoreError};
@@ -97,9 +97,11 @@ fn incident(error: &IncidentError) -> u8 {
         IncidentError::Id(_) | IncidentError::NoReason => INPUT,
         IncidentError::Store(error)
         | IncidentError::Decide(DecideError::Store(error))
+        | IncidentError::AskUndo(AskUndoError::Store(error))
         | IncidentError::Undo(UndoError::Store(error)) => store(error),
         IncidentError::Undo(UndoError::Run(RunError::NoSuchStep { .. })) => INPUT,
         IncidentError::Decide(DecideError::Delivery(_) | DecideError::Crowded)
+        | IncidentError::AskUndo(AskUndoError::Delivery(_) | AskUndoError::Crowded)
         | IncidentError::Undo(UndoError::Busy(_) | UndoError::NoSession(_) | UndoError::Run(_)) => WORK,
     }
 }

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use cordon_bundle::Bundle;
-use cordon_core::Level;
 use cordon_core::config::Mode;
 
 use crate::commands::deployment_name;
@@ -38,7 +37,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         config.approval.approvers.len(),
         config.scope.principals.len()
     );
-    if config.approval.undo_by_one && Level::ALL.iter().any(|level| config.approval.quorum.of(*level) > 1) {
+    if config.approval.undo_by_one && config.approval.quorum.highest() > 1 {
         println!("Undo: one approver is enough, also where the quorum wants more (`undo_by_one` of [approval]).");
     }
     Ok(ExitCode::SUCCESS)

@@ -103,6 +103,13 @@ impl Quorum {
         }
     }
 
+    /// The highest quorum of any severity.
+    #[must_use]
+    pub fn highest(&self) -> u32 {
+        let Self { informational, low, medium, high, critical } = *self;
+        [informational, low, medium, high, critical].into_iter().fold(0, u32::max)
+    }
+
     /// The quorum for a severity.
     #[must_use]
     pub fn of(&self, severity: Level) -> u32 {

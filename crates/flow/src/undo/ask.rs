@@ -169,6 +169,10 @@ impl AskUndo<'_> {
             May::Yes(incident, person) => (incident, person),
             May::No(sentence) => return Ok(UndoVote::No(sentence)),
         };
+        let steps = incident.assessment.plan.steps.len();
+        if let Some(n) = only.filter(|n| !(1..=steps).contains(n)) {
+            return Ok(UndoVote::No(format!("The plan has no step {n}, only {steps}.")));
+        }
         for _ in 0..TRIES {
             if let Some(vote) = self.attempt(&incident, &person, reason, only).await? {
                 return Ok(vote);

@@ -35,4 +35,4 @@ pub use names::{Name, canonical_arn, same_arn, same_name};
 pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use timeline::Entry;
-pub use touched::{Former, Touched};
+pub use touched::{Former, RefusedFormer, Touched};

@@ -28,6 +28,16 @@ pub struct Former {
     pub event: String,
 }
 
+/// A state that stood before the event, or that somebody had made ready, and that is never gone back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusedFormer {
+    /// The version of a managed policy; `None` for a document or anything else that is long.
+    #[serde(default)]
+    pub value: Option<String>,
+    /// Why it is not gone back to, in a clause that names who set it: `... set it at ..., and ...`.
+    pub why: String,
+}
+
 /// The names, values and things that the event named, set and made.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -56,11 +66,13 @@ pub struct Touched {
     pub created_id: Option<String>,
     /// The statements of `document`, counted from 0, that let somebody outside of the account in. Found by policy analysis.
     pub outside_statements: Vec<usize>,
-    /// The state that the event replaced.
+    /// The state to go back to: the newest one before the event that can be trusted.
     pub former: Option<Former>,
     /// What the call did and to what. `None` in incidents of older versions.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// The newer states than that, which cannot.
+    pub former_refused: Vec<RefusedFormer>,
 }
 
 impl Touched {
@@ -91,6 +103,7 @@ impl Touched {
             outside_statements: Vec::new(),
             former: None,
             fingerprint: Some(Fingerprint::of(event)),
+            former_refused: Vec::new(),
         }
     }
 }

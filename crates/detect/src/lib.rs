@@ -16,6 +16,7 @@ pub mod rules;
 pub use cases::{CaseFailure, check_cases};
 pub use counts::{Count, Counts, MemoryCounts, Tally, Window};
 pub use enrich::{Enriched, Facts};
+pub use managed::of as managed_grants;
 pub use pattern::event_patterns;
 pub use rules::{
     About, Case, Correlation, Expected, Judgement, PlaceholderError, Placeholders, Rule, RuleBook, RuleError, RuleSource, Series,

@@ -42,7 +42,8 @@ fn document(name: &str) -> Value {
 
 /// What an AWS-managed policy grants; `None` where it is not known, which includes every policy of a customer, whatever its
 /// name.
-pub(crate) fn of(policy_arn: &str) -> Option<&'static Grants> {
+#[must_use]
+pub fn of(policy_arn: &str) -> Option<&'static Grants> {
     let name = aws_name(policy_arn)?;
     let position = NAMES.iter().position(|known| same_name(known, name))?;
     GRANTS.get(position)?.get_or_init(|| Document::parse(&document(name)).ok().map(|document| grants(&document))).as_ref()

@@ -23,12 +23,12 @@ use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subj
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::ports::{Clock, Policies};
 use cordon_respond::IamError;
-use cordon_store::{Claim, Opening, Store, StoreError};
+use cordon_store::{Before, Claim, Opening, Store, StoreError};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -111,16 +111,16 @@ impl Classify<'_> {
     }
 
     async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, ClassifyError> {
-        let mut former = None;
         if event.origin.may_enforce() {
             self.store.remember(provenance::observed(event, self.config)).await?;
-            former = self.store.observe(former::observed(event, self.config)).await?;
         }
         if self.is_own_change(event).await? {
+            self.observe(event, &[]).await?;
             return Ok(ClassifyOutput::Ignored);
         }
         let facts = self.facts(event).await?;
         let Judgement { mut detections, tallies } = self.rules.judge(event, &facts);
+        let before = self.observe(event, &detections).await?;
         let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
         let bursts = self.count(tallies, event, &id).await?;
@@ -138,7 +138,8 @@ impl Classify<'_> {
             None => Subject::from_record(&event.record),
         };
         let mut of_event = EventFacts::from_event(event);
-        of_event.touched.former = former;
+        of_event.touched.former = before.former;
+        of_event.touched.former_refused = before.refused;
         if event.name == "UpdateAssumeRolePolicy" {
             of_event.touched.outside_statements =
                 outside_statements(of_event.touched.document.as_deref(), event.account.as_ref());
@@ -156,6 +157,15 @@ impl Classify<'_> {
             }
         }
         Ok(output)
+    }
+
+    /// Keeps what the event set, and gives what stood before.
+    async fn observe(&self, event: &Event, detections: &[Detection]) -> Result<Before, ClassifyError> {
+        if !event.origin.may_enforce() {
+            return Ok(Before::default());
+        }
+        let min_age = SignedDuration::from_hours(i64::from(self.config.exceptions.min_age_hours));
+        Ok(self.store.observe(former::observed(event, self.config, detections), min_age).await?)
     }
 
     /// Counts the event, and gives back the correlations that it reached.

@@ -320,7 +320,9 @@ fn a_trust_policy_comes_back_as_the_event_before_had_set_it() {
         event
     };
     // No rule matches what ada sets, and it is kept all the same.
-    world.classified(set("e1", 1, "ada", honest), "execution-1");
+    let mut days_ago = set("e1", 1, "ada", honest);
+    days_ago["detail"]["eventTime"] = json!("2025-12-24T03:01:00Z");
+    world.classified(days_ago, "execution-1");
     world.iam.change(&role, |entity| entity.trust = Some(opened.to_owned()));
     let rules = asks(&[RemedyKind::RestoreTrustPolicy], &[]);
     let incident = approved(&world, &rules, set("e2", 2, "iam-test-mallory", opened));

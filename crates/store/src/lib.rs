@@ -32,7 +32,7 @@ pub use claims::Claim;
 pub use counts::Counted;
 pub use error::StoreError;
 pub use exceptions::{AddExceptionError, EndedException, RecordedException, RuleScope};
-pub use former::{ObservedSetting, Setting};
+pub use former::{Before, ObservedSetting, Setting};
 pub use incidents::Opening;
 pub use joined::{Joined, Told};
 pub use pace::{BurstSummary, Minute, Turn};

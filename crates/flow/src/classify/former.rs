@@ -1,12 +1,19 @@
 //! The values that an event sets, as far as remedies restore them. They are stored from every event, so that the previous value
 //! is known at the next one.
+//!
+//! INVARIANT: a value that is dangerous, or that a dangerous event set, is stored with that doubt and never restored, whoever set it:
+//! an attacker has more than one identity.
 
-use cordon_core::{Actor, Config, Event, Former, Subject, Touched};
+use cordon_core::json::at;
+use cordon_core::{AccountId, Actor, Config, Detection, Event, Former, Level, Subject, Touched};
+use cordon_detect::managed_grants;
+use cordon_detect::policy::{Answer, Document, Grants, grants, trusts};
 use cordon_store::{ObservedSetting, Setting};
 
-/// What an event sets, and on what. The former value that counts is that of the first.
+/// What an event sets, and on what. The former value that counts is that of the first. `detections`: what the event itself is
+/// reported for.
 #[must_use]
-pub fn observed(event: &Event, config: &Config) -> Vec<ObservedSetting> {
+pub fn observed(event: &Event, config: &Config, detections: &[Detection]) -> Vec<ObservedSetting> {
     if event.error_code.is_some() {
         return Vec::new();
     }
@@ -19,14 +26,20 @@ pub fn observed(event: &Event, config: &Config) -> Vec<ObservedSetting> {
             Some(cordon_core::Principal { known_arn: None, ..principal.clone() }.arn())
         }
         ("iam.amazonaws.com", Subject::Policy { arn }) => Some(arn.clone()),
+        ("iam.amazonaws.com", _) if event.name == "CreatePolicy" => {
+            at(&event.record, "/responseElements/policy/arn").as_str().map(str::to_owned)
+        }
         _ => None,
     };
     let Some(on) = on else { return Vec::new() };
     let actor = Actor::from_record(&event.record);
     let by = actor.principal().map_or_else(|| actor.display(), |principal| principal.arn());
     let observed = |(setting, value, readable): Set| {
+        let doubt =
+            doubt_of_event(detections).or_else(|| doubt_of_value(&setting, value.as_deref(), &touched, event.account.as_ref()));
         let value = Former { value, by: by.clone(), at: event.time, event: event.id.to_string() };
-        ObservedSetting { on: on.clone(), setting, value, readable }
+        let in_force = event.name != "CreatePolicyVersion" || sets_default(event);
+        ObservedSetting { on: on.clone(), setting, value, readable, in_force, doubt }
     };
     settings(event, &touched, &config.exceptions.tag_key).into_iter().map(observed).collect()
 }
@@ -56,15 +69,45 @@ fn settings(event: &Event, touched: &Touched, tag_key: &str) -> Vec<Set> {
         "DeleteUserPolicy" | "DeleteRolePolicy" | "DeleteGroupPolicy" => vec![(inline(), None, true)],
         "TagUser" | "TagRole" if touched.tags_set.contains_key(tag_key) => vec![tag()],
         "UntagUser" | "UntagRole" if touched.tags_removed.iter().any(|key| key == tag_key) => vec![tag()],
-        "CreatePolicyVersion" if sets_default(event) => vec![version()],
-        "SetDefaultPolicyVersion" => vec![version()],
+        "CreatePolicy" => vec![(Setting::DefaultVersion, Some("v1".to_owned()), true)],
+        "CreatePolicyVersion" | "SetDefaultPolicyVersion" => vec![version()],
         "PutEventSelectors" => vec![(Setting::EventSelectors, touched.selectors.clone(), touched.selectors.is_some())],
         _ => Vec::new(),
     }
 }
 
+/// Why what an event set is never gone back to, in a clause: it was reported as an attack. What alerts alone at a lower level is
+/// mostly a change like any other, and is judged by its content and its age.
+fn doubt_of_event(detections: &[Detection]) -> Option<String> {
+    let grave = detections.iter().find(|detection| detection.response.is_some() || detection.level >= Level::High)?;
+    Some(format!("that event itself matched the rule `{}`", grave.rule))
+}
+
+/// The same by what was set.
+fn doubt_of_value(setting: &Setting, value: Option<&str>, touched: &Touched, account: Option<&AccountId>) -> Option<String> {
+    match setting {
+        Setting::Trust => {
+            let trust = Document::parse_text(value?).ok()?;
+            trusts(&trust)
+                .iter()
+                .any(|way| way.is_outside(account))
+                .then(|| "it lets somebody outside of the account in".to_owned())
+        }
+        Setting::InlinePolicy(_) => doubt_of_grants(&grants(&Document::parse_text(value?).ok()?)),
+        Setting::DefaultVersion => doubt_of_grants(&grants(&Document::parse_text(touched.document.as_deref()?).ok()?)),
+        // A boundary that allows this is none.
+        Setting::Boundary => doubt_of_grants(managed_grants(value?)?),
+        Setting::Tag(_) | Setting::EventSelectors => None,
+    }
+}
+
+fn doubt_of_grants(grants: &Grants) -> Option<String> {
+    let dangerous = [Answer::Yes, Answer::Limited].into_iter().find_map(|answer| grants.names(answer).next())?;
+    Some(format!("it grants `{dangerous}`"))
+}
+
 fn sets_default(event: &Event) -> bool {
-    let asked = cordon_core::json::at(&event.record, "/requestParameters/setAsDefault");
+    let asked = at(&event.record, "/requestParameters/setAsDefault");
     asked.as_bool() == Some(true) || asked.as_str() == Some("true")
 }
 
@@ -73,6 +116,7 @@ mod tests {
     use super::*;
     use cordon_store::Store;
     use cordon_testkit::{MemoryTable, run};
+    use jiff::SignedDuration;
     use serde_json::{Value, json};
 
     fn event(id: &str, name: &str, minute: u32, parameters: Value) -> Event {
@@ -86,14 +130,15 @@ mod tests {
     }
 
     fn seen(event: &Event) -> ObservedSetting {
-        observed(event, &Config::default()).remove(0)
+        observed(event, &Config::default(), &[]).remove(0)
     }
 
     #[test]
     fn every_setting_that_a_remedy_restores_has_a_key_of_its_own() {
         let check = |name: &str, parameters: Value, keys: &[&str]| {
             let (table, config) = (MemoryTable::default(), Config::default());
-            run(Store::new(&table).observe(observed(&event("e", name, 1, parameters), &config))).unwrap();
+            let settings = observed(&event("e", name, 1, parameters), &config, &[]);
+            run(Store::new(&table).observe(settings, SignedDuration::ZERO)).unwrap();
             let found = table.keys();
             assert_eq!(found.iter().filter_map(|key| key.strip_suffix("/DOC")).collect::<Vec<_>>(), keys, "{name}");
         };
@@ -106,7 +151,7 @@ mod tests {
         check("TagRole", json!({"roleName": "r", "tags": [{"key": "a", "value": "b"}]}), &[]);
         let policy = "arn:aws:iam::111111111111:policy/p";
         check("SetDefaultPolicyVersion", json!({"policyArn": policy, "versionId": "v1"}), &[&format!("DOC#{policy}#default")]);
-        check("CreatePolicyVersion", json!({"policyArn": policy, "setAsDefault": false}), &[]);
+        check("CreatePolicyVersion", json!({"policyArn": policy, "setAsDefault": false}), &[&format!("DOC#{policy}#default")]);
         check(
             "PutEventSelectors",
             json!({"trailName": "t"}),
@@ -114,7 +159,7 @@ mod tests {
         );
         let mut failed = event("e", "UpdateAssumeRolePolicy", 1, json!({"roleName": "r"}));
         failed.error_code = Some("AccessDenied".to_owned());
-        assert!(observed(&failed, &Config::default()).is_empty());
+        assert!(observed(&failed, &Config::default(), &[]).is_empty());
     }
 
     #[test]
@@ -122,7 +167,9 @@ mod tests {
         let (table, config) = (MemoryTable::default(), Config::default());
         let set = |id: &str, minute, role: &str, name: &str, document: &str| {
             let parameters = json!({"roleName": role, "policyName": name, "policyDocument": document});
-            run(Store::new(&table).observe(observed(&event(id, "PutRolePolicy", minute, parameters), &config))).unwrap()
+            let mut event = event(id, "PutRolePolicy", minute, parameters);
+            event.record["userIdentity"]["arn"] = json!(format!("arn:aws:iam::111111111111:user/{id}"));
+            run(Store::new(&table).observe(observed(&event, &config, &[]), SignedDuration::ZERO)).unwrap().former
         };
         assert_eq!(set("e1", 1, "Deploy", "Own", "{\"a\":1}"), None);
         let former = set("e2", 2, "DEPLOY", "OWN", "{\"evil\":1}");
@@ -148,11 +195,40 @@ mod tests {
     fn the_former_value_is_that_of_the_event_before_and_none_where_that_could_not_be_read() {
         let (table, config) = (MemoryTable::default(), Config::default());
         let former = |id: &str, minute, document: &str| {
-            let parameters = json!({"roleName": "r", "policyDocument": document});
-            run(Store::new(&table).observe(observed(&event(id, "UpdateAssumeRolePolicy", minute, parameters), &config))).unwrap()
+            let mut event = event(id, "UpdateAssumeRolePolicy", minute, json!({"roleName": "r", "policyDocument": document}));
+            event.record["userIdentity"]["arn"] = json!(format!("arn:aws:iam::111111111111:user/{id}"));
+            run(Store::new(&table).observe(observed(&event, &config, &[]), SignedDuration::ZERO)).unwrap().former
         };
         assert_eq!(former("e1", 1, "{\"a\":1}"), None);
         assert_eq!(former("e2", 2, "no json").and_then(|former| former.value).as_deref(), Some("{\"a\":1}"));
         assert_eq!(former("e3", 3, "{}"), None);
+    }
+
+    #[test]
+    fn attack_4_what_is_dangerous_by_its_content_is_stored_with_that_doubt() {
+        let allow = |action: &str| json!({"Statement": {"Effect": "Allow", "Action": action, "Resource": "*"}}).to_string();
+        let trust = |who: Value| {
+            let statement = json!({"Effect": "Allow", "Principal": who, "Action": "sts:AssumeRole"});
+            json!({"roleName": "r", "policyDocument": json!({"Statement": [statement]}).to_string()})
+        };
+        let check = |name: &str, parameters: Value, says: Option<&str>| {
+            let doubt = seen(&event("e", name, 1, parameters.clone())).doubt;
+            assert_eq!(doubt.is_some(), says.is_some(), "{name} {parameters}: {doubt:?}");
+            assert!(doubt.unwrap_or_default().contains(says.unwrap_or_default()), "{name} {parameters}");
+        };
+        check("UpdateAssumeRolePolicy", trust(json!("*")), Some("outside of the account"));
+        check("UpdateAssumeRolePolicy", trust(json!({"AWS": "arn:aws:iam::999999999999:root"})), Some("outside of the account"));
+        check("UpdateAssumeRolePolicy", trust(json!({"AWS": "arn:aws:iam::111111111111:role/app"})), None);
+        check("UpdateAssumeRolePolicy", trust(json!({"Service": "ec2.amazonaws.com"})), None);
+        let inline = |document: String| json!({"roleName": "r", "policyName": "p", "policyDocument": document});
+        check("PutRolePolicy", inline(allow("*")), Some("`admin`"));
+        check("PutRolePolicy", inline(allow("iam:*")), Some("`iam-write`"));
+        check("PutRolePolicy", inline(allow("s3:GetObject")), None);
+        let version = |document: String| json!({"policyArn": "arn:aws:iam::111111111111:policy/p", "versionId": "v2", "policyDocument": document});
+        check("CreatePolicyVersion", version(allow("*")), Some("`admin`"));
+        check("CreatePolicyVersion", version(allow("s3:GetObject")), None);
+        let boundary = |arn: &str| json!({"roleName": "r", "permissionsBoundary": arn});
+        check("PutRolePermissionsBoundary", boundary("arn:aws:iam::aws:policy/AdministratorAccess"), Some("`admin`"));
+        check("PutRolePermissionsBoundary", boundary("arn:aws:iam::111111111111:policy/limit"), None);
     }
 }

@@ -88,6 +88,21 @@ fn trusted_former<'a>(request: &Request<'a>) -> Option<&'a Former> {
     request.event.touched.former.as_ref().filter(|former| !by_actor(former))
 }
 
+/// Why the state right before the event is not gone back to, in a clause; `None` where it is, or where it is not known.
+fn refused(request: &Request<'_>) -> Option<String> {
+    let touched = &request.event.touched;
+    let by_actor = || {
+        let former = touched.former.as_ref().filter(|_| trusted_former(request).is_none())?;
+        Some(format!("`{}` set it, and is the actor", former.by))
+    };
+    touched.former_refused.first().map(|refused| refused.why.clone()).or_else(by_actor)
+}
+
+/// That the state right before the event is skipped, as a sentence to follow another one.
+fn skipped(request: &Request<'_>) -> String {
+    refused(request).map(|why| format!(" What stood right before the event does not come back: {why}.")).unwrap_or_default()
+}
+
 /// The source of a former state, for a note.
 fn source(former: &Former) -> String {
     match former.at {

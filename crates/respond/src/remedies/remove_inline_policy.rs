@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 
-use super::{changed_since, source, trusted_former, unmodifiable};
+use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
@@ -48,12 +48,15 @@ impl Remedy for RemoveInlinePolicy {
         let former = trusted_former(request);
         let note = match former {
             Some(former) if former.value.is_some() => {
-                Some(format!("The policy that it replaced comes back, {}.", source(former)))
+                Some(format!("A policy that stood there before comes back, {}.{}", source(former), skipped(request)))
             }
             Some(_) => None,
-            None => {
-                Some("Whether it replaced a policy of the same name is not known: if so, that one does not come back.".to_owned())
-            }
+            None => Some(match refused(request) {
+                Some(why) => format!("The policy that stood there right before does not come back: {why}."),
+                None => {
+                    "Whether it replaced a policy of the same name is not known: if so, that one does not come back.".to_owned()
+                }
+            }),
         };
         let to = former.and_then(|former| former.value.clone());
         let change = Change { setting: Setting::InlinePolicy { name: name.clone() }, from: Some(now), to };

@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};
 
-use super::{source, trusted_former};
+use super::{refused, skipped, source, trusted_former};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, On, Planned, Remedy, Request, WorksOn};
@@ -43,11 +43,11 @@ impl Remedy for RestartLogging {
             let stands = facts.selectors.as_deref().is_some_and(|now| same_document(now, set));
             match trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former)))) {
                 Some((former, source)) if stands => {
-                    note = Some(format!("The event selectors come back {source}."));
+                    note = Some(format!("The event selectors come back {source}.{}", skipped(request)));
                     changes.push(Change { setting: Setting::EventSelectors, from: facts.selectors.clone(), to: Some(former) });
                 }
                 Some(_) => {}
-                None if changes.is_empty() => return Ok(Planned::ByHand(by_hand(arn))),
+                None if changes.is_empty() => return Ok(Planned::ByHand(by_hand(arn, refused(request)))),
                 None => {
                     note = Some(
                         "What the trail logged before is not known: compare its event selectors with what they should be."
@@ -61,9 +61,12 @@ impl Remedy for RestartLogging {
     }
 }
 
-fn by_hand(arn: &Arn) -> ByHand {
+fn by_hand(arn: &Arn, refused: Option<String>) -> ByHand {
     ByHand {
-        reason: format!("what `{arn}` logged before is not known"),
+        reason: match refused {
+            Some(why) => format!("what `{arn}` logged right before does not come back: {why}"),
+            None => format!("what `{arn}` logged before is not known"),
+        },
         instruction: format!(
             "take the former event selectors from your infrastructure code, and set them (`aws cloudtrail put-event-selectors \
              --trail-name {arn} --advanced-event-selectors file://selectors.json`)"

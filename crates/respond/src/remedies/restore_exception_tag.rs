@@ -7,7 +7,7 @@
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, same_name};
 
-use super::{changed_since, source, trusted_former, unmodifiable};
+use super::{changed_since, skipped, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
@@ -43,7 +43,7 @@ impl Remedy for RestoreExceptionTag {
         let key = key.as_str();
         let former = trusted_former(request);
         let (to, note) = match (former, set) {
-            (Some(former), _) => (former.value.clone(), format!("The tag comes back {}.", source(former))),
+            (Some(former), _) => (former.value.clone(), format!("The tag comes back {}.{}", source(former), skipped(request))),
             (None, Some(_)) => (
                 None,
                 "What the tag was before is not known, or was set by the actor: it is taken off, which exempts nobody."

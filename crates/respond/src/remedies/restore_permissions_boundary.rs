@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, same_arn};
 
-use super::{changed_since, source, trusted_former, unmodifiable};
+use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
@@ -36,7 +36,7 @@ impl Remedy for RestorePermissionsBoundary {
         if let Some(by_hand) = unmodifiable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
-        let Some(former) = trusted_former(request) else { return Ok(Planned::ByHand(by_hand(target))) };
+        let Some(former) = trusted_former(request) else { return Ok(Planned::ByHand(by_hand(target, refused(request)))) };
         let reason = format!("the permissions boundary of `{target}` is as it was before");
         let is = |other: &Option<String>| match (&facts.boundary, other) {
             (Some(now), Some(other)) => same_arn(now, other),
@@ -46,15 +46,18 @@ impl Remedy for RestorePermissionsBoundary {
             return Ok(Planned::ByHand(changed_since(&format!("the permissions boundary of `{target}`"))));
         }
         let change = Change { setting: Setting::Boundary, from: facts.boundary.clone(), to: former.value.clone() };
-        let note = Some(format!("The boundary comes back {}.", source(former)));
+        let note = Some(format!("The boundary comes back {}.{}", source(former), skipped(request)));
         Ok(settings::planned(PlannedStep { note, ..request.step(self.kind()) }, vec![change], &reason))
     }
 }
 
-fn by_hand(target: &Principal) -> ByHand {
+fn by_hand(target: &Principal, refused: Option<String>) -> ByHand {
     let kind = target.kind;
     ByHand {
-        reason: format!("which permissions boundary `{target}` had before is not known"),
+        reason: match refused {
+            Some(why) => format!("the permissions boundary that `{target}` had right before does not come back: {why}"),
+            None => format!("which permissions boundary `{target}` had before is not known"),
+        },
         instruction: format!(
             "look in your infrastructure code or in AWS Config for its ARN, and set it (`aws iam put-{kind}-permissions-boundary \
              --{kind}-name {} --permissions-boundary …`)",

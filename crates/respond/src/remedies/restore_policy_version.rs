@@ -10,7 +10,7 @@ use cordon_core::{PlannedStep, RemedyKind, Target};
 use serde::{Deserialize, Serialize};
 
 use super::delete_policy_version::{of_event, versions_with};
-use super::{source, trusted_former};
+use super::{skipped, source, trusted_former};
 use crate::call;
 use crate::port::{Account, IamError, IamErrorKind, PolicyFacts};
 use crate::remedy::{
@@ -162,12 +162,14 @@ fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Op
         && let Some(version) =
             former.value.clone().filter(|version| versions.contains(version) && *version != facts.default_version)
     {
-        let note = format!("`{version}` becomes the default again, {}.", source(former));
+        let note = format!("`{version}` becomes the default again, {}.{}", source(former), skipped(request));
         return Some((version, note));
     }
-    // A version that the actor had made the default before is no better.
+    // A version that the actor had made the default before is no better, and neither is any that somebody could have prepared.
     let theirs = touched.former.as_ref().filter(|_| known.is_none()).and_then(|former| former.value.as_ref());
-    let mut others: Vec<&String> = versions.iter().filter(|id| **id != facts.default_version && Some(*id) != theirs).collect();
+    let refused =
+        |id: &String| Some(id) == theirs || touched.former_refused.iter().any(|refused| refused.value.as_ref() == Some(id));
+    let mut others: Vec<&String> = versions.iter().filter(|id| **id != facts.default_version && !refused(id)).collect();
     others.sort_by_key(|id| number(id));
     let newest = (*others.last()?).clone();
     if others.len() == 1 {

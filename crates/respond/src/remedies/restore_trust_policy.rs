@@ -9,7 +9,7 @@ use cordon_core::json::set;
 use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting};
 use serde_json::Value;
 
-use super::{changed_since, source, trusted_former, unmodifiable};
+use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
@@ -44,18 +44,19 @@ impl Remedy for RestoreTrustPolicy {
         }
         let former = trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former))));
         let (to, how) = match former {
-            Some((document, source)) => (document, format!("The trust policy comes back {source}.")),
+            Some((document, source)) => (document, format!("The trust policy comes back {source}.{}", skipped(request))),
             None => match without(written, &touched.outside_statements) {
                 Some(document) => (
                     document,
-                    "What the trust policy was before is not known: only the statements that let somebody outside of the account \
-                     in are taken out."
-                        .to_owned(),
+                    format!(
+                        "Of the trust policy, {}: only the statements that let somebody outside of the account in are taken out.",
+                        unknown(request)
+                    ),
                 ),
                 None => {
                     return Ok(Planned::ByHand(by_hand(
                         target,
-                        "it is not known what it was before, and nothing can be taken out of it that leaves a trust policy",
+                        &format!("{}, and nothing can be taken out of it that leaves a trust policy", unknown(request)),
                     )));
                 }
             },
@@ -64,6 +65,14 @@ impl Remedy for RestoreTrustPolicy {
         let change = Change { setting: Setting::TrustPolicy, from: Some(now.clone()), to: Some(to) };
         let step = PlannedStep { note, ..request.step(self.kind()) };
         Ok(settings::planned(step, vec![change], &format!("the trust policy of `{target}` is as it was before")))
+    }
+}
+
+/// Why no former trust policy is restored, in a clause.
+fn unknown(request: &Request<'_>) -> String {
+    match refused(request) {
+        Some(why) => format!("what stood before does not come back ({why}), and no older one is known"),
+        None => "what it was before is not known".to_owned(),
     }
 }
 

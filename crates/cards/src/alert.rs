@@ -144,6 +144,7 @@ fn body(incident: &Incident, occasion: Occasion) -> Value {
         "calls": incident.assessment.plan.calls(),
         "undo": incident.assessment.plan.undo(),
         "by_hand": incident.assessment.plan.by_hand,
+        "remaining": incident.assessment.remaining,
         "notes": incident.assessment.plan.notes(),
         "merged": incident.merges.merged,
         "last_merged": incident.merges.last_merged,

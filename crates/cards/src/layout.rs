@@ -73,7 +73,9 @@ impl Card<'_> {
     }
 
     pub(crate) fn by_hand_section(&self) -> Option<Block> {
-        self.section("By hand, because Cordon cannot", bullets(&self.incident.assessment.plan.by_hand), BY_HAND)
+        let assessment = &self.incident.assessment;
+        let left: Vec<String> = assessment.remaining.iter().chain(&assessment.plan.by_hand).cloned().collect();
+        self.section("By hand, because Cordon cannot", bullets(&left), BY_HAND)
     }
 
     pub(crate) fn exceptions_section(&self) -> Option<Block> {

@@ -82,6 +82,9 @@ pub fn whole(record: &Record) -> String {
     for sentence in incident.assessment.plan.notes() {
         field("to know", &sentence);
     }
+    for sentence in &incident.assessment.remaining {
+        field("still there", sentence);
+    }
     for sentence in &incident.assessment.plan.by_hand {
         field("by hand", sentence);
     }

@@ -14,8 +14,9 @@ use cordon_core::approval::Vote;
 use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Incident, State};
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId, Route};
+use cordon_core::{Config, Detection, IncidentId, Route};
 use cordon_respond::IamError;
+use cordon_respond::planner::{self, Case};
 use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
 use cordon_store::{Store, StoreError, UndoState};
@@ -122,21 +123,29 @@ impl Remediate<'_> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
-        let result = match self.open(&incident).await? {
-            Opened::Iam(iam) => part.renumbered(runner::verify_plan(&*iam, &part.plan, &part).await?),
+        let opened = self.open(&incident).await?;
+        let result = match &opened {
+            Opened::Iam(iam) => part.renumbered(runner::verify_plan(&**iam, &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
         let stripped = result.steps.iter().any(|step| matches!(step.result, VerifyResult::Reapplied { .. }));
         let now = self.clock.now();
         // What was not released, or was left to a person, is not done because the rest is.
-        let contained = result.complete && part.is_everything();
+        let all_holds = result.complete && part.is_everything();
+        let remaining = match &opened {
+            Opened::Iam(iam) if all_holds => self.remaining(&**iam, &incident).await?,
+            Opened::Iam(_) | Opened::No(_) => Vec::new(),
+        };
+        let contained = all_holds && remaining.is_empty();
         let data = json!({
             "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": incident.assessment.plan.by_hand,
+            "remaining": remaining,
         });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
         self.store
             .commit(id, now, |incident| {
+                incident.assessment.remaining.clone_from(&remaining);
                 if contained {
                     incident.contained_at = Some(incident.contained_at.unwrap_or(now));
                 }
@@ -148,6 +157,28 @@ impl Remediate<'_> {
             (false, true) => RemediateOutput::Again,
             (false, false) => RemediateOutput::Partial,
         })
+    }
+
+    /// Asks for the effect of the incident's events, which all did the same to the same thing, whatever the plan holds: a remedy that
+    /// had found nothing when the plan was made is asked again. A read that fails is tried again, or else is no containment.
+    async fn remaining(&self, iam: &dyn Account, incident: &Incident) -> Result<Vec<String>, RemediateError> {
+        let is_caught =
+            |detection: &&Detection| incident.assessment.caught.as_ref().is_none_or(|caught| caught.contains(&detection.rule));
+        let detections: Vec<Detection> = incident.detections.iter().filter(is_caught).cloned().collect();
+        let case = Case {
+            incident: &incident.id,
+            account: incident.account.as_ref(),
+            actor: &incident.actor,
+            subject: &incident.subject,
+            detections: &detections,
+            event: &incident.event,
+            now: self.clock.now(),
+        };
+        match planner::remaining(iam, self.config, &case, &incident.assessment.plan).await {
+            Ok(remaining) => Ok(remaining),
+            Err(error) if error.retryable() => Err(RemediateError::Busy(error)),
+            Err(error) => Ok(vec![format!("whether the event's effect is gone could not be read: {error}")]),
+        }
     }
 
     /// IAM of the event's account, or why nothing can be changed there.

@@ -364,3 +364,46 @@ fn attack_1_every_merged_event_is_exported_and_its_number_and_digest_are_in_the_
     let merged: Vec<String> = world.timeline(&first).into_iter().filter(|kind| kind == "merged").collect();
     assert_eq!(merged.len(), 1, "one entry for all of them");
 }
+
+#[test]
+fn attack_1_what_was_nothing_to_undo_when_planned_is_read_again_and_makes_the_end_partial() {
+    let world = World::new();
+    let first = opened(&world, attach("e1"));
+    world.iam.detach(&user(MALLORY), ADMIN_POLICY);
+    assert_eq!(check(&world, &first), Route::Ask);
+    ask(&world, &first);
+    approve(&world, &first);
+    // Its event was lost, or is still under way.
+    world.iam.attach(&user(MALLORY), ADMIN_POLICY);
+    assert_eq!(carried_out(&world, &first), Outcome::Partial);
+    let stored = world.stored(&first);
+    assert!(stored.contained_at.is_none());
+    let left = &stored.assessment.remaining[0];
+    assert!(left.contains("iam:DetachUserPolicy") && left.contains(ADMIN_POLICY), "{left}");
+    let entries = run(world.store().timeline(&first)).unwrap();
+    let verified = entries.iter().rfind(|entry| entry.kind == cordon_core::timeline::Kind::Verified).unwrap();
+    assert_eq!(verified.data["remaining"][0], json!(left));
+    let card = format!("{:?}", world.heard.posts.lock().unwrap()) + &format!("{:?}", world.heard.updates.lock().unwrap());
+    assert!(card.contains("is not in the plan"), "the card says what is left");
+}
+
+#[test]
+fn attack_1_an_effect_that_cannot_be_read_at_the_end_is_never_called_contained() {
+    use cordon_respond::IamErrorKind::{AccessDenied, Transient};
+    for kind in [AccessDenied, Transient] {
+        let world = World::new();
+        let first = opened(&world, attach("e1"));
+        check(&world, &first);
+        ask(&world, &first);
+        approve(&world, &first);
+        run(world.remediate().run(RemediateInput::Apply { incident: first.clone() })).unwrap();
+        let verify = || run(world.remediate().run(RemediateInput::Verify { incident: first.clone() }));
+        let action = "iam:ListAttachedUserPolicies";
+        world.iam.faults().strike_action(action, cordon_testkit::When::Before, cordon_testkit::Failure::Error(kind));
+        match verify() {
+            Ok(answer) => assert_eq!(answer, RemediateOutput::Partial),
+            Err(error) => assert_eq!(error.name, cordon_contract::ErrorName::Transient),
+        }
+        assert!(world.stored(&first).contained_at.is_none(), "{kind:?}");
+    }
+}

@@ -74,6 +74,29 @@ pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], cas
     Ok(planner.planning)
 }
 
+/// What is left of the event's effect beside what the steps of its plan have set, as sentences: it plans anew what would undo the
+/// event, as things stand now. Whether the steps themselves hold is for [`crate::verify_plan`] to say.
+///
+/// # Errors
+/// The first read that was refused.
+pub async fn remaining(account: &dyn Account, config: &Config, case: &Case<'_>, plan: &Plan) -> Result<Vec<String>, IamError> {
+    if case.event.error_code.is_some() {
+        return Ok(Vec::new());
+    }
+    let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: Vec::new() }, ..Planning::default() };
+    let mut planner = Planner { account, config, never: &[], case, seen: Seen::default(), planning };
+    for remedy in wanted(case.detections, Purpose::Revert, &case.event.name) {
+        planner.add(Purpose::Revert, remedy).await?;
+    }
+    let found = planner.planning.plan.steps.iter().skip(plan.steps.len());
+    Ok(found
+        .map(|step| {
+            let (remedy, target, calls) = (step.remedy, &step.target, shown(step));
+            format!("`{remedy}` on `{target}` found the event's effect when it was read again, and is not in the plan: {calls}")
+        })
+        .collect())
+}
+
 fn has_response(detection: &Detection) -> bool {
     detection.response.as_ref().is_some_and(|response| !response.revert.is_empty() || !response.contain.is_empty())
 }

@@ -40,10 +40,10 @@ impl<'a> Part<'a> {
         Self { plan: Plan { steps: chosen, by_hand: plan.by_hand.clone() }, numbers, steps, whole }
     }
 
-    /// Whether this is all of the plan, with nothing left to a person.
+    /// Whether this is all of the plan, with nothing left to a person. A plan of nothing is not: it contains nobody.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.whole && self.plan.by_hand.is_empty()
+        self.whole && self.plan.by_hand.is_empty() && !self.plan.steps.is_empty()
     }
 
     /// A result with the numbers that people know.

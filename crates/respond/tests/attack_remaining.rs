@@ -1,0 +1,96 @@
+//! What undid an event leaves nothing that would undo it again: else an incident that is contained would be called partial.
+
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use cordon_core::incident::EventFacts;
+use cordon_core::{
+    Actor, Config, Detection, IncidentId, Level, Plan, Principal, PrincipalKind, Purpose, RemedyKind, Response, Subject, Target,
+};
+use cordon_respond::planner::{self, Case};
+use cordon_respond::{Account, Answers, apply_plan, remedy};
+use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT, NOW, World};
+use cordon_testkit::{FakeIam, run};
+use serde_json::json;
+
+const SCOPE: &str = "mode = \"enforce\"\n[scope]\naccounts = [\"111111111111\"]\nprincipals = [\"arn:aws:iam::111111111111:*/iam-test-*\"]\npolicies = [\"arn:aws:iam::111111111111:policy/*\"]\ntrails = [\"arn:aws:cloudtrail:*:*:trail/*\"]\n\
+    [[approval.approvers]]\nname = \"A\"\nslack_user_id = \"U0APPROVER\"\nprincipals = [\"arn:aws:iam::111111111111:user/approver\"]\n";
+
+fn detection(remedy: RemedyKind) -> Detection {
+    let response = Response { revert: vec![remedy], contain: vec![], gate: Default::default(), exceptions: vec![] };
+    Detection {
+        rule: "rule".parse().unwrap(),
+        title: "Rule".to_owned(),
+        author: "Test".to_owned(),
+        level: Level::High,
+        description: "It is dangerous.".to_owned(),
+        tags: vec![],
+        response: Some(response),
+    }
+}
+
+/// Makes the plan where there is none, and else looks for what it leaves.
+fn planned(iam: &FakeIam, target: &Target, kind: RemedyKind, event: &EventFacts, plan: Option<&Plan>) -> (Plan, Vec<String>) {
+    let incident: IncidentId = INCIDENT.parse().unwrap();
+    let account = ACCOUNT.parse().unwrap();
+    let actor = Actor::from_record(&json!({"userIdentity": {"type": "IAMUser", "userName": "mallory", "accountId": ACCOUNT}}));
+    let subject = match target {
+        Target::Principal(principal) => Subject::Principal { principal: principal.clone() },
+        Target::Policy { policy } => Subject::Policy { arn: policy.to_string() },
+        Target::Trail { .. } => Subject::Unknown,
+    };
+    let mut event = event.clone();
+    match target {
+        Target::Policy { policy } => event.policy_arn = Some(policy.to_string()),
+        Target::Trail { trail } => event.touched.trail_arn = Some(trail.to_string()),
+        Target::Principal(_) => {}
+    }
+    if let Answers::Calls(calls) = remedy(kind).answers()
+        && !calls.contains(&event.name.as_str())
+    {
+        event.name = calls[0].to_owned();
+    }
+    let detections = [detection(kind)];
+    let case = Case {
+        incident: &incident,
+        account: Some(&account),
+        actor: &actor,
+        subject: &subject,
+        detections: &detections,
+        event: &event,
+        now: NOW.parse::<jiff::Timestamp>().unwrap() + jiff::SignedDuration::from_secs(90),
+    };
+    let iam: &dyn Account = iam;
+    let config = Config::parse("cordon.toml", SCOPE).unwrap();
+    match plan {
+        Some(plan) => (plan.clone(), run(planner::remaining(iam, &config, &case, plan)).unwrap()),
+        None => (run(planner::plan(iam, &config, &[], &case)).unwrap().plan, Vec::new()),
+    }
+}
+
+#[test]
+fn attack_1_what_was_undone_leaves_nothing_that_would_undo_it_again() {
+    let mut tried = 0;
+    for case in laws::cases().into_iter().filter(|case| case.purpose == Purpose::Revert) {
+        let world = World::new(&case);
+        let mut event = laws::event("Event");
+        (case.event)(&mut event);
+        let (plan, _) = planned(&world.iam, &world.target, case.remedy, &event, None);
+        assert!(!plan.steps.is_empty(), "{case:?}");
+        assert!(run(apply_plan(&world.iam, &plan, &world.progress)).unwrap().complete, "{case:?}");
+        let (_, left) = planned(&world.iam, &world.target, case.remedy, &event, Some(&plan));
+        assert!(left.is_empty(), "{case:?}: {left:?}");
+        tried += 1;
+    }
+    assert!(tried > 10);
+}
+
+#[test]
+fn attack_1_what_came_back_where_nothing_had_been_planned_is_found() {
+    let iam = FakeIam::new(ACCOUNT.parse().unwrap());
+    let user = iam.add_user("iam-test-user");
+    iam.attach(&user, ADMIN);
+    let target = Target::Principal(Principal::new(PrincipalKind::User, ACCOUNT.parse().unwrap(), "iam-test-user"));
+    let nothing = Plan::default();
+    let (_, left) = planned(&iam, &target, RemedyKind::DetachPolicy, &laws::event("AttachUserPolicy"), Some(&nothing));
+    assert!(left.len() == 1 && left[0].contains("iam:DetachUserPolicy"), "{left:?}");
+}

@@ -9,6 +9,7 @@ mod infra;
 mod layers;
 mod links;
 mod names;
+mod remediator;
 mod scenarios;
 mod sources;
 mod trees;

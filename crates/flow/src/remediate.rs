@@ -13,12 +13,13 @@ use cordon_contract::{RemediateInput, RemediateOutput, StateError};
 use cordon_core::approval::Vote;
 use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Incident, State};
+use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Config, Detection, IncidentId, Route};
-use cordon_respond::IamError;
 use cordon_respond::planner::{self, Case};
 use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
+use cordon_respond::{Bounds, IamError};
 use cordon_store::{Store, StoreError, UndoState};
 use serde_json::json;
 
@@ -36,6 +37,8 @@ pub struct Remediate<'a> {
     pub config: &'a Config,
     /// IAM, account by account.
     pub accounts: &'a dyn Accounts,
+    /// Cordon's own roles, which no step may touch.
+    pub own: &'a [Pattern],
     /// The time.
     pub clock: &'a dyn Clock,
 }
@@ -90,7 +93,7 @@ impl Remediate<'_> {
         let incident = self.begin(&incident, released).await?;
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
-            Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &part.plan, &part).await?),
+            Opened::Iam(iam) => part.renumbered(runner::apply_plan_within(&*iam, &self.bounds(), &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || ApplyResult::Failed { reason: reason.clone() }),
         };
         let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
@@ -125,7 +128,7 @@ impl Remediate<'_> {
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let opened = self.open(&incident).await?;
         let result = match &opened {
-            Opened::Iam(iam) => part.renumbered(runner::verify_plan(&**iam, &part.plan, &part).await?),
+            Opened::Iam(iam) => part.renumbered(runner::verify_plan_within(&**iam, &self.bounds(), &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());
@@ -179,6 +182,10 @@ impl Remediate<'_> {
             Err(error) if error.retryable() => Err(RemediateError::Busy(error)),
             Err(error) => Ok(vec![format!("whether the event's effect is gone could not be read: {error}")]),
         }
+    }
+
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { config: self.config, never: self.own }
     }
 
     /// IAM of the event's account, or why nothing can be changed there.

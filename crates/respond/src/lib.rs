@@ -7,6 +7,8 @@
 //! INVARIANT: nothing is written to IAM before a snapshot is stored, and nothing is written to a principal whose unique id is
 //! not the one that was planned for.
 
+pub mod authorised;
+pub mod bounds;
 pub mod call;
 pub mod deny;
 pub mod planner;
@@ -18,6 +20,7 @@ pub mod runner;
 pub mod sessions;
 pub mod settings;
 
+pub use bounds::Bounds;
 pub use planner::{Case, Planning};
 pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;
@@ -26,5 +29,5 @@ pub use remedy::{
 };
 pub use runner::{
     ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, UnfinishedStep,
-    VerifyResult, apply_plan, revert_plan, verify_plan,
+    VerifyResult, apply_plan, apply_plan_within, revert_plan, verify_plan, verify_plan_within,
 };

@@ -13,6 +13,7 @@ use cordon_core::pattern::Pattern;
 use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, PlannedStep, Purpose, RemedyKind, Subject};
 use jiff::Timestamp;
 
+use crate::bounds::Bounds;
 use crate::port::{Account, IamError};
 use crate::quarantine;
 use crate::remedies;
@@ -196,7 +197,15 @@ impl Planner<'_> {
             now: self.case.now,
         };
         match remedies::remedy(remedy).plan(self.account, &request).await? {
-            Planned::Step(step) => self.add_step(*step, &resolved),
+            Planned::Step(step) => match self.bounds().refusal_beside_target(self.account, &step).await? {
+                None => self.add_step(*step, &resolved),
+                Some(reason) => {
+                    self.planning.may_change |= purpose == Purpose::Revert;
+                    let calls = shown(&step);
+                    let instruction = format!("decide yourself whether to make these calls, and make them by hand: {calls}");
+                    self.by_hand(ByHand { reason, instruction });
+                }
+            },
             Planned::Nothing(reason) => {
                 if purpose == Purpose::Revert {
                     self.planning.nothing_to_undo.push(remedy);
@@ -210,6 +219,10 @@ impl Planner<'_> {
             }
         }
         Ok(())
+    }
+
+    fn bounds(&self) -> Bounds<'_> {
+        Bounds { config: self.config, never: self.never }
     }
 
     fn add_step(&mut self, step: PlannedStep, resolved: &Resolved) {

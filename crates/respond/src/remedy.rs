@@ -234,6 +234,9 @@ pub enum StepError {
     /// The stored step or snapshot lacks what the remedy needs, or is of another remedy.
     #[error("the stored step or snapshot does not belong to `{0}`")]
     Mismatch(RemedyKind),
+    /// The limits of the deployment do not let the step touch something, in a sentence.
+    #[error("nothing was changed: {0}")]
+    OutOfBounds(String),
     /// Undo cannot give back what the step took.
     #[error("{0}")]
     Irreversible(String),
@@ -245,7 +248,7 @@ impl StepError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Iam(error) => error.retryable(),
-            Self::Conflict { .. } | Self::Mismatch(_) | Self::Irreversible(_) => false,
+            Self::Conflict { .. } | Self::Mismatch(_) | Self::OutOfBounds(_) | Self::Irreversible(_) => false,
         }
     }
 }

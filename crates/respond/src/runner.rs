@@ -17,10 +17,10 @@ use std::error::Error;
 use cordon_core::{Plan, PlannedStep, Purpose, RemedyKind};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{ApplyResult, apply_plan};
+pub use apply::{ApplyResult, apply_plan, apply_plan_within};
 pub use record::{Progress, ProgressError, StepRecord, StepState};
 pub use revert::{RevertResult, revert_plan};
-pub use verify::{VerifyResult, verify_plan};
+pub use verify::{VerifyResult, verify_plan, verify_plan_within};
 
 use crate::remedy::StepError;
 

@@ -3,6 +3,7 @@
 use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_contract::RemediateInput;
 use cordon_core::Config;
+use cordon_core::pattern::Pattern;
 use cordon_flow::remediate::Remediate;
 use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
@@ -11,6 +12,7 @@ struct App {
     table: DynamoTable,
     sessions: Sessions,
     config: Config,
+    own: Vec<Pattern>,
 }
 
 async fn start() -> Result<App, StartError> {
@@ -22,6 +24,7 @@ async fn start() -> Result<App, StartError> {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
         config,
+        own: settings.own_principals,
     })
 }
 
@@ -29,8 +32,13 @@ async fn start() -> Result<App, StartError> {
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: RemediateInput| {
-        let remediate =
-            Remediate { store: Store::new(&app.table), config: &app.config, accounts: &app.sessions, clock: &SystemClock };
+        let remediate = Remediate {
+            store: Store::new(&app.table),
+            config: &app.config,
+            accounts: &app.sessions,
+            own: &app.own,
+            clock: &SystemClock,
+        };
         remediate.run(input).await
     })
     .await

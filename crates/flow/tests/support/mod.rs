@@ -193,7 +193,7 @@ impl World {
     }
 
     pub fn remediate(&self) -> Remediate<'_> {
-        Remediate { store: self.store(), config: &self.config, accounts: &self.accounts, clock: &self.clock }
+        Remediate { store: self.store(), config: &self.config, accounts: &self.accounts, own: &[], clock: &self.clock }
     }
 
     pub fn stored(&self, id: &IncidentId) -> Incident {

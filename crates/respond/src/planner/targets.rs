@@ -3,6 +3,7 @@
 use cordon_core::{AccountId, Arn, Principal, PrincipalKind, Purpose, RemedyKind, Subject, Target};
 
 use super::{Planner, actor};
+use crate::bounds::OutOfBounds;
 use crate::port::{IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts};
 use crate::remedies;
 use crate::remedy::{ByHand, On, WorksOn};
@@ -98,12 +99,12 @@ impl Planner<'_> {
                 // The event's spelling is the caller's: the scope judges the ARN that IAM gives.
                 let unreadable = || IamError::new(IamErrorKind::Other, "iam:GetPolicy", "IAM gave a policy an ARN that is none");
                 let known: Arn = facts.arn.parse().map_err(|_| unreadable())?;
-                self.in_bounds(known.as_str(), self.config.policy_out_of_scope(known.as_str(), account))?;
+                in_bounds(known.as_str(), self.bounds().of_policy(known.as_str(), account))?;
                 Ok(Resolved::Policy(known, facts))
             }
             Target::Trail { trail } => {
                 let account = self.own_account(target, trail)?;
-                self.in_bounds(trail.as_str(), self.config.trail_out_of_scope(trail.as_str(), account))?;
+                in_bounds(trail.as_str(), self.bounds().of_trail(trail.as_str(), account))?;
                 let facts = self.account.trail(trail.as_str()).await?;
                 Ok(Resolved::Trail(trail.clone(), facts.ok_or_else(gone)?))
             }
@@ -119,13 +120,6 @@ impl Planner<'_> {
             return Err(TargetError::Elsewhere { target: name(), owner, account: account.clone() });
         }
         Ok(account)
-    }
-
-    fn in_bounds(&self, arn: &str, out_of_scope: Option<String>) -> Result<(), TargetError> {
-        if self.never.iter().any(|pattern| pattern.matches_any_spelling(arn)) {
-            return Err(TargetError::OwnPart { target: arn.to_owned() });
-        }
-        out_of_scope.map_or(Ok(()), |reason| Err(TargetError::OutOfScope(reason)))
     }
 
     async fn resolve_principal(&mut self, target: &Principal) -> Result<Resolved, TargetError> {
@@ -144,7 +138,7 @@ impl Planner<'_> {
             let was = unique_id.to_owned();
             return Err(TargetError::Recreated { target: known.to_string(), was, is: facts.unique_id });
         }
-        self.in_bounds(&known.arn(), self.config.out_of_scope(&known))?;
+        in_bounds(&known.arn(), self.bounds().of_principal(&known))?;
         Ok(Resolved::Principal(known, facts))
     }
 
@@ -166,6 +160,14 @@ impl Planner<'_> {
             PrincipalKind::Group => "AGPA",
         };
         self.case.actor.unique_id.as_deref().filter(|id| id.starts_with(prefix))
+    }
+}
+
+fn in_bounds(arn: &str, refused: Option<OutOfBounds>) -> Result<(), TargetError> {
+    match refused {
+        None => Ok(()),
+        Some(OutOfBounds::Own) => Err(TargetError::OwnPart { target: arn.to_owned() }),
+        Some(OutOfBounds::Scope(reason)) => Err(TargetError::OutOfScope(reason)),
     }
 }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, ProgressError, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, chain, numbered, sort_out};
+use crate::bounds::Bounds;
 use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Applied, Attempt, StepError, Verified};
@@ -49,15 +50,43 @@ pub async fn apply_plan(
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<PlanResult<ApplyResult>, RunError> {
+    run(account, None, plan, progress).await
+}
+
+/// [`apply_plan`], and no step writes what the limits do not let it touch.
+///
+/// # Errors
+/// As [`super::apply_plan`].
+pub async fn apply_plan_within(
+    account: &dyn Account,
+    bounds: &Bounds<'_>,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<ApplyResult>, RunError> {
+    run(account, Some(bounds), plan, progress).await
+}
+
+async fn run(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<ApplyResult>, RunError> {
     let mut run = Run::new();
     for (n, step) in numbered(plan) {
-        let result = apply_step(account, n, step, progress).await;
+        let result = apply_step(account, bounds, n, step, progress).await;
         run.add(n, step, result)?;
     }
     run.finish(ApplyResult::done)
 }
 
-async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<ApplyResult, Halt> {
+async fn apply_step(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    n: usize,
+    step: &PlannedStep,
+    progress: &dyn Progress,
+) -> Result<ApplyResult, Halt> {
     let mut record = StepRecord::load(progress, n, step).await?;
     let applied = match &record.state {
         StepState::Reverting | StepState::Reverted => return Ok(ApplyResult::Undone),
@@ -67,7 +96,7 @@ async fn apply_step(account: &dyn Account, n: usize, step: &PlannedStep, progres
         StepState::Applied => Applied::AlreadyHeld,
         // A failed step is tried again: this is a retry of the whole run, and applying twice equals applying once.
         StepState::Planned | StepState::SnapshotTaken | StepState::Failed { .. } => {
-            match write(account, n, step, progress, &mut record).await {
+            match write(account, bounds, n, step, progress, &mut record).await {
                 Ok(applied) => applied,
                 Err(WriteError::Progress(error)) => return Err(error.into()),
                 Err(WriteError::Step(error)) => {
@@ -108,11 +137,15 @@ enum WriteError {
 /// Snapshot, then the change, each stored.
 async fn write(
     account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
     n: usize,
     step: &PlannedStep,
     progress: &dyn Progress,
     record: &mut StepRecord,
 ) -> Result<Applied, WriteError> {
+    if let Some(bounds) = bounds {
+        bounds.required(account, step).await?;
+    }
     let remedy = remedy(step.remedy);
     let snapshot = match record.snapshot.clone() {
         Some(snapshot) => snapshot,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
+use crate::bounds::Bounds;
 use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Attempt, StepError, Verified};
@@ -73,15 +74,43 @@ pub async fn verify_plan(
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<PlanResult<VerifyResult>, RunError> {
+    run(account, None, plan, progress).await
+}
+
+/// [`verify_plan`], and no step is put back where the limits do not let it.
+///
+/// # Errors
+/// As [`super::apply_plan`].
+pub async fn verify_plan_within(
+    account: &dyn Account,
+    bounds: &Bounds<'_>,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<VerifyResult>, RunError> {
+    run(account, Some(bounds), plan, progress).await
+}
+
+async fn run(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    plan: &Plan,
+    progress: &dyn Progress,
+) -> Result<PlanResult<VerifyResult>, RunError> {
     let mut run = Run::new();
     for (n, step) in numbered(plan) {
-        let result = verify_step(account, n, step, progress).await;
+        let result = verify_step(account, bounds, n, step, progress).await;
         run.add(n, step, result)?;
     }
     run.finish(VerifyResult::done)
 }
 
-async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progress: &dyn Progress) -> Result<VerifyResult, Halt> {
+async fn verify_step(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    n: usize,
+    step: &PlannedStep,
+    progress: &dyn Progress,
+) -> Result<VerifyResult, Halt> {
     let mut record = StepRecord::load(progress, n, step).await?;
     match &record.state {
         StepState::Reverting | StepState::Reverted => return Ok(VerifyResult::Undone),
@@ -101,7 +130,7 @@ async fn verify_step(account: &dyn Account, n: usize, step: &PlannedStep, progre
         record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
         return Ok(VerifyResult::Stripped { missing });
     }
-    match put_back(account, step, &record).await {
+    match put_back(account, bounds, step, &record).await {
         Ok(seen) => {
             record.seen = seen;
             record.reapplied = true;
@@ -129,7 +158,15 @@ async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Re
 }
 
 /// Applies again, and says whether the read right after it found the change.
-async fn put_back(account: &dyn Account, step: &PlannedStep, record: &StepRecord) -> Result<bool, StepError> {
+async fn put_back(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    step: &PlannedStep,
+    record: &StepRecord,
+) -> Result<bool, StepError> {
+    if let Some(bounds) = bounds {
+        bounds.required(account, step).await?;
+    }
     let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
     remedy.apply(account, step, snapshot, Attempt::Again).await?;

@@ -12,8 +12,8 @@ use cordon_flow::exceptions::{self, Wanted};
 use cordon_flow::ports::Clock;
 use cordon_store::RuleScope;
 use cordon_testkit::run;
-use serde_json::Value;
-use support::{ACCOUNT, CONFIG, FakeRules, World, by_role, create_user};
+use serde_json::{Value, json};
+use support::{ACCOUNT, CONFIG, FakeRules, World, by, by_role, create_user, event, made_at};
 
 fn world(more: &str) -> World {
     World::with(&format!("{CONFIG}\n[gates]\nauto = [\"admin-attached\", \"iam-write\"]\n{more}"))
@@ -95,5 +95,93 @@ fn attack_12_an_exemption_from_one_rule_swallows_no_other_rule() {
     ] {
         let world = world(&automation(rules));
         check(&world, level, by_role("deploy", "s", create_user("e")), expected);
+    }
+}
+
+const LONG_AGO: &str = "2025-12-01T00:00:00Z";
+const MINUTES_AGO: &str = "2026-01-02T02:50:00Z";
+
+/// Somebody makes a call, which is only remembered.
+fn happened(world: &World, who: &str, at: &str, name: &str, parameters: Value) {
+    let id = format!("{name}-{who}-{at}");
+    world.classified(made_at(at, by(who, event(&id, name, parameters))), &id);
+}
+
+/// The route of mallory's call, and what was said of exceptions.
+fn judged(world: &World, event: Value) -> (Route, String) {
+    let (incident, route) = world.checked(event);
+    (route, world.stored(&incident).assessment.exceptions_checked.join(" "))
+}
+
+#[test]
+fn attack_11_a_group_that_was_renamed_or_made_under_an_exempt_name_exempts_nobody() {
+    for (name, parameters) in [
+        ("UpdateGroup", json!({"groupName": "staff", "newGroupName": "admins"})),
+        ("UpdateGroup", json!({"groupName": "staff", "newGroupName": "Admins", "newPath": "/x/"})),
+        ("CreateGroup", json!({"groupName": "admins"})),
+    ] {
+        for (who, at, says) in [
+            ("iam-test-mallory", LONG_AGO, "by the actor"),
+            ("mallory2", MINUTES_AGO, "less than 24 hours"),
+            ("alice", LONG_AGO, ""),
+        ] {
+            let world = world("");
+            happened(&world, who, at, name, parameters.clone());
+            world.iam.change(&mallory(), |entity| {
+                entity.groups.insert("admins".to_owned());
+            });
+            let (route, said) = judged(&world, create_user("e"));
+            assert_eq!(route, if says.is_empty() { Route::Exempt } else { Route::Act }, "{name} {who}: {said}");
+            assert!(said.contains(says), "{name} {who}: {said}");
+        }
+    }
+}
+
+#[test]
+fn attack_11_a_group_that_stands_although_it_was_deleted_or_renamed_away_exempts_nobody() {
+    for (name, parameters) in
+        [("DeleteGroup", json!({"groupName": "admins"})), ("UpdateGroup", json!({"groupName": "admins", "newGroupName": "old"}))]
+    {
+        let world = world("");
+        happened(&world, "alice", LONG_AGO, name, parameters);
+        world.iam.change(&mallory(), |entity| {
+            entity.groups.insert("admins".to_owned());
+        });
+        let (route, said) = judged(&world, create_user("e"));
+        assert!(route == Route::Act && said.contains("nobody knows"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn attack_11_a_new_name_or_path_that_fits_a_recorded_exception_exempts_nobody() {
+    for (name, parameters) in [
+        ("UpdateUser", json!({"userName": "other", "newUserName": "iam-test-mallory"})),
+        ("UpdateUser", json!({"userName": "iam-test-mallory", "newPath": "/"})),
+        ("CreateUser", json!({"userName": "iam-test-mallory"})),
+    ] {
+        for (who, at, says) in [
+            ("iam-test-mallory", LONG_AGO, "by the actor"),
+            ("mallory2", MINUTES_AGO, "less than 24 hours"),
+            ("alice", LONG_AGO, ""),
+        ] {
+            let world = world("");
+            record(&world, "*");
+            happened(&world, who, at, name, parameters.clone());
+            let (route, said) = judged(&world, create_user("e"));
+            assert_eq!(route, if says.is_empty() { Route::Exempt } else { Route::Act }, "{name} {who}: {said}");
+            assert!(said.contains(says), "{name} {who}: {said}");
+        }
+    }
+}
+
+#[test]
+fn attack_11_a_role_that_was_made_under_the_name_of_automation_is_none() {
+    let automation = format!("[[exceptions.automation]]\nname = \"CI\"\nroles = [\"arn:aws:iam::{ACCOUNT}:role/deploy\"]\n");
+    for (at, expected) in [(MINUTES_AGO, Route::Act), (LONG_AGO, Route::Exempt)] {
+        let world = world(&automation);
+        let made = json!({"roleName": "deploy", "assumeRolePolicyDocument": "{}"});
+        happened(&world, "mallory2", at, "CreateRole", made);
+        let (incident, route) = world.checked(by_role("deploy", "s", create_user("e")));
+        assert_eq!(route == Route::Exempt, expected == Route::Exempt, "{at} {:?}", world.stored(&incident).assessment);
     }
 }

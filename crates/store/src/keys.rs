@@ -156,6 +156,7 @@ pub(crate) fn provenance(principal: &Principal, grant: Grant<'_>) -> Key {
     match grant {
         Grant::Tag(tag) => Key::new(format!("TAG#{whom}#{}", tag.to_ascii_lowercase()), "TAG"),
         Grant::Group(group) => Key::new(format!("GROUP#{whom}#{}", group.to_ascii_lowercase()), "GROUP"),
+        Grant::Arn => Key::new(format!("ARN#{whom}"), "ARN"),
     }
 }
 

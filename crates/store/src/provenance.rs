@@ -1,4 +1,5 @@
-//! The last event that granted or withdrew an exception: one item for each tag and each group of a principal.
+//! The last event that granted or withdrew an exception: one item for each tag, each group and the ARN of a principal, and for each
+//! exempt group itself.
 
 use cordon_core::Principal;
 use jiff::Timestamp;
@@ -12,8 +13,10 @@ use crate::{Store, StoreError, TRIES, keys, put};
 pub enum Grant<'a> {
     /// The exception tag, or the one that says until when it counts, by its key.
     Tag(&'a str),
-    /// An exempt group, by its name.
+    /// An exempt group, by its name. Of a user, the membership; of the group, that it has this name.
     Group(&'a str),
+    /// The principal's ARN: its path and name, on which recorded exceptions and automation match.
+    Arn,
 }
 
 /// What was done to it.

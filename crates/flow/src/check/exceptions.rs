@@ -41,7 +41,7 @@ impl<'a> ExceptionCheck<'a> {
         for detection in &self.incident.detections {
             let (rule, level) = (detection.rule.clone(), detection.level);
             let Some(response) = &detection.response else {
-                let exempt = self.automation_names(&rule);
+                let exempt = self.automation_names(&rule).await?;
                 self.checked.alerting.push(Alerting { rule, level, exempt });
                 continue;
             };
@@ -60,7 +60,7 @@ impl<'a> ExceptionCheck<'a> {
                 ExceptionKind::Tag => grants.tag(response, &mut self.checked).await?,
                 ExceptionKind::Group => grants.group(&mut self.checked).await?,
                 ExceptionKind::Recorded => self.recorded(rule).await?,
-                ExceptionKind::Automation => self.automation(rule),
+                ExceptionKind::Automation => self.automation(rule).await?,
             };
             match verdict {
                 Verdict::Exempt(Exemption { from: ExemptFrom::Every, .. }) => return Ok(verdict),
@@ -77,21 +77,34 @@ impl<'a> ExceptionCheck<'a> {
     }
 
     /// Whether automation of `cordon.toml` is exempt from this very rule, by its name.
-    fn automation_names(&self, rule: &RuleId) -> bool {
+    async fn automation_names(&mut self, rule: &RuleId) -> Result<bool, CheckError> {
         let automation = self.check.config.exceptions.automation(&self.incident.actor, rule);
-        automation.is_some_and(|automation| automation.rules.is_some())
+        let named = automation.is_some_and(|automation| automation.rules.is_some());
+        Ok(named && self.came_by_arn().await?.is_none())
     }
 
-    fn automation(&mut self, rule: &RuleId) -> Verdict {
+    async fn automation(&mut self, rule: &RuleId) -> Result<Verdict, CheckError> {
         let Some(automation) = self.check.config.exceptions.automation(&self.incident.actor, rule) else {
-            return Verdict::Caught;
+            return Ok(Verdict::Caught);
         };
+        if let Some(verdict) = self.came_by_arn().await? {
+            return Ok(verdict);
+        }
         let role = self.incident.actor.issuer_arn.as_deref().unwrap_or_default();
         let sentence = format!("`{role}` is trusted automation of cordon.toml: {}", automation.name);
         self.checked.say(format!("{sentence}."));
         self.checked.exempted_by(json!({"automation": automation.name, "role": role}));
         let from = if automation.rules.is_some() { ExemptFrom::Named } else { ExemptFrom::Every };
-        Verdict::Exempt(Exemption { reason: sentence, from })
+        Ok(Verdict::Exempt(Exemption { reason: sentence, from }))
+    }
+
+    /// Why nothing that matches the actor's ARN exempts, for how they came to it.
+    async fn came_by_arn(&mut self) -> Result<Option<Verdict>, CheckError> {
+        let grants = Grants { check: self.check, incident: self.incident, event_time: self.event_time };
+        match self.incident.actor.principal() {
+            Some(principal) => grants.arn(&principal, &mut self.checked).await,
+            None => Ok(None),
+        }
     }
 
     async fn recorded(&mut self, rule: &RuleId) -> Result<Verdict, CheckError> {
@@ -108,24 +121,30 @@ impl<'a> ExceptionCheck<'a> {
         };
         // One from every rule first.
         let (every, named): (Vec<_>, Vec<_>) = recorded.iter().partition(|exception| exception.rule == RuleScope::Any);
+        let mut covers = None;
         for exception in every.into_iter().chain(named) {
             match bearing(exception, &self.incident.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
-                    self.checked.say(format!("{sentence}."));
-                    self.checked.exempted_by(json!({
-                        "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
-                        "until": exception.until, "reason": exception.reason, "rule": exception.rule,
-                    }));
-                    let from = match exception.rule {
-                        RuleScope::Any => ExemptFrom::Every,
-                        RuleScope::Rule(_) => ExemptFrom::Named,
-                    };
-                    return Ok(Verdict::Exempt(Exemption { reason: sentence, from }));
+                    covers = Some((exception.clone(), sentence));
+                    break;
                 }
                 Bearing::Not(sentence) => self.checked.say(sentence),
                 Bearing::None => {}
             }
         }
-        Ok(Verdict::Caught)
+        let Some((exception, sentence)) = covers else { return Ok(Verdict::Caught) };
+        if let Some(verdict) = self.came_by_arn().await? {
+            return Ok(verdict);
+        }
+        self.checked.say(format!("{sentence}."));
+        self.checked.exempted_by(json!({
+            "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
+            "until": exception.until, "reason": exception.reason, "rule": exception.rule,
+        }));
+        let from = match exception.rule {
+            RuleScope::Any => ExemptFrom::Every,
+            RuleScope::Rule(_) => ExemptFrom::Named,
+        };
+        Ok(Verdict::Exempt(Exemption { reason: sentence, from }))
     }
 }

@@ -149,6 +149,12 @@ impl Grants<'_> {
         for group in groups.iter().filter(|group| exempt.iter().any(|exempt| same_name(exempt, group))) {
             let what = format!("the membership of `{principal}` in the exempt group `{group}`");
             let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
+            if let Some(verdict) = self.named(&principal, group, checked).await? {
+                match verdict {
+                    Verdict::Caught | Verdict::Exempt(_) => continue,
+                    Verdict::Unknown(_) => return Ok(verdict),
+                }
+            }
             match self.weigh(&standing, checked).await? {
                 None => return Ok(of_every_rule(format!("Actor is in the exempt group: {group}"))),
                 Some(Verdict::Caught) => {}
@@ -157,6 +163,30 @@ impl Grants<'_> {
         }
         checked.say(format!("`{principal}` is in no exempt group that counts (exempt: {}).", exempt.join(", ")));
         Ok(Verdict::Caught)
+    }
+
+    /// Why a group does not exempt its members for how it came to its name, whoever put them in; `None` where it does.
+    async fn named(&self, member: &Principal, group: &str, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        let principal = Principal::new(PrincipalKind::Group, member.account.clone(), group);
+        let what = format!("the name of the exempt group `{group}`");
+        let standing = Standing { principal: &principal, grant: Grant::Group(group), what, value: None };
+        self.seen(&standing, checked).await
+    }
+
+    /// Why an exception that matches an ARN does not count for how its principal came to that ARN; `None` where it does. Where that
+    /// was before Cordon watched, it does.
+    pub async fn arn(&self, principal: &Principal, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        let what = format!("the ARN `{principal}`");
+        let standing = Standing { principal, grant: Grant::Arn, what, value: None };
+        self.seen(&standing, checked).await
+    }
+
+    async fn seen(&self, standing: &Standing<'_>, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        Ok(match self.provenance(standing, checked).await? {
+            Origin::Unknown(verdict) => Some(verdict),
+            Origin::Unseen => None,
+            Origin::Seen(provenance) => self.object(&provenance, standing, checked),
+        })
     }
 
     /// A grant stands; does it count? `None` where it does.

@@ -18,10 +18,15 @@ pub fn observed<'a>(event: &Event, config: &'a Config) -> Vec<Observed<'a>> {
     }
     let observer = Observer { event, config, parameters: at(&event.record, "/requestParameters") };
     match event.name.as_str() {
-        "TagUser" | "TagRole" | "CreateUser" | "CreateRole" => observer.tags_set(),
+        "TagUser" | "TagRole" => observer.tags_set(),
+        "CreateUser" | "CreateRole" => [observer.tags_set(), observer.arn(Change::Given)].concat(),
+        "DeleteUser" | "DeleteRole" => observer.arn(Change::TakenAway),
         "UntagUser" | "UntagRole" => observer.tags_removed(),
         "AddUserToGroup" => observer.membership(Change::Given),
         "RemoveUserFromGroup" => observer.membership(Change::TakenAway),
+        "CreateGroup" => observer.group("groupName", Change::Given),
+        "DeleteGroup" => observer.group("groupName", Change::TakenAway),
+        "UpdateGroup" => observer.group_renamed(),
         "UpdateUser" => observer.renamed(),
         _ => Vec::new(),
     }
@@ -79,18 +84,48 @@ impl<'c> Observer<'_, 'c> {
         exempt.map(|group| self.observed(&user, Grant::Group(group), change, None)).into_iter().collect()
     }
 
-    /// Whatever the user had counts from now on, as if the one who renamed had given it.
+    /// An exempt group has this name from now on, or no longer.
+    fn group(&self, parameter: &str, change: Change) -> Vec<Observed<'c>> {
+        let Some(group) = self.principal(PrincipalKind::Group, parameter) else { return Vec::new() };
+        let exempt = self.config.exceptions.exempt_groups.iter().find(|name| group.name == name.as_str());
+        exempt.map(|name| self.observed(&group, Grant::Group(name), change, None)).into_iter().collect()
+    }
+
+    /// With a new name come all members. A new path changes nothing: groups are exempt by their names.
+    fn group_renamed(&self) -> Vec<Observed<'c>> {
+        if self.principal(PrincipalKind::Group, "newGroupName").is_none() {
+            return Vec::new();
+        }
+        [self.group("groupName", Change::TakenAway), self.group("newGroupName", Change::Renamed)].concat()
+    }
+
+    /// The principal that was made or deleted has its ARN by that.
+    fn arn(&self, change: Change) -> Vec<Observed<'c>> {
+        self.subject().map(|principal| self.observed(&principal, Grant::Arn, change, None)).into_iter().collect()
+    }
+
+    /// Whatever the user had counts from now on, as if the one who renamed had given it. A new path changes the ARN alone.
     fn renamed(&self) -> Vec<Observed<'c>> {
-        let Some(user) = self.user("newUserName") else { return Vec::new() };
+        let Some(user) = self.user("newUserName") else {
+            let moved = self.user("userName").filter(|_| self.parameters["newPath"].is_string());
+            return moved.map(|user| self.observed(&user, Grant::Arn, Change::Renamed, None)).into_iter().collect();
+        };
+        let left = self.user("userName").filter(|left| left.name != user.name);
+        let left = left.map(|left| self.observed(&left, Grant::Arn, Change::TakenAway, None));
         let tags = self.tag_keys().map(Grant::Tag).into_iter();
         let groups = self.config.exceptions.exempt_groups.iter().map(|group| Grant::Group(group));
-        tags.chain(groups).map(|grant| self.observed(&user, grant, Change::Renamed, None)).collect()
+        let all = tags.chain(groups).chain([Grant::Arn]);
+        left.into_iter().chain(all.map(|grant| self.observed(&user, grant, Change::Renamed, None))).collect()
     }
 
     fn user(&self, parameter: &str) -> Option<Principal> {
-        let name = self.parameters[parameter].as_str()?;
+        self.principal(PrincipalKind::User, parameter)
+    }
+
+    fn principal(&self, kind: PrincipalKind, parameter: &str) -> Option<Principal> {
+        let name = self.parameters[parameter].as_str().filter(|name| !name.is_empty())?;
         let account = recipient(&self.event.record).or(Actor::from_record(&self.event.record).account)?;
-        Some(Principal::new(PrincipalKind::User, account, name))
+        Some(Principal::new(kind, account, name))
     }
 
     fn subject(&self) -> Option<Principal> {
@@ -132,7 +167,7 @@ mod tests {
         );
         assert_eq!(
             keys(&event("CreateUser", json!({"userName": "bob", "tags": tag}))),
-            ["TAG#111111111111#user#bob#securityapproved"]
+            ["ARN#111111111111#user#bob", "TAG#111111111111#user#bob#securityapproved"]
         );
         assert_eq!(keys(&event("TagRole", json!({"roleName": "r", "tags": tag}))), ["TAG#111111111111#role#r#securityapproved"]);
         assert_eq!(
@@ -158,7 +193,133 @@ mod tests {
         let group = "GROUP#111111111111#user#bob#admins";
         assert_eq!(keys(&event("AddUserToGroup", json!({"userName": "Bob", "groupName": "Admins"}))), [group]);
         assert_eq!(keys(&event("RemoveUserFromGroup", json!({"userName": "bob", "groupName": "admins"}))), [group]);
-        assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newUserName": "bob"}))), [group, tag, until]);
-        assert!(keys(&event("UpdateUser", json!({"userName": "eve", "newPath": "/x/"}))).is_empty());
+        let (bob, eve) = ("ARN#111111111111#user#bob", "ARN#111111111111#user#eve");
+        assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newUserName": "bob"}))), [bob, eve, group, tag, until]);
+        assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newPath": "/x/"}))), [eve]);
+    }
+
+    /// How Cordon knows what a call of IAM does to exceptions.
+    enum How {
+        /// These calls, with these parameters, leave an item.
+        Observed(&'static [&'static str]),
+        /// It cannot change what an exception matches on, for this reason.
+        No(&'static str),
+    }
+
+    /// Every call of IAM that writes, in the order of AWS's service authorization reference.
+    fn writing_calls() -> Vec<(How, &'static str)> {
+        use How::{No, Observed};
+        vec![
+            (
+                Observed(&[
+                    r#"AddUserToGroup {"userName": "bob", "groupName": "admins"}"#,
+                    r#"RemoveUserFromGroup {"userName": "bob", "groupName": "Admins"}"#,
+                    r#"CreateGroup {"groupName": "admins"}"#,
+                    r#"CreateGroup {"groupName": "ADMINS", "path": "/x/"}"#,
+                    r#"DeleteGroup {"groupName": "admins"}"#,
+                    r#"UpdateGroup {"groupName": "staff", "newGroupName": "admins"}"#,
+                    r#"UpdateGroup {"groupName": "admins", "newGroupName": "staff"}"#,
+                    r#"CreateUser {"userName": "bob"}"#,
+                    r#"CreateUser {"userName": "bob", "path": "/break-glass/"}"#,
+                    r#"CreateRole {"roleName": "r", "path": "/break-glass/"}"#,
+                    r#"DeleteUser {"userName": "bob"}"#,
+                    r#"DeleteRole {"roleName": "r"}"#,
+                    r#"UpdateUser {"userName": "bob", "newUserName": "eve"}"#,
+                    r#"UpdateUser {"userName": "bob", "newPath": "/break-glass/"}"#,
+                    r#"UpdateUser {"userName": "bob", "newUserName": "eve", "newPath": "/break-glass/"}"#,
+                    r#"TagUser {"userName": "bob", "tags": [{"key": "SecurityApproved", "value": "true"}]}"#,
+                    r#"TagRole {"roleName": "r", "tags": [{"key": "SecurityApprovedUntil", "value": "2026-12-31"}]}"#,
+                    r#"UntagUser {"userName": "bob", "tagKeys": ["SecurityApproved"]}"#,
+                    r#"UntagRole {"roleName": "r", "tagKeys": ["securityapproveduntil"]}"#,
+                ]),
+                "AddUserToGroup RemoveUserFromGroup CreateGroup DeleteGroup UpdateGroup CreateUser CreateRole DeleteUser DeleteRole \
+                 UpdateUser TagUser TagRole UntagUser UntagRole",
+            ),
+            (
+                No("it changes what a principal may do, or who may become a role, and no name, path, group or tag of one"),
+                "AttachGroupPolicy AttachRolePolicy AttachUserPolicy DetachGroupPolicy DetachRolePolicy DetachUserPolicy \
+                 PutGroupPolicy PutRolePolicy PutUserPolicy DeleteGroupPolicy DeleteRolePolicy DeleteUserPolicy \
+                 PutRolePermissionsBoundary PutUserPermissionsBoundary DeleteRolePermissionsBoundary DeleteUserPermissionsBoundary \
+                 UpdateAssumeRolePolicy PassRole AddRoleToInstanceProfile RemoveRoleFromInstanceProfile",
+            ),
+            (
+                No(
+                    "of a role it changes the description or how long sessions last; IAM has no call that renames or moves a role",
+                ),
+                "UpdateRole UpdateRoleDescription",
+            ),
+            (
+                No("it is about policies, whose names and tags no exception matches"),
+                "CreatePolicy CreatePolicyVersion DeletePolicy DeletePolicyVersion SetDefaultPolicyVersion TagPolicy UntagPolicy",
+            ),
+            (
+                No("it makes or changes a credential, and an exception is matched on its holder"),
+                "ChangePassword CreateAccessKey DeleteAccessKey UpdateAccessKey CreateLoginProfile DeleteLoginProfile UpdateLoginProfile \
+                 CreateServiceSpecificCredential DeleteServiceSpecificCredential ResetServiceSpecificCredential \
+                 UpdateServiceSpecificCredential UploadSSHPublicKey UpdateSSHPublicKey DeleteSSHPublicKey UploadSigningCertificate \
+                 UpdateSigningCertificate DeleteSigningCertificate UploadServerCertificate UpdateServerCertificate \
+                 DeleteServerCertificate TagServerCertificate UntagServerCertificate UploadCloudFrontPublicKey UpdateCloudFrontPublicKey \
+                 DeleteCloudFrontPublicKey CreateVirtualMFADevice DeleteVirtualMFADevice EnableMFADevice DeactivateMFADevice \
+                 ResyncMFADevice TagMFADevice UntagMFADevice",
+            ),
+            (
+                No(
+                    "AWS chooses the name and the path of a service-linked role, below /aws-service-role/, and it takes no tags with it",
+                ),
+                "CreateServiceLinkedRole DeleteServiceLinkedRole",
+            ),
+            (
+                No("it is about instance profiles and identity providers, which are no principals and carry no exception"),
+                "CreateInstanceProfile DeleteInstanceProfile TagInstanceProfile UntagInstanceProfile CreateOpenIDConnectProvider \
+                 DeleteOpenIDConnectProvider AddClientIDToOpenIDConnectProvider RemoveClientIDFromOpenIDConnectProvider \
+                 UpdateOpenIDConnectProviderThumbprint TagOpenIDConnectProvider UntagOpenIDConnectProvider CreateSAMLProvider \
+                 DeleteSAMLProvider UpdateSAMLProvider TagSAMLProvider UntagSAMLProvider",
+            ),
+            (
+                No("it is about the account or its organization, and no single principal"),
+                "CreateAccountAlias DeleteAccountAlias UpdateAccountPasswordPolicy DeleteAccountPasswordPolicy UpdateAccountEmailAddress \
+                 UpdateAccountName SetSTSRegionalEndpointStatus SetSecurityTokenServicePreferences \
+                 EnableOrganizationsRootCredentialsManagement DisableOrganizationsRootCredentialsManagement \
+                 EnableOrganizationsRootSessions DisableOrganizationsRootSessions EnableOutboundWebIdentityFederation \
+                 DisableOutboundWebIdentityFederation",
+            ),
+            (
+                No("it hands rights to a partner for a while; what the partner then changes is a call of its own"),
+                "AcceptDelegationRequest AssociateDelegationRequest CreateDelegationRequest RejectDelegationRequest SendDelegationToken",
+            ),
+        ]
+    }
+
+    #[test]
+    fn attack_11_every_writing_call_of_iam_is_observed_or_cannot_change_what_an_exception_matches_on() {
+        let mut known = 0;
+        for (how, calls) in writing_calls() {
+            let calls: Vec<&str> = calls.split_whitespace().collect();
+            known += calls.len();
+            match how {
+                How::Observed(examples) => {
+                    for example in examples {
+                        let (name, parameters) = example.split_once(' ').unwrap();
+                        assert!(calls.contains(&name), "{name}");
+                        assert!(!keys(&event(name, serde_json::from_str(parameters).unwrap())).is_empty(), "{example}");
+                    }
+                    for call in &calls {
+                        assert!(
+                            examples.iter().any(|example| example.split_once(' ').unwrap().0 == *call),
+                            "{call} has no example"
+                        );
+                    }
+                }
+                How::No(reason) => {
+                    for call in calls {
+                        let everything = json!({"userName": "bob", "roleName": "r", "groupName": "admins", "newUserName": "eve", "newPath": "/x/",
+                            "newGroupName": "admins", "tags": [{"key": "SecurityApproved", "value": "true"}], "tagKeys": ["SecurityApproved"]});
+                        assert!(keys(&event(call, everything)).is_empty(), "{call}: {reason}");
+                    }
+                }
+            }
+        }
+        // As AWS's service authorization reference lists them.
+        assert_eq!(known, 112, "a call is missing");
     }
 }

@@ -5,6 +5,7 @@
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::Incident;
 use cordon_core::{Call, Outcome, PlannedStep, Question, Route, Vote};
+use cordon_respond::Kept;
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::Message;
 use cordon_slack::blocks::Block;
@@ -21,7 +22,7 @@ const STEP: usize = 1_200;
 /// `question` is the one that people were asked, if they were.
 #[must_use]
 pub fn outcome(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
-    let ahead = Ahead::at_the_end(incident, outcome, question);
+    let ahead = Ahead::at_the_end(incident, outcome, steps, question);
     let (decided_by, mut note) = decision(incident, outcome, question);
     let carried_out = changes_something(outcome) || ahead != Ahead::Nothing;
     let plan = incident.assessment.plan.steps.iter().zip(0..).map(|(step, n)| (step, steps.get(n).and_then(Option::as_ref)));
@@ -42,14 +43,23 @@ pub(crate) enum Ahead {
     Nothing,
     Stands,
     TakenBack,
+    /// It was taken back but for what another incident still needs.
+    TakenBackInPart,
 }
 
 impl Ahead {
-    pub fn at_the_end(incident: &Incident, outcome: Outcome, question: Option<&Question<'_>>) -> Self {
+    pub fn at_the_end(
+        incident: &Incident,
+        outcome: Outcome,
+        steps: &[Option<StepRecord>],
+        question: Option<&Question<'_>>,
+    ) -> Self {
+        let is_kept = steps.iter().flatten().any(|record| !record.kept.is_empty());
         let held = question.is_some_and(|question| question.vote == Vote::Expired && question.on_timeout != OnTimeout::Close);
         match outcome {
             Outcome::Denied | Outcome::Expired if !incident.went_ahead() => Self::Nothing,
             Outcome::Expired if held => Self::Stands,
+            Outcome::Denied | Outcome::Expired if is_kept => Self::TakenBackInPart,
             Outcome::Denied | Outcome::Expired => Self::TakenBack,
             Outcome::Exempt
             | Outcome::Alerted
@@ -67,6 +77,8 @@ pub(crate) struct Tried<'a> {
     pub step: &'a PlannedStep,
     pub call: &'a Call,
     pub state: Option<&'a StepState>,
+    /// What an undo left, because another incident still needs it.
+    pub kept: &'a [Kept],
 }
 
 /// The end of an incident, as the card tells it.
@@ -85,7 +97,8 @@ pub(crate) struct Ending<'a> {
 
 impl<'a> Tried<'a> {
     pub fn all(step: &'a PlannedStep, record: Option<&'a StepRecord>) -> impl Iterator<Item = Self> {
-        step.calls.iter().map(move |call| Self { step, call, state: record.map(|record| &record.state) })
+        let kept = record.map_or(&[][..], |record| &record.kept);
+        step.calls.iter().map(move |call| Self { step, call, state: record.map(|record| &record.state), kept })
     }
 
     fn is_verified(&self) -> bool {
@@ -111,6 +124,10 @@ impl<'a> Tried<'a> {
     }
 
     fn line(&self) -> String {
+        if self.state == Some(&StepState::Reverted) && !self.kept.is_empty() {
+            let kept = self.kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            return format!("➖ {} undone, and left in part: {}", code(&self.call.to_string(), STEP), sentence(&kept, 300));
+        }
         let (sign, word, detail) = self.said();
         let detail = detail.map(|detail| format!(": {}", sentence(detail, 300))).unwrap_or_default();
         format!("{sign} {} {word}{detail}", code(&self.call.to_string(), STEP))
@@ -168,7 +185,13 @@ fn how_far(tried: &[Tried<'_>]) -> Option<String> {
 fn headline(outcome: Outcome, dry_run: bool, ahead: Ahead) -> &'static str {
     match (outcome, ahead) {
         (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
+        (Outcome::Denied, Ahead::TakenBackInPart) => {
+            "Denied: the containment was taken back, but for what another incident needs."
+        }
         (Outcome::Expired, Ahead::TakenBack) => "Expired: nobody answered in time, and the containment was taken back.",
+        (Outcome::Expired, Ahead::TakenBackInPart) => {
+            "Expired: nobody answered in time, and the containment was taken back, but for what another incident needs."
+        }
         (Outcome::Expired, Ahead::Stands) => "Expired: nobody answered in time. The containment stays.",
         (Outcome::Exempt, _) => "Exempt: nothing was changed.",
         (Outcome::Alerted, _) if dry_run => "Dry run: nothing was changed.",

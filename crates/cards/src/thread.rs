@@ -4,6 +4,7 @@
 
 use cordon_core::incident::{BrokenGlass, Incident, Skipped};
 use cordon_core::{Outcome, Question};
+use cordon_respond::runner::StepRecord;
 use cordon_slack::blocks::Block;
 use cordon_slack::text::{sentence, unformatted};
 use cordon_slack::{Message, Prose};
@@ -38,10 +39,16 @@ pub fn joined(incident: &Incident) -> Message {
 
 /// What the thread gets at the end, because an edited card makes no sound.
 #[must_use]
-pub fn ended(incident: &Incident, outcome: Outcome, question: Option<&Question<'_>>) -> Message {
-    let said = match (outcome, Ahead::at_the_end(incident, outcome, question)) {
+pub fn ended(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
+    let said = match (outcome, Ahead::at_the_end(incident, outcome, steps, question)) {
         (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
+        (Outcome::Denied, Ahead::TakenBackInPart) => {
+            "Denied: the containment was taken back, but for what another incident needs."
+        }
         (Outcome::Expired, Ahead::TakenBack) => "Expired: nobody answered in time, and the containment was taken back.",
+        (Outcome::Expired, Ahead::TakenBackInPart) => {
+            "Expired: nobody answered in time, and the containment was taken back, but for what another incident needs."
+        }
         (Outcome::Expired, Ahead::Stands) => "Expired: nobody answered in time. The containment stays.",
         (Outcome::Exempt, _) => "Over: this was allowed, and nothing was changed.",
         (Outcome::Alerted, _) => "Over: nothing was changed.",

@@ -143,6 +143,12 @@ pub fn undone(step: &StepOutcome<RevertResult>) -> String {
     match &step.result {
         RevertResult::Reverted { calls: made } => format!("step {n}: undone: {}", calls(made)),
         RevertResult::Would { calls: would } => format!("step {n}: would be undone: {}", calls(would)),
+        RevertResult::Kept { calls: made, kept, dry_run } => {
+            let done = if *dry_run { "would be undone" } else { "undone" };
+            let made = if made.is_empty() { "left".to_owned() } else { format!("{done}: {}", calls(made)) };
+            let left = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            format!("step {n}: {made}: {left}")
+        }
         RevertResult::Nothing { reason } => format!("step {n}: nothing to do: {reason}"),
         RevertResult::Drift { expected, found } => {
             format!("step {n}: REFUSED, because it was changed since: expected {expected}; found {found}")

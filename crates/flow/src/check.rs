@@ -206,7 +206,7 @@ impl Check<'_> {
             now: self.clock.now(),
         };
         let planned = match self.iam(incident.account.as_ref(), &incident.id).await {
-            Ok(iam) => planner::plan(&*iam, self.config, self.own, &case).await,
+            Ok(iam) => planner::plan(&*iam, &self.store, self.config, self.own, &case).await,
             Err(error) => Err(error),
         };
         match planned {

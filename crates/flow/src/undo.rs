@@ -67,7 +67,10 @@ impl Undo<'_> {
         let result =
             runner::revert_plan(&*iam, &incident.assessment.plan, &self.store.steps(id, self.clock.now()), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {
-            RevertResult::Reverted { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => true,
+            RevertResult::Reverted { .. }
+            | RevertResult::Kept { .. }
+            | RevertResult::Drift { .. }
+            | RevertResult::Failed { .. } => true,
             RevertResult::Would { .. } | RevertResult::Nothing { .. } => false,
         };
         // What changed nothing and refused nothing is no part of the incident's story.
@@ -115,6 +118,14 @@ pub fn sentences(result: &PlanResult<RevertResult>) -> Vec<String> {
         match &step.result {
             RevertResult::Reverted { calls: made } => format!("step {n}: undone by {}", calls(made)),
             RevertResult::Would { calls: would } => format!("step {n}: would be undone by {}", calls(would)),
+            RevertResult::Kept { calls: made, kept, dry_run } => {
+                let left = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+                match (made.is_empty(), dry_run) {
+                    (true, _) => format!("step {n}: {left}"),
+                    (false, true) => format!("step {n}: would be undone by {}, and {left}", calls(made)),
+                    (false, false) => format!("step {n}: undone by {}, and {left}", calls(made)),
+                }
+            }
             RevertResult::Nothing { reason } => format!("step {n}: nothing to do, {reason}"),
             RevertResult::Drift { expected, found } => {
                 format!("step {n}: not undone, because it was changed since (expected {expected}, found {found})")

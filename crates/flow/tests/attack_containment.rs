@@ -1,4 +1,5 @@
-//! Attacks on what a containment keeps: sessions of what was switched off, quotas that were filled beforehand.
+//! Attacks on what a containment keeps: what two incidents need of one principal, sessions of what was switched off, quotas that
+//! were filled beforehand.
 
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,30 +7,35 @@ mod support;
 
 use std::path::Path;
 
-use cordon_contract::{ClassifyInput, ClassifyOutput, RemediateOutput};
-use cordon_core::{Detection, Gate, IncidentId, Level, Log, Principal, PrincipalKind, Purpose, RemedyKind, Response};
+use cordon_contract::{ClassifyInput, ClassifyOutput, NotifyInput, RemediateInput, RemediateOutput};
+use cordon_core::timeline::Kind;
+use cordon_core::{Detection, Gate, IncidentId, Level, Log, Outcome, Principal, PrincipalKind, Purpose, RemedyKind, Response};
 use cordon_detect::enrich::Facts;
 use cordon_detect::{Expected, RuleBook, RuleSource};
+use cordon_flow::approver::Voter;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Choice;
+use cordon_flow::undo::UndoAnswer;
 use cordon_respond::sessions::{Sessions, sessions};
 use cordon_respond::{deny, remedies};
+use cordon_store::TableError;
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::run;
 use serde_json::{Value, json};
 use support::asking::*;
-use support::{ACCOUNT, APPROVER, World, event};
+use support::{ACCOUNT, ADMIN_POLICY, APPROVER, World, event};
 
 /// One rule that matches everything and asks for these remedies.
 struct Asks {
     revert: Vec<RemedyKind>,
     contain: Vec<RemedyKind>,
+    gate: Gate,
 }
 
 impl Rules for Asks {
     fn evaluate(&self, _record: &Value, _facts: &Facts) -> Vec<Detection> {
         let response =
-            Response { revert: self.revert.clone(), contain: self.contain.clone(), gate: Gate::Ask, exceptions: vec![] };
+            Response { revert: self.revert.clone(), contain: self.contain.clone(), gate: self.gate, exceptions: vec![] };
         vec![Detection {
             rule: "rule".parse().unwrap(),
             title: "A rule".to_owned(),
@@ -43,7 +49,7 @@ impl Rules for Asks {
 }
 
 fn asks(revert: &[RemedyKind], contain: &[RemedyKind]) -> Asks {
-    Asks { revert: revert.to_vec(), contain: contain.to_vec() }
+    Asks { revert: revert.to_vec(), contain: contain.to_vec(), gate: Gate::Ask }
 }
 
 fn user(name: &str) -> Principal {
@@ -168,4 +174,196 @@ fn attack_6_a_password_is_made_useless_and_sessions_end_where_the_victims_quotas
             assert_eq!((entity.attached.contains(deny::AWS_DENY_ALL), boundary), (!attached_too, attached_too), "{remedy}");
         }
     }
+}
+
+/// Two incidents about one user, the second opened after the first was contained.
+fn two_contained(world: &World, rules: &Asks, first: Value, second: Value) -> (IncidentId, IncidentId) {
+    let contained = |event: Value| {
+        let incident = asked_for(world, rules, event);
+        approve(world, &incident);
+        assert_eq!(apply(world, &incident), Ok(RemediateOutput::Applied));
+        assert_eq!(verify(world, &incident), Ok(RemediateOutput::Contained), "{:?}", world.stored(&incident).assessment.plan);
+        close(world, &incident, Outcome::Contained);
+        incident
+    };
+    (contained(first), contained(second))
+}
+
+/// An approver has an incident undone; what people are told of it.
+fn undone(world: &World, incident: &IncidentId) -> String {
+    assert_eq!(run(world.ask_undo().run(&world.heard, incident, Voter::Slack(SECOND), Some("it was planned"))).unwrap(), UndoAnswer::Started);
+    assert_eq!(remediate(world, RemediateInput::Undo { incident: incident.clone() }), Ok(RemediateOutput::Undone));
+    run(world.notify().run(NotifyInput::Undone { incident: incident.clone() })).unwrap();
+    let undo = world.heard.published.lock().unwrap().last().unwrap().1["undo_result"].clone();
+    let timeline = run(world.store().timeline(incident)).unwrap();
+    assert_eq!(timeline.last().map(|entry| entry.kind), Some(Kind::Notified));
+    let told = timeline.iter().rev().find(|entry| entry.kind == Kind::Undone).unwrap().data.to_string();
+    format!("{undo} {told}")
+}
+
+/// Mallory made another user.
+fn created(id: &str, user: &str) -> Value {
+    event(id, "CreateUser", json!({"userName": user}))
+}
+
+#[test]
+fn attack_3_a_key_that_two_incidents_need_off_stays_off_until_both_are_undone() {
+    for second_goes_first in [false, true] {
+        let world = World::new();
+        world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
+        let before = world.iam.state();
+        let rules = asks(&[], &[RemedyKind::DeactivateAccessKey]);
+        let (first, second) = two_contained(&world, &rules, created("e1", "a"), created("e2", "b"));
+        let (goes, stays) = if second_goes_first { (&second, &first) } else { (&first, &second) };
+        let told = undone(&world, goes);
+        assert!(told.contains("the access key `AKIAMALLORY` stays off"), "{told}");
+        assert!(told.matches(&stays.to_string()).count() >= 2, "people and the timeline are told which incident: {told}");
+        assert!(!world.iam.entity(&mallory()).unwrap().keys["AKIAMALLORY"].active);
+        let told = undone(&world, stays);
+        assert!(!told.contains("still needs it"), "{told}");
+        assert_eq!(world.iam.state(), before);
+    }
+}
+
+#[test]
+fn attack_3_a_deny_that_two_incidents_share_stands_until_both_are_undone() {
+    // Attached where the inline quota is full, and the boundary where that one is full too.
+    for attached_too in [false, true] {
+        for second_goes_first in [false, true] {
+            let world = World::new();
+            world.iam.put_inline(&mallory(), "full", &"x".repeat(inline_quota(PrincipalKind::User)));
+            if attached_too {
+                (0..9).for_each(|n| world.iam.attach(&mallory(), &format!("arn:aws:iam::{ACCOUNT}:policy/p{n}")));
+            }
+            let limit = format!("arn:aws:iam::{ACCOUNT}:policy/limit");
+            world.iam.change(&mallory(), |user| user.boundary = Some(limit.clone()));
+            let before = world.iam.state();
+            let rules = asks(&[], &[RemedyKind::DenyAll]);
+            let (first, second) = two_contained(&world, &rules, created("e1", "a"), created("e2", "b"));
+            let (goes, stays) = if second_goes_first { (&second, &first) } else { (&first, &second) };
+            let contained = world.iam.state();
+            assert!(undone(&world, goes).contains(&format!("the incident `{stays}` still needs it")));
+            assert_eq!(world.iam.state(), contained);
+            undone(&world, stays);
+            assert_eq!(world.iam.state(), before);
+        }
+    }
+}
+
+#[test]
+fn attack_3_a_policy_that_two_incidents_detached_is_attached_again_only_by_the_last_undo() {
+    let world = World::new();
+    let before = world.iam.state();
+    let attached = |id: &str, by: &str| {
+        let mut event = event(id, "AttachUserPolicy", json!({"userName": "iam-test-mallory", "policyArn": ADMIN_POLICY}));
+        event["detail"]["userIdentity"]["userName"] = json!(by);
+        event["detail"]["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/{by}"));
+        event
+    };
+    let rules = asks(&[RemedyKind::DetachPolicy], &[]);
+    let (first, second) = two_contained(&world, &rules, attached("e1", "ada"), attached("e2", "bob"));
+    let told = undone(&world, &first);
+    assert!(told.contains("stays detached") && told.contains(&second.to_string()), "{told}");
+    assert!(world.iam.entity(&mallory()).unwrap().attached.is_empty());
+    undone(&world, &second);
+    assert_eq!(world.iam.state(), before);
+}
+
+#[test]
+fn attack_3_what_an_open_incident_needs_is_kept_too() {
+    let world = World::new();
+    world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
+    let rules = asks(&[], &[RemedyKind::DeactivateAccessKey]);
+    // Both plans are made before either is carried out.
+    let (first, second) = (asked_for(&world, &rules, created("e1", "a")), asked_for(&world, &rules, created("e2", "b")));
+    for incident in [&first, &second] {
+        approve(&world, incident);
+        assert_eq!(apply(&world, incident), Ok(RemediateOutput::Applied));
+    }
+    assert_eq!(verify(&world, &first), Ok(RemediateOutput::Contained));
+    close(&world, &first, Outcome::Contained);
+    undone(&world, &first);
+    assert_eq!(verify(&world, &second), Ok(RemediateOutput::Contained), "nothing was taken from it");
+    assert!(!world.iam.entity(&mallory()).unwrap().keys["AKIAMALLORY"].active);
+}
+
+#[test]
+fn attack_3_a_denial_or_expiry_of_what_went_ahead_leaves_what_another_incident_needs() {
+    for denied in [true, false] {
+        let world = with("[gates]\ncontain_then_ask = [\"rule\"]\n");
+        world.iam.put_inline(&mallory(), "full", &"x".repeat(inline_quota(PrincipalKind::User)));
+        world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
+        let before = world.iam.state();
+        let rules = Asks { gate: Gate::ContainThenAsk, ..asks(&[], &[RemedyKind::DenyAll, RemedyKind::DeactivateAccessKey]) };
+        let ahead = |event: Value| {
+            let incident = asked_for(&world, &rules, event);
+            assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+            verify(&world, &incident).unwrap();
+            incident
+        };
+        let (first, second) = (ahead(created("e1", "a")), ahead(created("e2", "b")));
+        let contained = world.iam.state();
+        assert_ne!(contained, before);
+        if denied {
+            click(&world, &first, APPROVER, Choice::Deny);
+        } else {
+            expire(&world, &first);
+        }
+        assert_eq!(revert(&world, &first), Ok(RemediateOutput::Reverted));
+        assert_eq!(world.iam.state(), contained);
+        let outcome = if denied { Outcome::Denied } else { Outcome::Expired };
+        close(&world, &first, outcome);
+        let card = world.heard.updates.lock().unwrap().last().unwrap().to_value().to_string();
+        assert!(card.contains("but for what another incident needs") && card.contains(&second.to_string()), "{card}");
+        click(&world, &second, APPROVER, Choice::Deny);
+        assert_eq!(revert(&world, &second), Ok(RemediateOutput::Reverted));
+        assert_eq!(world.iam.state(), before);
+    }
+}
+
+#[test]
+fn attack_3_a_former_boundary_put_back_for_one_incident_does_not_lift_the_deny_of_another() {
+    let world = World::new();
+    let (limit, loose) = (format!("arn:aws:iam::{ACCOUNT}:policy/limit"), format!("arn:aws:iam::{ACCOUNT}:policy/loose"));
+    world.iam.change(&mallory(), |user| user.boundary = Some(loose.clone()));
+    let boundary = || world.iam.entity(&mallory()).unwrap().boundary;
+    let set = |id: &str, at: &str, arn: &str| {
+        let mut event =
+            event(id, "PutUserPermissionsBoundary", json!({"userName": "iam-test-mallory", "permissionsBoundary": arn}));
+        event["detail"]["eventTime"] = json!(at);
+        event["detail"]["userIdentity"]["userName"] = json!("ada");
+        event["detail"]["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/ada"));
+        event
+    };
+    world.classified(set("e0", "2026-01-01T00:00:00Z", &limit), "execution-0");
+    // Of both, the plan is made first; then the first one's deny takes the place of the boundary.
+    let restoring = asked_for(&world, &asks(&[RemedyKind::RestorePermissionsBoundary], &[]), {
+        let mut event = set("e1", "2026-01-02T03:04:00Z", &loose);
+        event["detail"]["userIdentity"]["userName"] = json!("bob");
+        event["detail"]["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/bob"));
+        event
+    });
+    assert_eq!(world.stored(&restoring).assessment.plan.steps.len(), 1, "{:?}", world.stored(&restoring).assessment);
+    let denying = asked_for(&world, &asks(&[], &[RemedyKind::SetPermissionsBoundary]), created("e2", "a"));
+    approve(&world, &denying);
+    assert_eq!(apply(&world, &denying), Ok(RemediateOutput::Applied));
+    approve(&world, &restoring);
+    assert_eq!(apply(&world, &restoring), Ok(RemediateOutput::Partial));
+    assert_eq!(boundary().as_deref(), Some(deny::AWS_DENY_ALL));
+    assert_eq!(verify(&world, &denying), Ok(RemediateOutput::Contained));
+    assert_eq!(verify(&world, &restoring), Ok(RemediateOutput::Partial));
+    close(&world, &denying, Outcome::Contained);
+    undone(&world, &denying);
+    assert_eq!(boundary().as_deref(), Some(&*loose));
+}
+
+#[test]
+fn attack_3_a_hold_that_cannot_be_read_is_no_smaller_plan() {
+    let world = World::new();
+    world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
+    *world.table.unreadable.lock().unwrap() = Some(("HOLD#".to_owned(), TableError::Refused("on purpose".to_owned())));
+    let incident = asked_for(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), created("e1", "a"));
+    let stored = world.stored(&incident).assessment;
+    assert_eq!(stored.plan.steps.len(), 0);
+    assert!(stored.plan.by_hand[0].contains("could not be read"), "{:?}", stored.plan);
 }

@@ -11,6 +11,7 @@ pub mod authorised;
 pub mod bounds;
 pub mod call;
 pub mod deny;
+pub mod holds;
 pub mod planner;
 pub mod port;
 mod quarantine;
@@ -21,6 +22,7 @@ pub mod sessions;
 pub mod settings;
 
 pub use bounds::Bounds;
+pub use holds::{Hold, Holds, Kept, Layer, NoHolds, Thing};
 pub use planner::{Case, Planning};
 pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;

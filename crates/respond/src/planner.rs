@@ -14,6 +14,7 @@ use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, Planned
 use jiff::Timestamp;
 
 use crate::bounds::Bounds;
+use crate::holds::{Holds, NoHolds};
 use crate::port::{Account, IamError};
 use crate::quarantine;
 use crate::remedies;
@@ -54,12 +55,19 @@ pub struct Planning {
     pub may_change: bool,
 }
 
-/// Makes the plan. `never` holds ARN patterns that are refused whatever the configuration says: Cordon's own roles.
+/// Makes the plan. `holds` tells what other incidents need of the same targets. `never` holds ARN patterns that are refused
+/// whatever the configuration says: Cordon's own roles.
 ///
 /// # Errors
-/// The first read that was refused.
-pub async fn plan(account: &dyn Account, config: &Config, never: &[Pattern], case: &Case<'_>) -> Result<Planning, IamError> {
-    let mut planner = Planner { account, config, never, case, seen: Seen::default(), planning: Planning::default() };
+/// The first read that was refused, of the account or of the holds.
+pub async fn plan(
+    account: &dyn Account,
+    holds: &dyn Holds,
+    config: &Config,
+    never: &[Pattern],
+    case: &Case<'_>,
+) -> Result<Planning, IamError> {
+    let mut planner = Planner { account, holds, config, never, case, seen: Seen::default(), planning: Planning::default() };
     let purposes = [Purpose::Contain, Purpose::Revert];
     if let Some(code) = &case.event.error_code {
         if case.detections.iter().any(has_response) {
@@ -85,7 +93,7 @@ pub async fn remaining(account: &dyn Account, config: &Config, case: &Case<'_>, 
         return Ok(Vec::new());
     }
     let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: Vec::new() }, ..Planning::default() };
-    let mut planner = Planner { account, config, never: &[], case, seen: Seen::default(), planning };
+    let mut planner = Planner { account, holds: &NoHolds, config, never: &[], case, seen: Seen::default(), planning };
     for remedy in wanted(case.detections, Purpose::Revert, &case.event.name) {
         planner.add(Purpose::Revert, remedy).await?;
     }
@@ -151,6 +159,7 @@ fn rank(remedy: RemedyKind) -> u8 {
 
 struct Planner<'a> {
     account: &'a dyn Account,
+    holds: &'a dyn Holds,
     config: &'a Config,
     never: &'a [Pattern],
     case: &'a Case<'a>,
@@ -186,6 +195,7 @@ impl Planner<'_> {
             return Ok(());
         }
         let actor = self.case.actor.principal();
+        let held = self.holds.of(&target).await?;
         let request = Request {
             incident: self.case.incident,
             purpose,
@@ -194,6 +204,7 @@ impl Planner<'_> {
             actor: actor.as_ref(),
             exception_tag: &self.config.exceptions.tag_key,
             planned: &self.planning.plan.steps,
+            held: &held,
             now: self.case.now,
         };
         match remedies::remedy(remedy).plan(self.account, &request).await? {

@@ -38,7 +38,7 @@ pub(crate) async fn fits_inline(
 ) -> Result<bool, IamError> {
     let planned: Vec<(&str, &str)> = planned_for(request).filter_map(inline_put_by).filter(|(other, _)| *other != name).collect();
     let mut total = size(document) + planned.iter().map(|(_, document)| size(document)).sum::<usize>();
-    let is_counted = |other: &str| !same_name(other, name) && !planned.iter().any(|(planned, _)| *planned == other);
+    let is_counted = |other: &str| !same_name(other, name) && !planned.iter().any(|(planned, _)| same_name(planned, other));
     for other in account.inline_policies(target).await?.iter().filter(|other| is_counted(other)) {
         total += account.inline_policy(target, other).await?.as_deref().map_or(0, size);
     }
@@ -129,8 +129,8 @@ pub(crate) fn boundary(target: &Principal, facts: &PrincipalFacts) -> (Change, S
 /// Whether a change denies its principal everything, in whichever place.
 pub(crate) fn denies_everything(change: &Change) -> bool {
     match &change.setting {
-        Setting::AttachedPolicy { arn } => arn == deny::AWS_DENY_ALL && change.to.is_some(),
-        Setting::Boundary => change.to.as_deref() == Some(deny::AWS_DENY_ALL),
+        Setting::AttachedPolicy { arn } => same_arn(arn, deny::AWS_DENY_ALL) && change.to.is_some(),
+        Setting::Boundary => change.to.as_deref().is_some_and(|arn| same_arn(arn, deny::AWS_DENY_ALL)),
         Setting::InlinePolicy { .. } => change.to.as_deref() == Some(deny::ALL_DOCUMENT),
         Setting::TrustPolicy
         | Setting::Group { .. }

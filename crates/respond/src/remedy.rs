@@ -5,10 +5,11 @@
 
 use async_trait::async_trait;
 use cordon_core::incident::EventFacts;
-use cordon_core::{Arn, Call, IncidentId, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, Target};
+use cordon_core::{Arn, Call, Change, IncidentId, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, Setting, Target};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::holds::{self, Hold};
 use crate::port::{Account, IamError, PolicyFacts, PrincipalFacts, TrailFacts};
 use crate::remedies::{delete_policy_version, deny_iam, detach_policy, restore_policy_version};
 use crate::settings;
@@ -30,8 +31,20 @@ pub struct Request<'a> {
     pub exception_tag: &'a str,
     /// The steps that come before this one in the plan.
     pub planned: &'a [PlannedStep],
+    /// What incidents hold of the target.
+    pub held: &'a [Hold],
     /// The time of planning.
     pub now: Timestamp,
+}
+
+/// How another incident holds something of the target.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    /// The value before all of the incidents that hold it.
+    pub before: Option<&'a str>,
+    /// The value that the other incident needs.
+    pub to: Option<&'a str>,
+    pub incident: &'a IncidentId,
 }
 
 /// The target, with what AWS says of it at the time of planning.
@@ -69,18 +82,42 @@ impl<'a> Request<'a> {
         self.principal().filter(|(principal, _)| principal.kind == PrincipalKind::User)
     }
 
-    /// A step without calls yet.
-    pub(crate) fn step(&self, remedy: RemedyKind) -> PlannedStep {
-        let target_unique_id = match self.on {
+    /// How another incident holds a setting of the target.
+    pub(crate) fn held(&self, setting: &Setting) -> Option<Held<'a>> {
+        self.held_thing(&holds::what(setting))
+    }
+
+    /// How another incident holds a thing of the target.
+    pub(crate) fn held_thing(&self, what: &str) -> Option<Held<'a>> {
+        let unique_id = self.unique_id();
+        let hold = self.held.iter().find(|hold| hold.target_unique_id == unique_id && holds::is_same(&hold.what, what))?;
+        let layer = hold.standing_for_others(self.incident)?;
+        Some(Held { before: hold.before.as_deref(), to: layer.to.as_deref(), incident: &layer.incident })
+    }
+
+    /// Where the value of a setting is the one that another incident's containment gave it: the change that needs it as well.
+    pub(crate) fn held_change(&self, setting: &Setting, now: Option<&str>) -> Option<Change> {
+        let held = self.held(setting)?;
+        let stands = settings::same(setting, held.to, now);
+        let value = now.map(str::to_owned);
+        stands.then(|| Change { setting: setting.clone(), from: value.clone(), to: value })
+    }
+
+    fn unique_id(&self) -> String {
+        match self.on {
             On::Principal(_, facts) => facts.unique_id.clone(),
             On::Policy(_, facts) => facts.unique_id.clone(),
             On::Trail(arn, _) => arn.to_string(),
-        };
+        }
+    }
+
+    /// A step without calls yet.
+    pub(crate) fn step(&self, remedy: RemedyKind) -> PlannedStep {
         PlannedStep {
             remedy,
             purpose: self.purpose,
             target: self.on.target(),
-            target_unique_id,
+            target_unique_id: self.unique_id(),
             policy_arn: None,
             inline_policy: None,
             calls: Vec::new(),

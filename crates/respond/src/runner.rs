@@ -4,10 +4,11 @@
 //! step that is certain. A step that fails for good does not stop the others; one that may pass later ends the run as
 //! [`RunError::Transient`] after the others were done, and the retry finds what is left.
 //!
-//! INVARIANT: a snapshot is stored before the first write of its step and is never replaced. What was undone is never applied
+//! INVARIANT: a snapshot is stored, and what the step holds is registered ([`crate::holds`]), before the first write of its step and is never replaced. What was undone is never applied
 //! again. "Holds" takes two reads after the last write: one right after it, one by [`verify_plan`] later.
 
 mod apply;
+mod holding;
 mod record;
 mod revert;
 mod verify;

@@ -13,8 +13,9 @@ use cordon_core::{Call, Change, PlannedStep, Principal, RemedyKind, Setting, Tar
 use serde::{Deserialize, Serialize};
 
 use crate::call;
+use crate::holds;
 use crate::port::{Account, IamError, IamErrorKind};
-use crate::remedy::{Applied, Attempt, Identity, Planned, Reverted, Snapshot, StepError, Verified};
+use crate::remedy::{Applied, Attempt, Identity, Planned, Request, Reverted, Snapshot, StepError, Verified};
 
 /// The snapshot: the values before, in the order of the step's changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,17 +26,48 @@ pub struct Before {
     pub values: Vec<Option<String>>,
 }
 
-/// Fills a step's calls in from its changes. Changes whose value already holds are left out; if none remains, there is no step,
-/// for the `reason`.
-pub(crate) fn planned(mut step: PlannedStep, changes: Vec<Change>, reason: &str) -> Planned {
-    step.changes = changes.into_iter().filter(|change| !values::holds(change, change.from.as_deref())).collect();
+/// Fills a step's calls in from its changes. Changes whose value already holds are left out, unless it holds for another incident:
+/// then this one needs it as well, and an undo of the other must not take it away. If none remains, there is no step, for the
+/// `reason`.
+pub(crate) fn planned(request: &Request<'_>, mut step: PlannedStep, changes: Vec<Change>, reason: &str) -> Planned {
+    let mut notes: Vec<String> = step.note.take().into_iter().collect();
+    let mut undo = Vec::new();
+    for mut change in changes {
+        let mut back = change.from.clone();
+        if let Some(held) = request.held(&change.setting) {
+            if holds::is_deny(&change.setting, held.to) && !same(&change.setting, held.to, change.to.as_deref()) {
+                change.to = held.to.map(str::to_owned);
+            }
+            back = held.before.map(str::to_owned);
+            if values::holds(&change, change.from.as_deref()) {
+                // Where the first incident changed nothing, there is nothing that its undo would take away.
+                change.from = back.clone();
+            }
+            if !values::holds(&change, change.from.as_deref()) {
+                notes.push(format!(
+                    "The incident `{}` needs this too: what was before comes back only when neither needs it any more.",
+                    held.incident
+                ));
+            }
+        }
+        if values::holds(&change, change.from.as_deref()) {
+            continue;
+        }
+        undo.extend(call(&step.target, &change.setting, back.as_deref()));
+        step.calls.extend(call(&step.target, &change.setting, change.to.as_deref()));
+        step.changes.push(change);
+    }
     if step.changes.is_empty() {
         return Planned::Nothing(reason.to_owned());
     }
-    let made = |change: &Change| call(&step.target, &change.setting, change.to.as_deref());
-    let undone = |change: &Change| call(&step.target, &change.setting, change.from.as_deref());
-    let (calls, undo) = (step.changes.iter().filter_map(made).collect(), step.changes.iter().rev().filter_map(undone).collect());
-    PlannedStep { calls, undo, ..step }.into()
+    undo.reverse();
+    let note = (!notes.is_empty()).then(|| notes.join(" "));
+    PlannedStep { undo, note, ..step }.into()
+}
+
+/// True where two values of a setting mean the same.
+pub(crate) fn same(setting: &Setting, a: Option<&str>, b: Option<&str>) -> bool {
+    values::same(setting, a, b)
 }
 
 pub(crate) async fn snapshot(account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
@@ -175,7 +207,7 @@ fn changes_of(step: &PlannedStep) -> Cow<'_, [Change]> {
 }
 
 /// The changes with their values before.
-fn with_former(step: &PlannedStep, snapshot: &Snapshot) -> Result<Vec<(Change, Option<String>)>, StepError> {
+pub(crate) fn with_former(step: &PlannedStep, snapshot: &Snapshot) -> Result<Vec<(Change, Option<String>)>, StepError> {
     let changes = changes_of(step).into_owned();
     let values = match snapshot {
         Snapshot::Settings(before) => before.values.clone(),

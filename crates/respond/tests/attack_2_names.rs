@@ -7,7 +7,7 @@ use cordon_core::pattern::Pattern;
 use cordon_core::{
     Actor, Config, Detection, Gate, Level, Principal, PrincipalKind, Purpose, RemedyKind, Response, Subject, Target,
 };
-use cordon_respond::{Answers, Case, Planning, apply_plan, planner, remedy};
+use cordon_respond::{Answers, Case, NoHolds, Planning, apply_plan, planner, remedy};
 use cordon_testkit::fake_iam::IamState;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT, World};
 use cordon_testkit::{FakeIam, MemoryProgress, run};
@@ -126,7 +126,7 @@ fn planned(
         now: laws::NOW.parse().unwrap(),
     };
     let never = [Pattern::new("arn:aws:iam::*:role/cordon-*")];
-    run(planner::plan(iam, config, &never, &case)).unwrap()
+    run(planner::plan(iam, &NoHolds, config, &never, &case)).unwrap()
 }
 
 #[test]

@@ -4,7 +4,9 @@
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Config, Detection, Gate, Level, Principal, PrincipalKind, RemedyKind, Response, Subject, Target};
 use cordon_respond::authorised::{Authorised, Resource};
-use cordon_respond::{ApplyResult, Bounds, Case, Planning, VerifyResult, apply_plan_within, planner, verify_plan_within};
+use cordon_respond::{
+    ApplyResult, Bounds, Case, NoHolds, Planning, VerifyResult, apply_plan_within, planner, verify_plan_within,
+};
 use cordon_testkit::laws::{self, ACCOUNT, INCIDENT, World};
 use cordon_testkit::{FakeIam, MemoryProgress, run};
 use serde_json::json;
@@ -49,7 +51,7 @@ impl Story {
             event: &event,
             now: laws::NOW.parse().unwrap(),
         };
-        run(planner::plan(&self.iam, &self.config, &[], &case)).unwrap()
+        run(planner::plan(&self.iam, &NoHolds, &self.config, &[], &case)).unwrap()
     }
 
     fn bounds(&self) -> Bounds<'_> {

@@ -7,12 +7,12 @@ use cordon_core::{
     Actor, Config, Detection, IncidentId, Level, Plan, Principal, PrincipalKind, Purpose, RemedyKind, Response, Subject, Target,
 };
 use cordon_respond::planner::{self, Case};
-use cordon_respond::{Account, Answers, apply_plan, remedy};
+use cordon_respond::{Account, Answers, NoHolds, apply_plan, remedy};
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT, NOW, World};
 use cordon_testkit::{FakeIam, run};
 use serde_json::json;
 
-const SCOPE: &str = "mode = \"enforce\"\n[scope]\naccounts = [\"111111111111\"]\nprincipals = [\"arn:aws:iam::111111111111:*/iam-test-*\"]\npolicies = [\"arn:aws:iam::111111111111:policy/*\"]\ntrails = [\"arn:aws:cloudtrail:*:*:trail/*\"]\n\
+const SCOPE: &str = "mode = \"enforce\"\n[scope]\naccounts = [\"111111111111\"]\nprincipals = [\"arn:aws:iam::111111111111:*/iam-test-*\", \"arn:aws:iam::111111111111:group/admins\"]\npolicies = [\"arn:aws:iam::111111111111:policy/*\"]\ntrails = [\"arn:aws:cloudtrail:*:*:trail/*\"]\n\
     [[approval.approvers]]\nname = \"A\"\nslack_user_id = \"U0APPROVER\"\nprincipals = [\"arn:aws:iam::111111111111:user/approver\"]\n";
 
 fn detection(remedy: RemedyKind) -> Detection {
@@ -63,7 +63,7 @@ fn planned(iam: &FakeIam, target: &Target, kind: RemedyKind, event: &EventFacts,
     let config = Config::parse("cordon.toml", SCOPE).unwrap();
     match plan {
         Some(plan) => (plan.clone(), run(planner::remaining(iam, &config, &case, plan)).unwrap()),
-        None => (run(planner::plan(iam, &config, &[], &case)).unwrap().plan, Vec::new()),
+        None => (run(planner::plan(iam, &NoHolds, &config, &[], &case)).unwrap().plan, Vec::new()),
     }
 }
 

@@ -100,6 +100,16 @@ fn a_fault_while_reverting_then_reverting_again_restores() {
 }
 
 #[test]
+fn attack_3_what_another_incident_needs_survives_an_undo() {
+    each_reversible(laws::what_another_incident_needs_survives_an_undo);
+}
+
+#[test]
+fn attack_3_a_crash_anywhere_loses_no_containment_of_another_incident() {
+    each_reversible(laws::a_crash_anywhere_loses_no_containment_of_another_incident);
+}
+
+#[test]
 fn what_is_stripped_is_put_back_once() {
     each(laws::what_is_stripped_is_put_back_once);
 }

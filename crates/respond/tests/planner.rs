@@ -6,7 +6,7 @@ use cordon_core::{
     AccountId, Actor, Config, Detection, Gate, IncidentId, Level, Principal, PrincipalKind, Purpose, RemedyKind, Response,
     Subject, Target,
 };
-use cordon_respond::{Case, IamErrorKind, Planning, planner};
+use cordon_respond::{Case, IamErrorKind, NoHolds, Planning, planner};
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
 use cordon_testkit::{Failure, FakeIam, When, run};
 use serde_json::{Value, json};
@@ -57,7 +57,7 @@ impl Story {
             now: laws::NOW.parse().unwrap(),
         };
         let never = [Pattern::new("arn:aws:iam::*:role/cordon-*")];
-        let planning = run(planner::plan(&self.iam, &self.config, &never, &case));
+        let planning = run(planner::plan(&self.iam, &NoHolds, &self.config, &never, &case));
         assert_eq!(self.iam.writes(), [], "planning wrote");
         planning
     }

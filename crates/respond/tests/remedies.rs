@@ -6,7 +6,7 @@ use cordon_core::{
     Actor, Arn, Config, Detection, Former, Gate, Level, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, Response,
     Subject,
 };
-use cordon_respond::{Case, KeyLastUse, Planning, apply_plan, planner, revert_plan};
+use cordon_respond::{Case, KeyLastUse, NoHolds, Planning, apply_plan, planner, revert_plan};
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
 use cordon_testkit::{FakeIam, MemoryProgress, run};
@@ -55,7 +55,7 @@ impl Story {
             event: &self.event,
             now: laws::NOW.parse().unwrap(),
         };
-        run(planner::plan(&self.iam, &self.config, &[], &case)).unwrap()
+        run(planner::plan(&self.iam, &NoHolds, &self.config, &[], &case)).unwrap()
     }
 
     /// The plan of a revert remedy, without the deny of sessions that goes with it.

@@ -4,8 +4,8 @@
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Config, Detection, Gate, Level, Plan, Principal, RemedyKind, Response, Subject};
 use cordon_respond::{
-    ApplyResult, Case, IamErrorKind, Progress, ProgressError, RevertResult, RunError, StepRecord, StepState, VerifyResult,
-    apply_plan, planner, revert_plan, verify_plan,
+    ApplyResult, Case, IamErrorKind, NoHolds, Progress, ProgressError, RevertResult, RunError, StepRecord, StepState,
+    VerifyResult, apply_plan, planner, revert_plan, verify_plan,
 };
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
@@ -41,7 +41,7 @@ fn story() -> (FakeIam, Principal, Plan) {
         event: &laws::event("AttachUserPolicy"),
         now: laws::NOW.parse().unwrap(),
     };
-    let planning = run(planner::plan(&iam, &Config::default(), &[Pattern::new("none")], &case)).unwrap();
+    let planning = run(planner::plan(&iam, &NoHolds, &Config::default(), &[Pattern::new("none")], &case)).unwrap();
     iam.forget_calls();
     (iam, mallory, planning.plan)
 }

@@ -4,8 +4,9 @@
 //! exceed DynamoDB's limit.
 
 use cordon_core::incident::{Incident, JoinedEvent, State};
-use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, canonical_arn};
+use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, Target, canonical_arn};
 use cordon_detect::Tally;
+use cordon_respond::Thing;
 use jiff::Timestamp;
 
 use crate::former::Setting;
@@ -16,6 +17,8 @@ use crate::table::Key;
 
 /// DynamoDB takes 2,048 bytes of partition key.
 const TEXT_MAX_BYTES: usize = 1_500;
+/// It takes 1,024 bytes of sort key.
+const SORT_MAX_BYTES: usize = 900;
 
 /// The sort keys of a timeline begin so.
 pub(crate) const TIMELINE: &str = "LOG#";
@@ -186,6 +189,24 @@ pub(crate) fn made_call(event: &Event) -> Key {
 
 fn own_call(action: &str, parts: &[String]) -> Key {
     Key::new(format!("OWN#{action}#{}", parts.join("#")), "OWN")
+}
+
+/// The things of a target that incidents hold. Names are unique in an account whatever the path, and IAM finds them in any case of
+/// letters.
+pub(crate) fn hold_partition(target: &Target) -> String {
+    match target.principal() {
+        Some(principal) => {
+            format!("HOLD#{}#{}#{}", principal.account, principal.kind, principal.name.to_ascii_lowercase())
+        }
+        None => hashed_if_long("HOLD", &canonical_arn(&target.arn())).pk().to_owned(),
+    }
+}
+
+/// What incidents hold of one thing.
+pub(crate) fn hold(thing: &Thing) -> Key {
+    let what = thing.what.to_ascii_lowercase();
+    let what = if what.len() > SORT_MAX_BYTES { EventId::from_content(what.as_bytes()).to_string() } else { what };
+    Key::new(hold_partition(&thing.target), what)
 }
 
 /// The index `by_state`.

@@ -11,6 +11,7 @@ mod counts;
 mod error;
 mod exceptions;
 mod former;
+mod holds;
 mod incidents;
 mod joined;
 mod keys;

@@ -1,8 +1,9 @@
 //! The records of a plan's steps, as the remedies' runner keeps them.
 
 use async_trait::async_trait;
-use cordon_core::IncidentId;
+use cordon_core::{Call, IncidentId};
 use cordon_respond::runner::{Progress, ProgressError, StepRecord};
+use cordon_respond::{Hold, Thing};
 use jiff::Timestamp;
 
 use crate::table::TableError;
@@ -35,6 +36,22 @@ pub struct Steps<'a> {
 impl Progress for Steps<'_> {
     fn now(&self) -> Timestamp {
         self.now
+    }
+
+    fn incident(&self) -> &IncidentId {
+        &self.id
+    }
+
+    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
+        self.store.announce(calls.iter(), self.now).await.map_err(|error| progress_error(&error))
+    }
+
+    async fn hold(&self, thing: &Thing) -> Result<Option<Hold>, ProgressError> {
+        self.store.hold(thing).await.map_err(|error| progress_error(&error))
+    }
+
+    async fn save_hold(&self, thing: &Thing, hold: &Hold) -> Result<(), ProgressError> {
+        self.store.save_hold(thing, hold, self.now).await.map_err(|error| progress_error(&error))
     }
 
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {

@@ -4,12 +4,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a broken law is a failed test, and says which")]
 
 mod cases;
+mod two_incidents;
 
 use cordon_core::incident::EventFacts;
-use cordon_core::{Call, Origin, Plan, PlannedStep, Principal, RemedyKind, Target, Touched};
+use cordon_core::{Call, IncidentId, Origin, Plan, PlannedStep, Principal, RemedyKind, Target, Touched};
 use cordon_respond::{
-    Attempt, Iam, IamErrorKind, On, Planned, Request, RevertResult, Reverted, RunError, StepError, StepRecord, StepState, Trails,
-    Verified, VerifyResult, apply_plan, deny, remedy, revert_plan, verify_plan,
+    Attempt, Hold, Iam, IamErrorKind, On, Planned, Request, RevertResult, Reverted, RunError, StepError, StepRecord, StepState,
+    Trails, Verified, VerifyResult, apply_plan, deny, remedy, revert_plan, verify_plan,
 };
 
 use crate::fake_iam::{FakeIam, IamState};
@@ -17,6 +18,9 @@ use crate::faults::{Failure, Faults, When};
 use crate::memory_progress::MemoryProgress;
 use crate::{run, until_killed};
 pub use cases::{Case, Thing, cases};
+pub use two_incidents::{
+    a_crash_anywhere_loses_no_containment_of_another_incident, what_another_incident_needs_survives_an_undo,
+};
 
 /// The account of every world.
 pub const ACCOUNT: &str = "111111111111";
@@ -118,7 +122,11 @@ fn renumbered(mut state: IamState) -> IamState {
 
 /// The plan of a case's remedy.
 pub fn plan_of(iam: &FakeIam, case: &Case, target: &Target) -> Planned {
-    let incident = INCIDENT.parse().expect("an incident");
+    plan_for(iam, case, target, &INCIDENT.parse().expect("an incident"), &[])
+}
+
+/// The plan of a case's remedy for an incident, where incidents hold something of the target.
+pub fn plan_for(iam: &FakeIam, case: &Case, target: &Target, incident: &IncidentId, held: &[Hold]) -> Planned {
     let mut event = event("Event");
     (case.event)(&mut event);
     let facts;
@@ -138,13 +146,14 @@ pub fn plan_of(iam: &FakeIam, case: &Case, target: &Target) -> Planned {
         }
     };
     let request = Request {
-        incident: &incident,
+        incident,
         purpose: case.purpose,
         on,
         event: &event,
         actor: None,
         exception_tag: "SecurityApproved",
         planned: &[],
+        held,
         now: NOW.parse().expect("a time"),
     };
     run(remedy(case.remedy).plan(iam, &request)).expect("a plan")
@@ -316,7 +325,10 @@ pub fn a_recreated_or_missing_principal_is_refused(case: &Case) {
             RevertResult::Nothing { .. } => {
                 missing && (case.remedy == RemedyKind::DenyIam || world.step().undo.iter().all(takes_off))
             }
-            RevertResult::Reverted { .. } | RevertResult::Would { .. } | RevertResult::Failed { .. } => false,
+            RevertResult::Reverted { .. }
+            | RevertResult::Kept { .. }
+            | RevertResult::Would { .. }
+            | RevertResult::Failed { .. } => false,
         };
         assert!(right, "{case:?}: {reverted:?}");
         assert_eq!(world.iam.writes(), [], "{case:?}");

@@ -157,7 +157,7 @@ async fn planned(iam: &SdkIam, record: &Value) -> Plan {
         event: &EventFacts::from_event(&event),
         now: jiff::Timestamp::now(),
     };
-    let planning = cordon_respond::planner::plan(iam, &config, &[], &case).await.unwrap();
+    let planning = cordon_respond::planner::plan(iam, &cordon_respond::NoHolds, &config, &[], &case).await.unwrap();
     assert_eq!(planning.left_out, Vec::<String>::new());
     planning.plan
 }

@@ -183,7 +183,7 @@ pub(super) fn decided_incident(outcome: Outcome) -> Incident {
 /// The end of an incident: each call of the plan with the state at its place, or with the first.
 pub(super) fn ending<'a>(incident: &'a Incident, outcome: Outcome, states: &'a [StepState]) -> Ending<'a> {
     let calls = incident.assessment.plan.steps.iter().flat_map(|step| step.calls.iter().map(move |call| (step, call)));
-    let tried = calls.zip(0..).map(|((step, call), n)| Tried { step, call, state: states.get(n).or(states.first()) });
+    let tried = calls.zip(0..).map(|((step, call), n)| Tried { step, call, state: states.get(n).or(states.first()), kept: &[] });
     Ending {
         outcome,
         decided_by: Some(APPROVER),

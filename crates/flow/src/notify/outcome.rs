@@ -65,12 +65,18 @@ impl Notify<'_> {
 
     /// The card at the end of an incident.
     pub(super) async fn outcome_card(&self, incident: &Incident, outcome: Outcome) -> Result<Message, NotifyError> {
-        let mut steps: Vec<Option<StepRecord>> = Vec::with_capacity(incident.assessment.plan.steps.len());
+        let steps = self.step_records(incident).await?;
+        let approval = self.store.approval(&incident.id).await?;
+        Ok(cards::outcome(incident, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
+    }
+
+    /// The records of the plan's steps; `None` for one that was never begun.
+    async fn step_records(&self, incident: &Incident) -> Result<Vec<Option<StepRecord>>, NotifyError> {
+        let mut steps = Vec::with_capacity(incident.assessment.plan.steps.len());
         for n in 1..=incident.assessment.plan.steps.len() {
             steps.push(self.store.step(&incident.id, n).await?);
         }
-        let approval = self.store.approval(&incident.id).await?;
-        Ok(cards::outcome(incident, outcome, &steps, approval.as_ref().map(Approval::question).as_ref()))
+        Ok(steps)
     }
 
     async fn show_outcome(&self, channel: &dyn Channel, incident: &Incident, outcome: Outcome) -> Result<Posted, NotifyError> {
@@ -86,9 +92,9 @@ impl Notify<'_> {
             Ok(()) => {
                 // The card says it all; the thread only makes it heard.
                 let approval = self.store.approval(&incident.id).await?;
-                if let Err(error) =
-                    channel.reply(at, &cards::ended(incident, outcome, approval.as_ref().map(Approval::question).as_ref())).await
-                {
+                let steps = self.step_records(incident).await?;
+                let question = approval.as_ref().map(Approval::question);
+                if let Err(error) = channel.reply(at, &cards::ended(incident, outcome, &steps, question.as_ref())).await {
                     tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
                 }
                 Posted::Card(at.clone())

@@ -1,8 +1,9 @@
 //! The released part of a plan: its steps alone, recorded under the numbers that they have in the whole plan.
 
 use async_trait::async_trait;
-use cordon_core::Plan;
+use cordon_core::{Call, IncidentId, Plan};
 use cordon_respond::runner::{PlanResult, Progress, ProgressError, StepRecord};
+use cordon_respond::{Hold, Thing};
 use cordon_store::Steps;
 use jiff::Timestamp;
 
@@ -64,6 +65,22 @@ impl<'a> Part<'a> {
 impl Progress for Part<'_> {
     fn now(&self) -> Timestamp {
         self.steps.now()
+    }
+
+    fn incident(&self) -> &IncidentId {
+        self.steps.incident()
+    }
+
+    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
+        self.steps.announce(calls).await
+    }
+
+    async fn hold(&self, thing: &Thing) -> Result<Option<Hold>, ProgressError> {
+        self.steps.hold(thing).await
+    }
+
+    async fn save_hold(&self, thing: &Thing, hold: &Hold) -> Result<(), ProgressError> {
+        self.steps.save_hold(thing, hold).await
     }
 
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {

@@ -40,16 +40,17 @@ impl Remedy for DeactivateAccessKey {
                 None => return Ok(Planned::ByHand(unknown_key(target))),
             },
         };
-        let changes: Vec<Change> = chosen.iter().filter(|key| key.active).map(off).collect();
+        let changes: Vec<Change> = chosen.iter().map(off).collect();
         let note = note(account, &changes, request).await?;
         let step = PlannedStep { note, ..request.step(self.kind()) };
-        Ok(settings::planned(step, changes, &format!("no access key of `{target}` that this is about is active")))
+        Ok(settings::planned(request, step, changes, &format!("no access key of `{target}` that this is about is active")))
     }
 }
 
+/// The key turned off; a key that is off already is left out of the plan, unless another incident holds it.
 pub(super) fn off(key: &AccessKey) -> Change {
-    let (from, to) = (Some(Setting::ON.to_owned()), Some(Setting::OFF.to_owned()));
-    Change { setting: Setting::AccessKey { id: key.id.clone() }, from, to }
+    let from = Some(if key.active { Setting::ON } else { Setting::OFF }.to_owned());
+    Change { setting: Setting::AccessKey { id: key.id.clone() }, from, to: Some(Setting::OFF.to_owned()) }
 }
 
 /// The key that the event named; where it named none, as a record without a response does, the one that was made in that very
@@ -81,6 +82,9 @@ async fn note(account: &dyn Account, changes: &[Change], request: &Request<'_>) 
     let mut used = Vec::new();
     for change in changes {
         let Setting::AccessKey { id } = &change.setting else { continue };
+        if change.from.as_deref() == Some(Setting::OFF) && request.held(&change.setting).is_none() {
+            continue;
+        }
         if let Some(last) = account.access_key_last_used(id).await? {
             used.push(format!("`{id}` at {}", last.at));
         }

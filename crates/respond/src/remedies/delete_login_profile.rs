@@ -35,6 +35,6 @@ impl Remedy for DeleteLoginProfile {
             target.name
         ));
         let step = PlannedStep { irreversible, ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("`{target}` has no console password")))
+        Ok(settings::planned(request, step, vec![change], &format!("`{target}` has no console password")))
     }
 }

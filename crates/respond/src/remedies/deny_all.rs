@@ -42,6 +42,6 @@ impl Remedy for DenyAll {
         }
         let note = (!notes.is_empty()).then(|| notes.join(" "));
         let step = PlannedStep { note, ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("`{target}` may do nothing already")))
+        Ok(settings::planned(request, step, vec![change], &format!("`{target}` may do nothing already")))
     }
 }

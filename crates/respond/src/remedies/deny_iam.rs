@@ -63,7 +63,7 @@ impl Remedy for DenyIam {
             // There is no managed policy that denies IAM alone, and anybody who may write inline policies can fill the quota.
             let (change, note) = quarantine::boundary(target, facts);
             let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-            return Ok(settings::planned(step, vec![change], &format!("`{target}` may do nothing already")));
+            return Ok(settings::planned(request, step, vec![change], &format!("`{target}` may do nothing already")));
         }
         Ok(PlannedStep {
             calls: vec![call::put_inline_policy(target, &name, DOCUMENT)],
@@ -181,6 +181,11 @@ impl Remedy for DenyIam {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The name and the document of the policy that a step without changes puts on.
+pub(crate) fn planned(step: &PlannedStep) -> Result<(&str, &str), StepError> {
+    Ours::of(step).map(|ours| (ours.name, ours.document))
 }
 
 /// The policy as it was planned.

@@ -50,11 +50,13 @@ impl Remedy for DetachPolicy {
         }
         let reason = format!("`{named}` is not attached to `{target}`");
         let attached = account.attached_policies(target).await?;
-        let Some(policy_arn) = attached.into_iter().find(|arn| same_arn(arn, named)) else { return Ok(Planned::Nothing(reason)) };
-        let setting = Setting::AttachedPolicy { arn: policy_arn.clone() };
-        let change = Change { setting, from: Some(Setting::ON.to_owned()), to: None };
+        let attached = attached.into_iter().find(|arn| same_arn(arn, named));
+        // Where another incident detached it, this one needs that too.
+        let from = attached.as_ref().map(|_| Setting::ON.to_owned());
+        let policy_arn = attached.unwrap_or_else(|| named.to_owned());
+        let change = Change { setting: Setting::AttachedPolicy { arn: policy_arn.clone() }, from, to: None };
         let step = PlannedStep { policy_arn: Some(policy_arn), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &reason))
+        Ok(settings::planned(request, step, vec![change], &reason))
     }
 }
 

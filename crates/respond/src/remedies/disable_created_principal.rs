@@ -49,11 +49,11 @@ impl Remedy for DisableCreatedPrincipal {
         let (deny, fallback) = quarantine::everything(account, request, target, facts).await?;
         let mut changes = vec![deny];
         if target.kind == PrincipalKind::User {
-            changes.extend(account.access_keys(&target.name).await?.iter().filter(|key| key.active).map(off));
+            changes.extend(account.access_keys(&target.name).await?.iter().map(off));
         }
         let kept = format!("`{target}` is not deleted: look at what it did, then delete it yourself.");
         let note = fallback.map_or_else(|| kept.clone(), |fallback| format!("{fallback} {kept}"));
         let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-        Ok(settings::planned(step, changes, &format!("`{target}` may do nothing already")))
+        Ok(settings::planned(request, step, changes, &format!("`{target}` may do nothing already")))
     }
 }

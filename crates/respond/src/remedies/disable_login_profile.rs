@@ -42,6 +42,6 @@ impl Remedy for DisableLoginProfile {
              before you undo this."
         );
         let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the console is taken from `{target}` already")))
+        Ok(settings::planned(request, step, vec![change], &format!("the console is taken from `{target}` already")))
     }
 }

@@ -34,8 +34,11 @@ impl Remedy for RemoveFromGroup {
         };
         let groups = account.groups_of_user(&target.name).await?;
         let reason = format!("`{target}` is not in the group `{named}`");
-        let Some(group) = groups.into_iter().find(|group| same_name(group, named)) else { return Ok(Planned::Nothing(reason)) };
-        let change = Change { setting: Setting::Group { name: group }, from: Some(Setting::ON.to_owned()), to: None };
-        Ok(settings::planned(request.step(self.kind()), vec![change], &reason))
+        let group = groups.into_iter().find(|group| same_name(group, named));
+        // Where another incident took the user out, this one needs that too.
+        let from = group.as_ref().map(|_| Setting::ON.to_owned());
+        let name = group.unwrap_or_else(|| named.to_owned());
+        let change = Change { setting: Setting::Group { name }, from, to: None };
+        Ok(settings::planned(request, request.step(self.kind()), vec![change], &reason))
     }
 }

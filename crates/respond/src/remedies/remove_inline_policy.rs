@@ -39,7 +39,13 @@ impl Remedy for RemoveInlinePolicy {
                 instruction: format!("compare the inline policies of `{target}` with what it should have"),
             }));
         };
-        let Some(now) = account.inline_policy(target, &name).await? else {
+        let now = account.inline_policy(target, &name).await?;
+        let setting = Setting::InlinePolicy { name: name.clone() };
+        if let Some(change) = request.held_change(&setting, now.as_deref()) {
+            let reason = format!("the inline policy `{name}` of `{target}` is as another incident needs it");
+            return Ok(settings::planned(request, request.step(self.kind()), vec![change], &reason));
+        }
+        let Some(now) = now else {
             return Ok(Planned::Nothing(format!("`{target}` has no inline policy `{name}`")));
         };
         if request.event.touched.document.as_deref().is_some_and(|written| !same_document(written, &now)) {
@@ -59,8 +65,13 @@ impl Remedy for RemoveInlinePolicy {
             }),
         };
         let to = former.and_then(|former| former.value.clone());
-        let change = Change { setting: Setting::InlinePolicy { name: name.clone() }, from: Some(now), to };
+        let change = Change { setting, from: Some(now), to };
         let step = PlannedStep { note, ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the inline policy `{name}` of `{target}` is as it was before")))
+        Ok(settings::planned(
+            request,
+            step,
+            vec![change],
+            &format!("the inline policy `{name}` of `{target}` is as it was before"),
+        ))
     }
 }

@@ -34,12 +34,14 @@ impl Remedy for RestartLogging {
             return Ok(request.does_not_fit(self.kind(), "a trail"));
         };
         let mut changes = Vec::new();
-        if !facts.logging {
-            let (from, to) = (Some(Setting::OFF.to_owned()), Some(Setting::ON.to_owned()));
-            changes.push(Change { setting: Setting::Logging, from, to });
+        let from = Some(if facts.logging { Setting::ON } else { Setting::OFF }.to_owned());
+        if !facts.logging || request.held(&Setting::Logging).is_some() {
+            changes.push(Change { setting: Setting::Logging, from, to: Some(Setting::ON.to_owned()) });
         }
         let mut note = None;
-        if let Some(set) = &request.event.touched.selectors {
+        if let Some(change) = request.held_change(&Setting::EventSelectors, facts.selectors.as_deref()) {
+            changes.push(change);
+        } else if let Some(set) = &request.event.touched.selectors {
             let stands = facts.selectors.as_deref().is_some_and(|now| same_document(now, set));
             match trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former)))) {
                 Some((former, source)) if stands => {
@@ -57,7 +59,7 @@ impl Remedy for RestartLogging {
             }
         }
         let step = PlannedStep { note, ..request.step(self.kind()) };
-        Ok(settings::planned(step, changes, &format!("`{arn}` logs")))
+        Ok(settings::planned(request, step, changes, &format!("`{arn}` logs")))
     }
 }
 

@@ -56,7 +56,7 @@ impl Remedy for RestoreExceptionTag {
         }
         let change = Change { setting: Setting::Tag { key: key.to_owned() }, from: now, to };
         let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the tag `{key}` of `{target}` is as it was before")))
+        Ok(settings::planned(request, step, vec![change], &format!("the tag `{key}` of `{target}` is as it was before")))
     }
 }
 

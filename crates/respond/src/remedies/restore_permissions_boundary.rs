@@ -36,6 +36,10 @@ impl Remedy for RestorePermissionsBoundary {
         if let Some(by_hand) = unmodifiable(target, facts) {
             return Ok(Planned::ByHand(by_hand));
         }
+        if let Some(change) = request.held_change(&Setting::Boundary, facts.boundary.as_deref()) {
+            let reason = format!("the permissions boundary of `{target}` is as another incident needs it");
+            return Ok(settings::planned(request, request.step(self.kind()), vec![change], &reason));
+        }
         let Some(former) = trusted_former(request) else { return Ok(Planned::ByHand(by_hand(target, refused(request)))) };
         let reason = format!("the permissions boundary of `{target}` is as it was before");
         let is = |other: &Option<String>| match (&facts.boundary, other) {
@@ -47,7 +51,7 @@ impl Remedy for RestorePermissionsBoundary {
         }
         let change = Change { setting: Setting::Boundary, from: facts.boundary.clone(), to: former.value.clone() };
         let note = Some(format!("The boundary comes back {}.{}", source(former), skipped(request)));
-        Ok(settings::planned(PlannedStep { note, ..request.step(self.kind()) }, vec![change], &reason))
+        Ok(settings::planned(request, PlannedStep { note, ..request.step(self.kind()) }, vec![change], &reason))
     }
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::delete_policy_version::{of_event, versions_with};
 use super::{skipped, source, trusted_former};
 use crate::call;
+use crate::holds;
 use crate::port::{Account, IamError, IamErrorKind, PolicyFacts};
 use crate::remedy::{
     Answers, Applied, Attempt, ByHand, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
@@ -27,7 +28,7 @@ pub struct Before {
     pub target_unique_id: String,
     /// The default version.
     pub version: String,
-    /// Its document, by which it is found again under another id.
+    /// Its document, by which it is found again under another id; empty where the id alone says it.
     pub document: String,
 }
 
@@ -51,6 +52,9 @@ impl Remedy for RestorePolicyVersion {
         };
         let versions = account.policy_versions(arn.as_str()).await?;
         let made = of_event(account, request, &versions).await?;
+        if let Some(step) = held(request, arn.as_str(), facts, made.as_deref()) {
+            return Ok(step.into());
+        }
         if made.as_deref().is_some_and(|made| made != facts.default_version) {
             return Ok(Planned::Nothing(format!(
                 "the event's version is not the default of `{arn}`: `{}` is",
@@ -132,7 +136,11 @@ impl Remedy for RestorePolicyVersion {
             return Ok(Reverted::Drift { expected, found });
         }
         let now = default(account, arn).await?;
-        let same = versions_with(account, arn, &before.document).await?;
+        let same = if before.document.is_empty() {
+            account.policy_versions(arn).await?.into_iter().filter(|id| *id == before.version).collect()
+        } else {
+            versions_with(account, arn, &before.document).await?
+        };
         if same.contains(&now) {
             return Ok(Reverted::Nothing(format!("{} of `{arn}`, as before", is_default(&now))));
         }
@@ -152,6 +160,24 @@ impl Remedy for RestorePolicyVersion {
         account.set_default_policy_version(arn, back).await?;
         Ok(Reverted::Done(calls))
     }
+}
+
+/// Where another incident's containment made the default what it is: a step that needs it as well.
+fn held(request: &Request<'_>, arn: &str, facts: &PolicyFacts, made: Option<&str>) -> Option<PlannedStep> {
+    let held = request.held_thing(holds::DEFAULT_VERSION)?;
+    let version = held.to.filter(|version| *version == facts.default_version && Some(*version) != made)?;
+    let before: Before = serde_json::from_str(held.before?).ok()?;
+    Some(PlannedStep {
+        policy_arn: Some(arn.to_owned()),
+        calls: vec![call::set_default_policy_version(arn, version)],
+        undo: vec![call::set_default_policy_version(arn, &before.version)],
+        version: Some(version.to_owned()),
+        note: Some(format!(
+            "`{version}` is the default already, for the incident `{}`: `{}` becomes it again only when neither needs this any more.",
+            held.incident, before.version
+        )),
+        ..request.step(RemedyKind::RestorePolicyVersion)
+    })
 }
 
 /// The version to go back to, and how it is known.
@@ -216,7 +242,7 @@ fn by_hand(arn: &str, facts: &PolicyFacts, versions: &[String]) -> ByHand {
 }
 
 /// The policy and the version that a step of this remedy is about.
-pub(super) fn planned(step: &PlannedStep, remedy: RemedyKind) -> Result<(&str, &str), StepError> {
+pub(crate) fn planned(step: &PlannedStep, remedy: RemedyKind) -> Result<(&str, &str), StepError> {
     match (&step.target, step.version.as_deref()) {
         (Target::Policy { policy }, Some(version)) => Ok((policy.as_str(), version)),
         _ => Err(StepError::Mismatch(remedy)),

@@ -39,6 +39,10 @@ impl Remedy for RestoreTrustPolicy {
         let (Some(now), Some(written)) = (&facts.trust, &touched.document) else {
             return Ok(Planned::ByHand(by_hand(target, "the event does not say what was set")));
         };
+        if let Some(change) = request.held_change(&Setting::TrustPolicy, Some(now)) {
+            let reason = format!("the trust policy of `{target}` is as another incident needs it");
+            return Ok(settings::planned(request, request.step(self.kind()), vec![change], &reason));
+        }
         if !same_document(now, written) {
             return Ok(Planned::ByHand(changed_since(&format!("the trust policy of `{target}`"))));
         }
@@ -64,7 +68,7 @@ impl Remedy for RestoreTrustPolicy {
         let note = Some(format!("{how} Sessions that were begun already go on."));
         let change = Change { setting: Setting::TrustPolicy, from: Some(now.clone()), to: Some(to) };
         let step = PlannedStep { note, ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the trust policy of `{target}` is as it was before")))
+        Ok(settings::planned(request, step, vec![change], &format!("the trust policy of `{target}` is as it was before")))
     }
 }
 

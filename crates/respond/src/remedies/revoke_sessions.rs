@@ -49,7 +49,7 @@ impl Remedy for RevokeSessions {
         let until = until(target.kind, facts, request.now);
         let note = fallback.map_or_else(|| until.clone(), |fallback| format!("{fallback} {until}"));
         let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the sessions of `{target}` are revoked already")))
+        Ok(settings::planned(request, step, vec![change], &format!("the sessions of `{target}` are revoked already")))
     }
 }
 

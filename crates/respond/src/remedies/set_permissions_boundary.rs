@@ -35,6 +35,11 @@ impl Remedy for SetPermissionsBoundary {
         let (change, _) = quarantine::boundary(target, facts);
         let note = "A resource policy that names the principal itself can still let it in.".to_owned();
         let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
-        Ok(settings::planned(step, vec![change], &format!("the permissions boundary of `{target}` allows nothing already")))
+        Ok(settings::planned(
+            request,
+            step,
+            vec![change],
+            &format!("the permissions boundary of `{target}` allows nothing already"),
+        ))
     }
 }

@@ -4,8 +4,9 @@ use cordon_core::{Plan, PlannedStep};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, ProgressError, StepRecord, StepState};
-use super::{Halt, PlanResult, Run, RunError, chain, numbered, sort_out};
+use super::{Halt, PlanResult, Run, RunError, chain, holding, numbered, sort_out};
 use crate::bounds::Bounds;
+use crate::holds;
 use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Applied, Attempt, StepError, Verified};
@@ -107,7 +108,7 @@ async fn apply_step(
             }
         }
     };
-    match remedy(step.remedy).verify(account, &record.carried_out(step)).await {
+    match seen(account, progress, step, &record).await {
         Ok(Verified::Holds) => {
             record.seen = true;
             record.save(progress, n, StepState::Applied).await?;
@@ -117,15 +118,16 @@ async fn apply_step(
             })
         }
         Ok(Verified::Missing(missing)) => Ok(ApplyResult::NotSeen { missing }),
-        Err(error) if error.retryable() => Err(Halt::Retry(error)),
+        Err(WriteError::Progress(error)) => Err(error.into()),
+        Err(WriteError::Step(error)) if error.retryable() => Err(Halt::Retry(error)),
         // The change was made; that it cannot be read is for the second read to judge.
-        Err(error) => Ok(ApplyResult::NotSeen { missing: chain(&error) }),
+        Err(WriteError::Step(error)) => Ok(ApplyResult::NotSeen { missing: chain(&error) }),
     }
 }
 
 /// Why a change was not made, or not known to be made.
 #[derive(Debug, thiserror::Error)]
-enum WriteError {
+pub(super) enum WriteError {
     /// The remedy could not take its snapshot or make its change.
     #[error(transparent)]
     Step(#[from] StepError),
@@ -134,7 +136,22 @@ enum WriteError {
     Progress(#[from] ProgressError),
 }
 
-/// Snapshot, then the change, each stored.
+/// Whether the change stands, or what another incident put over it.
+pub(super) async fn seen(
+    account: &dyn Account,
+    progress: &dyn Progress,
+    step: &PlannedStep,
+    record: &StepRecord,
+) -> Result<Verified, WriteError> {
+    let remedy = remedy(step.remedy);
+    let step = &*record.carried_out(step);
+    let verified = remedy.verify(account, step).await?;
+    let (Verified::Missing(_), Some(snapshot)) = (&verified, &record.snapshot) else { return Ok(verified) };
+    let standing = holding::standing(progress, step, snapshot).await?;
+    if standing == *step { Ok(verified) } else { Ok(remedy.verify(account, &standing).await?) }
+}
+
+/// Snapshot, what is held, then the change, each stored.
 async fn write(
     account: &dyn Account,
     bounds: Option<&Bounds<'_>>,
@@ -153,11 +170,22 @@ async fn write(
             record.begun_at = Some(progress.now());
             let snapshot = remedy.snapshot(account, &record.carried_out(step)).await?;
             record.snapshot = Some(snapshot.clone());
+            record.holds = true;
             record.save(progress, n, StepState::SnapshotTaken).await?;
             snapshot
         }
     };
-    let applied = remedy.apply(account, &record.carried_out(step), &snapshot, Attempt::First).await?;
+    let step = &*record.carried_out(step);
+    let parts = holds::parts(step, &snapshot)?;
+    record.holds = true;
+    let aimed = holding::take(progress, step, &parts).await?;
+    let applied = match remedy.apply(account, &aimed, &snapshot, Attempt::First).await {
+        Err(error) if !error.retryable() => {
+            holding::give_up(account, progress, step, &parts).await?;
+            return Err(error.into());
+        }
+        applied => applied?,
+    };
     record.save(progress, n, StepState::Applied).await?;
     Ok(applied)
 }

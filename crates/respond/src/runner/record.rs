@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use cordon_core::{PlannedStep, RemedyKind};
+use cordon_core::{Call, IncidentId, PlannedStep, RemedyKind};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::call;
 use crate::deny;
+use crate::holds::{Hold, Kept, Thing};
 use crate::remedy::Snapshot;
 
 /// IAM enforces a change within seconds ("Troubleshooting IAM: Changes that I make are not always immediately visible").
@@ -60,17 +61,37 @@ pub struct StepRecord {
     /// The change was stripped and put back, which is done once.
     #[serde(default)]
     pub reapplied: bool,
+    /// What the step sets is registered before it is set ([`crate::holds`]); false in records of an older Cordon.
+    #[serde(default)]
+    pub holds: bool,
+    /// What an undo left, because other incidents still need it.
+    #[serde(default)]
+    pub kept: Vec<Kept>,
     /// When the step was first carried out: sessions that were begun until then are denied. `None` before, and in records of an
     /// older Cordon, which carried the plan's moment out.
     #[serde(default)]
     pub begun_at: Option<Timestamp>,
 }
 
-/// The store of one incident's records.
+/// The store of one incident's records, and of what incidents hold in common.
 #[async_trait]
 pub trait Progress: Send + Sync {
     /// The time of this run.
     fn now(&self) -> Timestamp;
+
+    /// The incident whose plan is carried out.
+    fn incident(&self) -> &IncidentId;
+
+    /// Says which calls an undo is about to make, so that their events open no incident. They can differ from the planned ones,
+    /// where another incident had set the same before.
+    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError>;
+
+    /// What incidents hold of a thing.
+    async fn hold(&self, thing: &Thing) -> Result<Option<Hold>, ProgressError>;
+
+    /// Stores a hold whose `version` is one higher than the stored one's (1 where none is stored), and refuses with
+    /// [`ProgressError::Superseded`] otherwise: two incidents must not lose each other's layers.
+    async fn save_hold(&self, thing: &Thing, hold: &Hold) -> Result<(), ProgressError>;
 
     /// The record of step `n`, counted from 1.
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError>;
@@ -116,6 +137,8 @@ impl StepRecord {
             snapshot: None,
             seen: false,
             reapplied: false,
+            holds: false,
+            kept: Vec::new(),
             begun_at: None,
         }
     }

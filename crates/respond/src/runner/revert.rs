@@ -3,11 +3,13 @@
 use cordon_core::{Call, Plan, PlannedStep};
 use serde::{Deserialize, Serialize};
 
+use super::apply::WriteError;
 use super::record::{Progress, StepRecord, StepState};
-use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
+use super::{Halt, PlanResult, Run, RunError, holding, numbered, sort_out};
+use crate::holds::{self, Back, Kept, Part};
 use crate::port::Account;
 use crate::remedies::remedy;
-use crate::remedy::Reverted;
+use crate::remedy::{Reverted, Snapshot};
 
 /// The result of undoing a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,17 @@ pub enum RevertResult {
     Would {
         /// The calls that would be made.
         calls: Vec<Call>,
+    },
+    /// A part is left, because another incident still needs it, and the rest was undone. It is as good as undone: the last of
+    /// the incidents that needs it gives back what was before the first.
+    Kept {
+        /// The calls that were made, or that a dry run would make.
+        calls: Vec<Call>,
+        /// What is left, and for whom.
+        kept: Vec<Kept>,
+        /// True where a dry run says what would be left.
+        #[serde(default)]
+        dry_run: bool,
     },
     /// There was nothing to undo.
     Nothing {
@@ -45,7 +58,7 @@ pub enum RevertResult {
 impl RevertResult {
     fn done(&self) -> bool {
         match self {
-            Self::Reverted { .. } | Self::Would { .. } | Self::Nothing { .. } => true,
+            Self::Reverted { .. } | Self::Would { .. } | Self::Kept { .. } | Self::Nothing { .. } => true,
             Self::Drift { .. } | Self::Failed { .. } => false,
         }
     }
@@ -91,29 +104,81 @@ async fn revert_step(
         return Ok(RevertResult::Nothing { reason: "the step was never carried out".to_owned() });
     };
     let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
-    let ahead = match remedy.revert(account, step, &snapshot, true).await {
+    let (parts, given_back) = match plan_back(progress, &record, step, &snapshot).await {
+        Ok((parts, given_back)) => (parts, given_back),
+        Err(WriteError::Progress(error)) => return Err(error.into()),
+        Err(WriteError::Step(error)) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),
+    };
+    let kept = given_back.kept;
+    let revert = async |dry_run: bool| match &given_back.step {
+        Some((step, snapshot)) => remedy.revert(account, step, snapshot, dry_run).await,
+        None => Ok(Reverted::Nothing("the step is already undone".to_owned())),
+    };
+    let ahead = match revert(true).await {
         Ok(ahead) => ahead,
         Err(error) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),
     };
+    if dry_run || matches!(ahead, Reverted::Drift { .. }) {
+        return Ok(result_of(ahead, kept, dry_run));
+    }
+    // Stored first, so that a late retry of the applying run does not put back what is being undone, and a retry of this one knows
+    // that what is no longer held was seen to.
+    record.kept.clone_from(&kept);
+    record.save(progress, n, StepState::Reverting).await?;
     let done = match ahead {
-        Reverted::Drift { expected, found } => return Ok(RevertResult::Drift { expected, found }),
-        Reverted::Would(calls) | Reverted::Done(calls) if dry_run => return Ok(RevertResult::Would { calls }),
-        Reverted::Nothing(reason) if dry_run => return Ok(RevertResult::Nothing { reason }),
         Reverted::Nothing(reason) => Reverted::Nothing(reason),
-        Reverted::Would(_) | Reverted::Done(_) => {
-            // Stored first, so that a late retry of the applying run does not put back what is being undone.
-            record.save(progress, n, StepState::Reverting).await?;
-            match remedy.revert(account, step, &snapshot, false).await {
+        Reverted::Drift { expected, found } => return Ok(RevertResult::Drift { expected, found }),
+        Reverted::Would(calls) | Reverted::Done(calls) => {
+            progress.announce(&calls).await?;
+            match revert(false).await {
                 Ok(done) => done,
                 Err(error) => return Ok(RevertResult::Failed { reason: sort_out(error)? }),
             }
         }
     };
-    let result = match done {
-        Reverted::Done(calls) | Reverted::Would(calls) => RevertResult::Reverted { calls },
-        Reverted::Nothing(reason) => RevertResult::Nothing { reason },
-        Reverted::Drift { expected, found } => return Ok(RevertResult::Drift { expected, found }),
-    };
+    if matches!(done, Reverted::Drift { .. }) {
+        return Ok(result_of(done, kept, false));
+    }
+    holding::let_go(progress, &record, step, &parts).await?;
     record.save(progress, n, StepState::Reverted).await?;
-    Ok(result)
+    Ok(result_of(done, kept, false))
+}
+
+/// What an undo of a step gives back, and what it leaves.
+struct GivenBack {
+    /// The step and the values that it gets back; `None` where all of it is left.
+    step: Option<(PlannedStep, Snapshot)>,
+    kept: Vec<Kept>,
+}
+
+async fn plan_back(
+    progress: &dyn Progress,
+    record: &StepRecord,
+    step: &PlannedStep,
+    snapshot: &Snapshot,
+) -> Result<(Vec<Part>, GivenBack), WriteError> {
+    let parts = holds::parts(step, snapshot)?;
+    let backs = holding::release(progress, record, step, &parts).await?;
+    let step = holds::given_back(step, snapshot, &backs)?;
+    // What an earlier run of this undo had left is told by this one.
+    let mut kept = if backs.contains(&Back::Done) { record.kept.clone() } else { Vec::new() };
+    for back in backs {
+        if let Back::Stays(stays) = back
+            && !kept.contains(&stays)
+        {
+            kept.push(stays);
+        }
+    }
+    Ok((parts, GivenBack { step, kept }))
+}
+
+fn result_of(reverted: Reverted, kept: Vec<Kept>, dry_run: bool) -> RevertResult {
+    match (reverted, kept.is_empty()) {
+        (Reverted::Drift { expected, found }, _) => RevertResult::Drift { expected, found },
+        (Reverted::Done(calls) | Reverted::Would(calls), false) => RevertResult::Kept { calls, kept, dry_run },
+        (Reverted::Nothing(_), false) => RevertResult::Kept { calls: Vec::new(), kept, dry_run },
+        (Reverted::Done(calls) | Reverted::Would(calls), true) if dry_run => RevertResult::Would { calls },
+        (Reverted::Done(calls) | Reverted::Would(calls), true) => RevertResult::Reverted { calls },
+        (Reverted::Nothing(reason), true) => RevertResult::Nothing { reason },
+    }
 }

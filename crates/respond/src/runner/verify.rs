@@ -3,8 +3,9 @@
 use cordon_core::{Plan, PlannedStep};
 use serde::{Deserialize, Serialize};
 
+use super::apply::{WriteError, seen};
 use super::record::{Progress, StepRecord, StepState};
-use super::{Halt, PlanResult, Run, RunError, numbered, sort_out};
+use super::{Halt, PlanResult, Run, RunError, holding, numbered, sort_out};
 use crate::bounds::Bounds;
 use crate::port::Account;
 use crate::remedies::remedy;
@@ -120,24 +121,26 @@ async fn verify_step(
         StepState::Failed { reason } => return Ok(VerifyResult::NotApplied { reason: reason.clone() }),
         StepState::Applied | StepState::Verified | StepState::Stripped { .. } => {}
     }
-    let missing = match remedy(step.remedy).verify(account, &record.carried_out(step)).await {
+    let missing = match seen(account, progress, step, &record).await {
         Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
         Ok(Verified::Missing(missing)) => missing,
-        Err(error) => return Ok(VerifyResult::Failed { reason: sort_out(error)? }),
+        Err(WriteError::Progress(error)) => return Err(error.into()),
+        Err(WriteError::Step(error)) => return Ok(VerifyResult::Failed { reason: sort_out(error)? }),
     };
     if record.reapplied {
         record.seen = false;
         record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
         return Ok(VerifyResult::Stripped { missing });
     }
-    match put_back(account, bounds, step, &record).await {
+    match put_back(account, bounds, progress, step, &record).await {
         Ok(seen) => {
             record.seen = seen;
             record.reapplied = true;
             record.save(progress, n, StepState::Applied).await?;
             Ok(VerifyResult::Reapplied { missing })
         }
-        Err(error) => {
+        Err(WriteError::Progress(error)) => Err(error.into()),
+        Err(WriteError::Step(error)) => {
             let reason = sort_out(error)?;
             record.seen = false;
             record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
@@ -161,14 +164,16 @@ async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Re
 async fn put_back(
     account: &dyn Account,
     bounds: Option<&Bounds<'_>>,
+    progress: &dyn Progress,
     step: &PlannedStep,
     record: &StepRecord,
-) -> Result<bool, StepError> {
+) -> Result<bool, WriteError> {
     if let Some(bounds) = bounds {
         bounds.required(account, step).await?;
     }
     let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
-    remedy.apply(account, step, snapshot, Attempt::Again).await?;
-    Ok(matches!(remedy.verify(account, step).await?, Verified::Holds))
+    let standing = holding::standing(progress, step, snapshot).await?;
+    remedy.apply(account, &standing, snapshot, Attempt::Again).await?;
+    Ok(matches!(remedy.verify(account, &standing).await?, Verified::Holds))
 }

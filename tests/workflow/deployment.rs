@@ -187,6 +187,14 @@ impl Deployment {
         found.unwrap_or_else(|| panic!("no card about {event} by {actor} in {LIMIT:?}"))
     }
 
+    /// The card with buttons of an incident, if it stands there now.
+    pub fn card_of(&self, incident: &str) -> Option<Message> {
+        let is_its = |message: &Message| {
+            message.buttons().iter().any(|(action, block)| action == "cordon_approve" && block.to_string().contains(incident))
+        };
+        self.sandbox.slack().messages(&self.stack.spec.name).into_iter().find(is_its)
+    }
+
     /// A message about an actor's call, with or without buttons.
     pub async fn message(&self, parts: &[&str]) -> Message {
         let found = self

@@ -6,6 +6,7 @@
 
 mod approval;
 mod browser;
+mod decoys;
 mod deployment;
 mod findings;
 mod intake;

@@ -91,7 +91,7 @@ async fn attack_1_of_two_groups_that_were_joined_none_is_left() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-decoy-joiner").await;
     let iam = deployment.operator();
-    for group in ["iam-test-decoy-first", "iam-test-decoy-second"] {
+    for group in ["iam-test-first-administrators", "iam-test-second-administrators"] {
         iam.create_group().group_name(group).send().await?;
         iam.attach_group_policy().group_name(group).policy_arn(ADMINISTRATOR).send().await?;
         attacker.iam.add_user_to_group().user_name(&attacker.name).group_name(group).send().await?;

@@ -77,9 +77,7 @@ impl Fingerprint {
             }
             None => (parameters.clone(), Value::Null),
         };
-        let response = at(&event.record, "/responseElements");
-        let made = ["/accessKey/accessKeyId", "/policyVersion/versionId", "/user/userId", "/role/roleId"];
-        let made: Vec<&Value> = made.into_iter().map(|pointer| at(response, pointer)).collect();
+        let made = made(event);
         let whole = |parameters: &Value| {
             digest(&json!({
                 "service": event.service, "name": event.name, "refused": event.error_code.is_some(), "trusted": event.origin.may_enforce(),
@@ -88,6 +86,19 @@ impl Fingerprint {
             }))
         };
         Self { effect: whole(&touched), request: whole(&all) }
+    }
+}
+
+/// What the call made: each time another thing, so that two such calls are never the same. The answer says which thing; where
+/// there is no answer, nothing tells the two apart but that they are two events.
+fn made(event: &Event) -> Value {
+    let makes = ["Create", "Upload", "Generate", "Import", "Issue"].iter().any(|verb| event.name.starts_with(verb));
+    if !makes || event.error_code.is_some() {
+        return Value::Null;
+    }
+    match at(&event.record, "/responseElements") {
+        Value::Null => json!(event.id),
+        response => response.clone(),
     }
 }
 
@@ -168,6 +179,20 @@ mod tests {
             "recipientAccountId": "111111111111", "requestParameters": {"userName": "u"}});
         let forged = Event::from_envelope(&delivered("somebody", record), None).unwrap();
         assert_ne!(granted.effect, Fingerprint::of(&forged).effect);
+    }
+
+    #[test]
+    fn two_calls_that_make_something_are_never_the_same() {
+        let key = |event: &'static str, answer: Value| {
+            let record = json!({"eventID": event, "eventName": "CreateAccessKey", "eventSource": "iam.amazonaws.com",
+                "userIdentity": {}, "recipientAccountId": "111111111111", "requestParameters": {"userName": "u"},
+                "responseElements": answer});
+            Fingerprint::of(&Event::from_envelope(&delivered("aws.iam", record), None).unwrap())
+        };
+        let made = |id: &str| json!({"accessKey": {"accessKeyId": id}});
+        assert_ne!(key("a", made("AKIA1")).effect, key("b", made("AKIA2")).effect);
+        assert_ne!(key("a", Value::Null).effect, key("b", Value::Null).effect, "CloudTrail left the answer out");
+        assert_eq!(key("a", made("AKIA1")), key("a", made("AKIA1")));
     }
 
     #[test]

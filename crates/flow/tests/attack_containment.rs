@@ -191,7 +191,10 @@ fn two_contained(world: &World, rules: &Asks, first: Value, second: Value) -> (I
 
 /// An approver has an incident undone; what people are told of it.
 fn undone(world: &World, incident: &IncidentId) -> String {
-    assert_eq!(run(world.ask_undo().run(&world.heard, incident, Voter::Slack(SECOND), Some("it was planned"))).unwrap(), UndoAnswer::Started);
+    assert_eq!(
+        run(world.ask_undo().run(&world.heard, incident, Voter::Slack(SECOND), Some("it was planned"))).unwrap(),
+        UndoAnswer::Started
+    );
     assert_eq!(remediate(world, RemediateInput::Undo { incident: incident.clone() }), Ok(RemediateOutput::Undone));
     run(world.notify().run(NotifyInput::Undone { incident: incident.clone() })).unwrap();
     let undo = world.heard.published.lock().unwrap().last().unwrap().1["undo_result"].clone();

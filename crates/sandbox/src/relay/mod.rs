@@ -4,6 +4,7 @@
 //! sandbox's Terraform trusts it. Each recorded call is put once. Reads and the operator's own calls are left out. Cordon's own
 //! changes are put, because CloudTrail reports them too.
 
+mod answers;
 mod identity;
 mod record;
 
@@ -19,6 +20,7 @@ use tracing::{debug, warn};
 
 use crate::aws::{Keys, sdk_config};
 use crate::error::{SandboxError, chain};
+use answers::Answers;
 use identity::{Caller, Identities};
 
 pub use record::Recorded;
@@ -103,6 +105,7 @@ struct Account {
     operator: SdkConfig,
     cloudtrail: aws_sdk_cloudtrail::Client,
     identities: Identities,
+    answers: Answers,
     seen: Seen,
     /// The time of the newest call seen, in milliseconds.
     newest_ms: i64,
@@ -119,6 +122,7 @@ impl Account {
             operator,
             feed,
             identities: Identities::new(ledger.to_owned()),
+            answers: Answers::default(),
             seen: Seen::default(),
             newest_ms: jiff::Timestamp::now().as_millisecond(),
             unsent: Vec::new(),
@@ -140,11 +144,13 @@ impl Account {
             if !recorded.is_delivered() {
                 continue;
             }
+            let iam = aws_sdk_iam::Client::new(&self.operator);
+            let answer = self.answers.of(&recorded.action, &recorded.parameters, &iam).await;
             match self.identities.resolve(&recorded.access_key_id, &self.feed.account, &self.operator).await {
                 Caller::Operator => {}
                 Caller::Identity(identity) => {
                     debug!(action = recorded.action, event = recorded.event_id, "relayed");
-                    self.unsent.push(recorded.into_cloudtrail(identity));
+                    self.unsent.push(recorded.into_cloudtrail(identity, answer));
                 }
             }
         }

@@ -1,8 +1,8 @@
 //! Turns the emulator's record of a call into the one that CloudTrail would have written.
 //!
 //! The emulator keeps the request as it was sent (`Action`, `UserName`, `Tags.member.1.Key`) under a name such as `POST.iam`. It
-//! keeps neither the response nor whether the call succeeded, and nothing of calls that IAM refused. `responseElements` is
-//! therefore null in every record made here, and a call that failed for another reason (such as a name that exists already) looks
+//! keeps neither the response nor whether the call succeeded, and nothing of calls that IAM refused. So `responseElements` is null
+//! but for the one that `answers` finds out, and a call that failed for another reason (such as a name that exists already) looks
 //! successful. Tests that need either one write their own records.
 
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ pub struct Recorded {
     request_id: String,
     user_agent: String,
     source_ip: String,
-    parameters: Value,
+    pub(super) parameters: Value,
 }
 
 impl Recorded {
@@ -101,9 +101,9 @@ impl Recorded {
         &self.time
     }
 
-    /// The record, with `identity` as its `userIdentity`.
+    /// The record, with `identity` as its `userIdentity` and `answer` as its `responseElements`.
     #[must_use]
-    pub fn into_cloudtrail(self, identity: Value) -> Value {
+    pub fn into_cloudtrail(self, identity: Value, answer: Value) -> Value {
         let read_only = self.is_read_only();
         json!({
             "eventVersion": "1.11",
@@ -115,7 +115,7 @@ impl Recorded {
             "sourceIPAddress": self.source_ip,
             "userAgent": self.user_agent,
             "requestParameters": self.parameters,
-            "responseElements": null,
+            "responseElements": answer,
             "requestID": self.request_id,
             "eventID": self.event_id,
             "readOnly": read_only,
@@ -300,7 +300,7 @@ mod tests {
             (json!({"Action": "CreateAccessKey", "Version": "2010-05-08"}), Value::Null),
         ];
         for (wire, expected) in cases {
-            let record = recorded(wire.clone()).into_cloudtrail(json!({}));
+            let record = recorded(wire.clone()).into_cloudtrail(json!({}), Value::Null);
             assert_eq!(record["requestParameters"], expected, "{wire}");
             assert_eq!(record["eventName"], wire["Action"]);
         }
@@ -310,14 +310,15 @@ mod tests {
     fn a_json_protocols_parameters_keep_their_types() {
         let body = json!({"SecretId": "s", "RecoveryWindowInDays": 7, "Tags": [{"Key": "a", "Value": "1"}], "Names": ["a", "b"]});
         assert_eq!(
-            recorded(body).into_cloudtrail(json!({}))["requestParameters"],
+            recorded(body).into_cloudtrail(json!({}), Value::Null)["requestParameters"],
             json!({"secretId": "s", "recoveryWindowInDays": 7, "tags": [{"key": "a", "value": "1"}], "names": ["a", "b"]})
         );
     }
 
     #[test]
     fn a_record_has_what_cloudtrail_writes_and_keeps_the_ids() {
-        let record = recorded(json!({"Action": "CreateUser", "UserName": "x"})).into_cloudtrail(json!({"type": "IAMUser"}));
+        let record =
+            recorded(json!({"Action": "CreateUser", "UserName": "x"})).into_cloudtrail(json!({"type": "IAMUser"}), Value::Null);
         assert_eq!(
             record,
             json!({

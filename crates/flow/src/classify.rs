@@ -114,12 +114,16 @@ impl Classify<'_> {
         if event.origin.may_enforce() {
             self.store.remember(provenance::observed(event, self.config)).await?;
         }
-        if self.is_own_change(event).await? {
+        let by_own_role = self.is_by_own_role(event);
+        if by_own_role && self.store.is_announced(event).await? {
             self.observe(event, &[]).await?;
             return Ok(ClassifyOutput::Ignored);
         }
         let facts = self.facts(event).await?;
         let Judgement { mut detections, tallies } = self.rules.judge(event, &facts);
+        if by_own_role && event.origin.may_enforce() {
+            detections.extend(own_calls::misused(event, !detections.is_empty()));
+        }
         let before = self.observe(event, &detections).await?;
         let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
@@ -220,15 +224,11 @@ impl Classify<'_> {
         Ok(facts)
     }
 
-    /// The very calls that the remediator makes, made by one of Cordon's own roles: no incident about our own answer to one.
-    async fn is_own_change(&self, event: &Event) -> Result<bool, ClassifyError> {
-        let own = Actor::from_record(&event.record)
-            .principal()
-            .is_some_and(|actor| self.own.iter().any(|pattern| pattern.matches(&actor.arn())));
-        if !own {
-            return Ok(false);
-        }
-        Ok(own_calls::is_remedys(event) || self.store.is_announced(event).await?)
+    /// Whether a session of one of Cordon's own roles made the call, by the role's whole ARN.
+    fn is_by_own_role(&self, event: &Event) -> bool {
+        let actor = Actor::from_record(&event.record);
+        let role = actor.principal().filter(|_| actor.kind == ActorKind::AssumedRole);
+        role.is_some_and(|role| self.own.iter().any(|pattern| pattern.matches(&role.arn())))
     }
 
     async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {

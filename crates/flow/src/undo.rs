@@ -61,9 +61,6 @@ impl Undo<'_> {
             SessionError(error) if error.retryable() => UndoError::Busy(error),
             error => UndoError::NoSession(error),
         })?;
-        if !dry_run {
-            self.store.announce(incident.assessment.plan.steps.iter().flat_map(|step| &step.undo), self.clock.now()).await?;
-        }
         let result =
             runner::revert_plan(&*iam, &incident.assessment.plan, &self.store.steps(id, self.clock.now()), only, dry_run).await?;
         let tried = |step: &StepOutcome<RevertResult>| match step.result {

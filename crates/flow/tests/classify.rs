@@ -96,54 +96,6 @@ fn names_of_any_length_and_alphabet_still_make_an_incident() {
 }
 
 #[test]
-fn our_own_remedies_are_no_events_and_the_same_calls_by_others_or_other_calls_of_ours_are() {
-    struct Everything;
-    impl cordon_flow::classify::Rules for Everything {
-        fn evaluate(&self, _: &Value, _: &cordon_detect::enrich::Facts) -> Vec<cordon_core::Detection> {
-            support::FakeRules.evaluate(&json!({"eventName": "CreateUser"}), &cordon_detect::enrich::Facts::default())
-        }
-    }
-    let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
-    let mut n = 0;
-    let mut is_ignored = |role: &str, service: &str, name: &str, parameters: Value| {
-        n += 1;
-        let world = World::new();
-        let mut event = event(&format!("e{n}"), name, parameters);
-        event["detail"]["eventSource"] = json!(service);
-        event["detail"]["userIdentity"] = json!({"type": "AssumedRole", "accountId": ACCOUNT, "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/s"),
-            "sessionContext": {"sessionIssuer": {"arn": format!("arn:aws:iam::{ACCOUNT}:role/{role}"), "userName": role}}});
-        let classify = cordon_flow::classify::Classify { rules: &Everything, own: &own, ..world.classify() };
-        let input = cordon_contract::ClassifyInput { event, execution: "execution".to_owned() };
-        run(classify.run(input)).unwrap() == ClassifyOutput::Ignored
-    };
-    let (iam, trails) = ("iam.amazonaws.com", "cloudtrail.amazonaws.com");
-    let ours = [
-        (iam, "PutUserPolicy", json!({"userName": "u", "policyName": "CordonDenyAll-inc-1"})),
-        (iam, "PutRolePolicy", json!({"roleName": "r", "policyName": "CordonRevokeSessions-inc-1"})),
-        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": "arn:aws:iam::aws:policy/AWSDenyAll"})),
-        (iam, "UpdateAccessKey", json!({"userName": "u", "accessKeyId": "AKIA1", "status": "Inactive"})),
-        (iam, "UpdateAssumeRolePolicy", json!({"roleName": "r", "policyDocument": "{}"})),
-        (iam, "SetDefaultPolicyVersion", json!({"policyArn": "p", "versionId": "v1"})),
-        (iam, "UntagUser", json!({"userName": "u", "tagKeys": ["SecurityApproved"]})),
-        (trails, "StartLogging", json!({"name": "t"})),
-    ];
-    for (service, name, parameters) in ours {
-        assert!(is_ignored("cordon-remediate", service, name, parameters.clone()), "{name}");
-        assert!(!is_ignored("cordon-remediate2", service, name, parameters), "{name} by somebody else");
-    }
-    let not_ours = [
-        (iam, "PutUserPolicy", json!({"userName": "u", "policyName": "backdoor"})),
-        (iam, "AttachUserPolicy", json!({"userName": "u", "policyArn": ADMIN_POLICY})),
-        (iam, "UpdateAccessKey", json!({"userName": "u", "accessKeyId": "AKIA1", "status": "Active"})),
-        (iam, "CreateAccessKey", json!({"userName": "u"})),
-        (trails, "StopLogging", json!({"name": "t"})),
-    ];
-    for (service, name, parameters) in not_ours {
-        assert!(!is_ignored("cordon-remediate", service, name, parameters), "{name}");
-    }
-}
-
-#[test]
 fn what_an_undo_of_ours_had_announced_opens_no_incident_and_the_same_call_unannounced_does() {
     let own = [cordon_core::pattern::Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))];
     let attach = |world: &World, id: &str, user: &str| {
@@ -156,7 +108,7 @@ fn what_an_undo_of_ours_had_announced_opens_no_incident_and_the_same_call_unanno
     let world = World::new();
     let call = cordon_core::Call::new("iam:AttachUserPolicy", [("UserName", "alice"), ("PolicyArn", ADMIN_POLICY)]);
     let now = cordon_flow::ports::Clock::now(&world.clock);
-    run(world.store().announce(std::iter::once(&call), now)).unwrap();
+    run(world.store().announce(Some(&ACCOUNT.parse().unwrap()), &[call], now)).unwrap();
     assert_eq!(attach(&world, "e1", "alice"), ClassifyOutput::Ignored);
     assert!(matches!(attach(&world, "e2", "mallory"), ClassifyOutput::Opened { .. }), "nobody announced this one");
 }

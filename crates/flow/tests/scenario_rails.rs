@@ -160,6 +160,10 @@ fn scenario_24_cordons_own_change_opens_no_incident_and_a_look_alike_does() {
         run(classify.run(ClassifyInput { event, execution: id.to_owned() })).unwrap()
     };
     let deny = "CordonDenyIam-inc-0123456789abcdef0123";
+    let parameters = [("UserName", "iam-test-mallory"), ("PolicyName", deny), ("PolicyDocument", "{}")];
+    let call = cordon_core::Call::new("iam:PutUserPolicy", parameters);
+    let now = cordon_flow::ports::Clock::now(&world.clock);
+    run(world.store().announce(Some(&ACCOUNT.parse().unwrap()), &[call], now)).unwrap();
     assert_eq!(classified("e1", "cordon-remediate", deny), ClassifyOutput::Ignored);
     assert!(matches!(classified("e2", "cordon-remediate", "backdoor"), ClassifyOutput::Opened { .. }));
     assert!(matches!(classified("e3", "cordon-remediate2", deny), ClassifyOutput::Opened { .. }));

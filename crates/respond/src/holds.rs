@@ -14,6 +14,7 @@ use cordon_core::{IncidentId, PlannedStep, RemedyKind, Setting, Target, same_arn
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::call;
 use crate::deny;
 use crate::port::IamError;
 use crate::remedies::{delete_policy_version, deny_iam, restore_policy_version};
@@ -269,13 +270,22 @@ pub(crate) fn aimed(step: &PlannedStep, above: Vec<Option<Option<String>>>) -> P
     if step.changes.is_empty() {
         if let (Some(version), Some(Some(Some(to)))) = (&mut step.version, above.into_iter().next()) {
             *version = to;
+            if let Target::Policy { policy } = &step.target {
+                step.calls = vec![call::set_default_policy_version(policy.as_str(), version)];
+            }
         }
         return step;
     }
+    let mut differs = false;
     for (change, to) in step.changes.iter_mut().zip(above) {
         if let Some(to) = to {
+            differs |= change.to != to;
             change.to = to;
         }
+    }
+    // The calls are announced before they are made: they are those that are made.
+    if differs {
+        step.calls = settings::calls(&step);
     }
     step
 }

@@ -70,6 +70,11 @@ pub(crate) fn same(setting: &Setting, a: Option<&str>, b: Option<&str>) -> bool 
     values::same(setting, a, b)
 }
 
+/// The calls that give a step's settings their values.
+pub(crate) fn calls(step: &PlannedStep) -> Vec<Call> {
+    step.changes.iter().filter_map(|change| call(&step.target, &change.setting, change.to.as_deref())).collect()
+}
+
 pub(crate) async fn snapshot(account: &dyn Account, step: &PlannedStep) -> Result<Snapshot, StepError> {
     Identity::of(account, step).await?.required(step)?;
     let changes = changes_of(step);

@@ -4,7 +4,7 @@
 //! exceed DynamoDB's limit.
 
 use cordon_core::incident::{Incident, JoinedEvent, State};
-use cordon_core::{Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, Target, canonical_arn};
+use cordon_core::{AccountId, Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, Target, canonical_arn};
 use cordon_detect::Tally;
 use cordon_respond::Thing;
 use jiff::Timestamp;
@@ -175,20 +175,21 @@ pub(crate) fn former_as_spelt(arn: &str, setting: &Setting) -> Key {
     Key::new(format!("DOC#{arn}#{setting}"), "DOC")
 }
 
-/// A call that an undo is about to make.
-pub(crate) fn planned_call(call: &Call) -> Key {
+/// A call that is about to be made in an account.
+pub(crate) fn planned_call(account: &AccountId, call: &Call) -> Key {
     let (action, parts) = own_calls::identity_of_call(call);
-    own_call(&action, &parts)
+    own_call(account, &action, &parts)
 }
 
 /// A call that was made.
-pub(crate) fn made_call(event: &Event) -> Key {
+pub(crate) fn made_call(account: &AccountId, event: &Event) -> Key {
     let (action, parts) = own_calls::identity_of_event(event);
-    own_call(&action, &parts)
+    own_call(account, &action, &parts)
 }
 
-fn own_call(action: &str, parts: &[String]) -> Key {
-    Key::new(format!("OWN#{action}#{}", parts.join("#")), "OWN")
+fn own_call(account: &AccountId, action: &str, parts: &[String]) -> Key {
+    let text = format!("{account}#{action}#{}", parts.join("#"));
+    hashed_if_long("OWN", &text)
 }
 
 /// The things of a target that incidents hold. Names are unique in an account whatever the path, and IAM finds them in any case of

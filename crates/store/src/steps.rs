@@ -42,10 +42,6 @@ impl Progress for Steps<'_> {
         &self.id
     }
 
-    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
-        self.store.announce(calls.iter(), self.now).await.map_err(|error| progress_error(&error))
-    }
-
     async fn hold(&self, thing: &Thing) -> Result<Option<Hold>, ProgressError> {
         self.store.hold(thing).await.map_err(|error| progress_error(&error))
     }
@@ -61,6 +57,14 @@ impl Progress for Steps<'_> {
     async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError> {
         let write = put(keys::step(&self.id, n), record, follows(record.version)).map_err(|error| progress_error(&error))?;
         self.store.write(vec![write]).await.map_err(|error| progress_error(&error))
+    }
+
+    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
+        let announced = async {
+            let account = self.store.incident(&self.id).await?.account;
+            self.store.announce(account.as_ref(), calls, self.now).await
+        };
+        announced.await.map_err(|error| progress_error(&error))
     }
 }
 

@@ -1,44 +1,38 @@
-//! Recognises the calls by which Cordon itself answers an incident, so that they open no incident.
+//! Tells the calls by which Cordon itself answers an incident from everything else that one of its roles does.
 //!
-//! A call counts only if one of Cordon's own roles made it, which the caller of this module checks. A remedy's call is recognised
-//! by its form. A call that reverts a remedy looks like an attack (it attaches the policy again), so it counts only if an undo
-//! announced this very call in the table. An attacker who takes over Cordon's role is therefore still detected.
+//! INVARIANT: neither a role's name nor the shape of a call makes a call ours. A call is ours if one of Cordon's own roles made it
+//! and a step of a stored plan had announced this very call in this account: action, target and document. Whatever else such a
+//! role changes is graver than usual, because its rights are Cordon's.
 
 use cordon_core::event::Event;
-use cordon_core::json::at;
-use cordon_respond::deny;
+use cordon_core::{Detection, Level};
 
-/// A call that a remedy makes, with the parameters that it makes it with.
-pub(crate) fn is_remedys(event: &Event) -> bool {
-    let asked = |key: &str| at(&event.record, "/requestParameters")[key].as_str().unwrap_or_default();
-    match (event.service.as_str(), event.name.as_str()) {
-        // Our denies. A former document that comes back over the attacker's has no name of ours, and is judged.
-        ("iam.amazonaws.com", "PutUserPolicy" | "PutRolePolicy") => deny::is_own_policy(asked("policyName")),
-        ("iam.amazonaws.com", "AttachUserPolicy" | "AttachRolePolicy") => asked("policyArn") == deny::AWS_DENY_ALL,
-        ("iam.amazonaws.com", "UpdateAccessKey") => asked("status") == "Inactive",
-        (
-            "iam.amazonaws.com",
-            "DetachUserPolicy"
-            | "DetachRolePolicy"
-            | "DetachGroupPolicy"
-            | "DeleteUserPolicy"
-            | "DeleteRolePolicy"
-            | "DeleteGroupPolicy"
-            | "SetDefaultPolicyVersion"
-            | "DeletePolicyVersion"
-            | "UpdateAssumeRolePolicy"
-            | "RemoveUserFromGroup"
-            | "DeleteLoginProfile"
-            | "PutUserPermissionsBoundary"
-            | "PutRolePermissionsBoundary"
-            | "DeleteUserPermissionsBoundary"
-            | "DeleteRolePermissionsBoundary"
-            | "TagUser"
-            | "TagRole"
-            | "UntagUser"
-            | "UntagRole",
-        )
-        | ("cloudtrail.amazonaws.com", "StartLogging" | "PutEventSelectors") => true,
-        _ => false,
+/// The rule that nobody can switch off: it is not among those of the deployment.
+const MISUSED: &str = "cordon-role-misused";
+
+/// The services in which one of Cordon's roles changes something at all.
+const CHANGED: [&str; 2] = ["iam.amazonaws.com", "cloudtrail.amazonaws.com"];
+
+/// The detection of a call that one of Cordon's own roles made and that no step had announced; `None` where it changes nothing.
+pub(crate) fn misused(event: &Event, is_detected: bool) -> Option<Detection> {
+    let reads = match &event.record["readOnly"] {
+        serde_json::Value::Bool(reads) => *reads,
+        other => other.as_str() == Some("true"),
+    };
+    if reads || !(is_detected || CHANGED.contains(&event.service.as_str())) {
+        return None;
     }
+    Some(Detection {
+        rule: MISUSED.parse().ok()?,
+        title: "A role of Cordon made a call that Cordon had not announced".to_owned(),
+        author: "The Cordon authors".to_owned(),
+        level: Level::Critical,
+        description:
+            "Cordon writes down each of its calls before it makes it. Nobody wrote this one down, so somebody else uses the \
+                      role, or its code was changed. Stop enforcement (`cordon stop`), deny the role, and look at who became it. \
+                      Cordon does not change its own roles."
+                .to_owned(),
+        tags: vec!["attack.defense-evasion".to_owned(), "attack.t1078.004".to_owned()],
+        response: None,
+    })
 }

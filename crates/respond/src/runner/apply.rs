@@ -179,6 +179,7 @@ async fn write(
     let parts = holds::parts(step, &snapshot)?;
     record.holds = true;
     let aimed = holding::take(progress, step, &parts).await?;
+    progress.announce(&aimed.calls).await?;
     let applied = match remedy.apply(account, &aimed, &snapshot, Attempt::First).await {
         Err(error) if !error.retryable() => {
             holding::give_up(account, progress, step, &parts).await?;

@@ -82,8 +82,8 @@ pub trait Progress: Send + Sync {
     /// The incident whose plan is carried out.
     fn incident(&self) -> &IncidentId;
 
-    /// Says which calls an undo is about to make, so that their events open no incident. They can differ from the planned ones,
-    /// where another incident had set the same before.
+    /// Says which calls are about to be made, before each of them: what is not said here is no answer of Cordon's. They can differ
+    /// from the planned ones, where another incident had set the same before.
     async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError>;
 
     /// What incidents hold of a thing.

@@ -174,6 +174,7 @@ async fn put_back(
     let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
     let standing = holding::standing(progress, step, snapshot).await?;
+    progress.announce(&standing.calls).await?;
     remedy.apply(account, &standing, snapshot, Attempt::Again).await?;
     Ok(matches!(remedy.verify(account, &standing).await?, Verified::Holds))
 }

@@ -543,6 +543,15 @@ impl Incident {
         self.assessment.decision.as_ref().is_some_and(|decision| decision.route == Route::ContainThenAsk)
     }
 
+    /// The correlations that the event reached. An older version stored only that the case is one.
+    #[must_use]
+    pub fn burst_rules(&self) -> Vec<RuleId> {
+        match self.primary_rule() {
+            Some(primary) if self.bursts.is_empty() && self.group.is_some() => vec![primary.rule.clone()],
+            Some(_) | None => self.bursts.clone(),
+        }
+    }
+
     /// The rule that names the case: the gravest that matched.
     #[must_use]
     pub fn primary_rule(&self) -> Option<&Detection> {

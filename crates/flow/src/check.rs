@@ -196,6 +196,7 @@ impl Check<'_> {
         if caught.is_empty() || !incident.event.origin.may_enforce() {
             return (Planning::default(), None);
         }
+        let bursts = incident.burst_rules();
         let case = Case {
             incident: &incident.id,
             account: incident.account.as_ref(),
@@ -206,7 +207,7 @@ impl Check<'_> {
             now: self.clock.now(),
         };
         let planned = match self.iam(incident.account.as_ref(), &incident.id).await {
-            Ok(iam) => planner::plan(&*iam, &self.store, self.config, self.own, &case).await,
+            Ok(iam) => planner::plan_with_bursts(&*iam, &self.store, self.config, self.own, &case, &bursts).await,
             Err(error) => Err(error),
         };
         match planned {

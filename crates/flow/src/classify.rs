@@ -6,6 +6,7 @@
 //! Where a correlation is reached, the burst is one incident: the first event to reach it opens it, later ones join it, even
 //! after it was closed, until the burst pauses for its timespan or a day is over.
 
+mod burst;
 mod former;
 mod own_calls;
 mod provenance;
@@ -127,14 +128,20 @@ impl Classify<'_> {
         let before = self.observe(event, &detections).await?;
         let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
-        let bursts = self.count(tallies, event, &id).await?;
+        let mut bursts = self.count(tallies, event, &id).await?;
+        // What the event wants for itself and no burst gives it, it gets by an incident of its own; the burst only counts it.
+        let wants_more = |burst: &Burst| burst::wants_more(&detections, &burst.tally.detection);
+        let stays_alone = event.error_code.is_none() && bursts.iter().any(wants_more);
+        if stays_alone {
+            bursts = self.not_answered_elsewhere(bursts, &id).await?;
+        }
         detections.extend(bursts.iter().map(|burst| Detection::clone(&burst.tally.detection)));
         // What one event is reported for goes before the burst that it is part of, where both are as grave: a stable sort.
         detections.sort_by_key(|detection| Reverse(detection.level));
         let Some(gravest) = detections.first().map(|detection| detection.rule.clone()) else {
             return Ok(ClassifyOutput::Ignored);
         };
-        let leading = bursts.iter().find(|burst| burst.tally.detection.rule == gravest);
+        let leading = bursts.iter().find(|burst| !stays_alone && burst.tally.detection.rule == gravest);
         let actor = Actor::from_record(&event.record);
         let subject = match leading {
             // A burst touches many; it is about who makes the calls.
@@ -153,6 +160,7 @@ impl Classify<'_> {
         let mut incident = Incident::open(id, found, execution.to_owned(), now);
         incident.statements = enrich::dangerous_statements(&event.record, &facts);
         incident.group = leading.map(|burst| burst.tally.key.clone());
+        incident.bursts = bursts.iter().map(|burst| burst.tally.detection.rule.clone()).collect();
         let output = self.claim_and_open(incident, event.shared_id.as_ref(), leading).await?;
         // A burst that this event opened, or whose incident never came to be, is told where it ended up.
         for burst in &bursts {
@@ -186,6 +194,22 @@ impl Classify<'_> {
             reached.push(Burst { tally, name, seen: counted.seen });
         }
         Ok(reached)
+    }
+
+    /// The bursts without those that another event's incident answers already.
+    async fn not_answered_elsewhere(&self, bursts: Vec<Burst>, own: &IncidentId) -> Result<Vec<Burst>, ClassifyError> {
+        let mut left = Vec::with_capacity(bursts.len());
+        for burst in bursts {
+            let named = burst.name.parse::<IncidentId>().ok().filter(|named| named != own);
+            let is_answered = match named {
+                Some(named) if burst.tally.detection.response.is_some() => self.store.find(&named).await?.is_some(),
+                Some(_) | None => false,
+            };
+            if !is_answered {
+                left.push(burst);
+            }
+        }
+        Ok(left)
     }
 
     /// Tells a burst which incident it became part of.

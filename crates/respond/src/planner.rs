@@ -3,14 +3,15 @@
 //! Contain steps come first: an actor who is stopped cannot undo the rest. Every target is looked up before the scope is asked,
 //! because an event's name may lack the path and its ARN is somebody else's text: the scope judges the ARN that AWS gives.
 //! Nothing is written here, a read that fails is an error and never a smaller plan, and a call that failed is answered by
-//! nothing: what did not happen is not undone, and nobody is stopped for it.
+//! nothing: what did not happen is not undone, and nobody is stopped for it. A burst of calls is about who makes them: its actor is
+//! stopped whatever became of the last one.
 
 mod actor;
 mod targets;
 
 use cordon_core::incident::EventFacts;
 use cordon_core::pattern::Pattern;
-use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, PlannedStep, Purpose, RemedyKind, Subject};
+use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, PlannedStep, Purpose, RemedyKind, RuleId, Subject};
 use jiff::Timestamp;
 
 use crate::bounds::Bounds;
@@ -67,15 +68,35 @@ pub async fn plan(
     never: &[Pattern],
     case: &Case<'_>,
 ) -> Result<Planning, IamError> {
+    plan_with_bursts(account, holds, config, never, case, &[]).await
+}
+
+/// As [`plan`], where some of the rules (`bursts`) count several events. Those are about the actor: a call that was refused is one
+/// of their events all the same, and the actor is stopped.
+///
+/// # Errors
+/// As [`plan`].
+pub async fn plan_with_bursts(
+    account: &dyn Account,
+    holds: &dyn Holds,
+    config: &Config,
+    never: &[Pattern],
+    case: &Case<'_>,
+    bursts: &[RuleId],
+) -> Result<Planning, IamError> {
     let mut planner = Planner { account, holds, config, never, case, seen: Seen::default(), planning: Planning::default() };
-    let purposes = [Purpose::Contain, Purpose::Revert];
     if let Some(code) = &case.event.error_code {
-        if case.detections.iter().any(has_response) {
+        let (of_bursts, of_call): (Vec<Detection>, Vec<Detection>) =
+            case.detections.iter().cloned().partition(|detection| bursts.contains(&detection.rule));
+        if of_call.iter().any(has_response) {
             planner.leave_out(format!("The call failed (`{code}`), so there is nothing to undo, and nobody is stopped for it"));
+        }
+        for remedy in wanted(&of_bursts, Purpose::Contain, &case.event.name) {
+            planner.add(Purpose::Contain, remedy).await?;
         }
         return Ok(planner.planning);
     }
-    for purpose in purposes {
+    for purpose in [Purpose::Contain, Purpose::Revert] {
         for remedy in wanted(case.detections, purpose, &case.event.name) {
             planner.add(purpose, remedy).await?;
         }

@@ -3,6 +3,8 @@
 //! A fake answers at once, so a future over fakes is ready at its first poll. A future that is not ready has met
 //! [`Failure::Killed`]; dropping it then looks from outside like a killed function. No test here needs a runtime.
 
+#[cfg(feature = "table")]
+pub mod busy_table;
 pub mod fake_iam;
 pub mod faults;
 pub mod laws;
@@ -20,6 +22,8 @@ use std::task::{Context, Poll, Waker};
 /// the fakes implement the ports of.
 pub use cordon_respond as respond;
 
+#[cfg(feature = "table")]
+pub use busy_table::{BusyTable, Usage, run_together};
 pub use fake_iam::{Entity, FakeIam, IamState};
 pub use faults::{Failure, Faults, When};
 pub use memory_progress::MemoryProgress;

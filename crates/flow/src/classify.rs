@@ -98,7 +98,11 @@ impl Classify<'_> {
     /// # Errors
     /// [`ClassifyError`], under the contract's names.
     pub async fn run(&self, input: ClassifyInput) -> Result<ClassifyOutput, StateError> {
-        Ok(self.answer(&input).await?)
+        self.answer(&input).await.map_err(|error| {
+            let StateError { name, message } = error.into();
+            // Where this is the end of it, no incident tells people what the event was.
+            StateError::new(name, format!("{}: {message}", named(&input.event)))
+        })
     }
 
     async fn answer(&self, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
@@ -384,6 +388,19 @@ impl Classify<'_> {
         }
         Ok(self.store.point_claim(&incident.event.id, shared, id, &incident.execution, now).await?)
     }
+}
+
+/// An event in a few words, for whoever is told that it could not be classified.
+fn named(event: &serde_json::Value) -> String {
+    let text = |value: &serde_json::Value, unknown: &str| {
+        value.as_str().map_or_else(|| unknown.to_owned(), |text| text.chars().take(300).collect::<String>())
+    };
+    let record = at(event, "/detail");
+    let call = text(&record["eventName"], "an event");
+    let actor = Actor::from_record(record);
+    let actor = if actor.kind == ActorKind::Unknown { "an unknown actor".to_owned() } else { actor.display() };
+    let actor: String = actor.chars().take(300).collect();
+    format!("{call} by {actor} (event {})", text(&record["eventID"], "without an id"))
 }
 
 fn joined_event(incident: &Incident, now: Timestamp) -> JoinedEvent {

@@ -85,6 +85,10 @@ impl Notify<'_> {
                     Some(incident) => Some(incident),
                     None => self.opened_before_it_failed(event.as_deref(), &execution).await,
                 };
+                let cause = match event.filter(|event| incident.is_none() && !cause.contains(event.as_str())) {
+                    Some(event) => format!("event {event}: {cause}"),
+                    None => cause,
+                };
                 self.failure(incident.as_ref(), &execution, &state, &error, &cause).await
             }
         }

@@ -274,6 +274,33 @@ fn attack_22_the_other_record_of_a_call_is_judged_where_the_first_ones_execution
     assert_eq!(classify("e1", "again").unwrap(), ClassifyOutput::Merged { incident });
 }
 
+#[test]
+fn attack_22_a_classification_that_fails_names_the_event_and_its_actor_to_people() {
+    let world = World::new();
+    let throttled = || Some(cordon_store::TableError::Transient("ThrottlingException".to_owned()));
+    *world.table.failures.lock().unwrap() = (0..100).map(|_| throttled()).collect();
+    let error = run(world.classify().run(ClassifyInput { event: attach("e1"), execution: "x".to_owned() })).unwrap_err();
+    assert_eq!(error.name, ErrorName::Transient);
+    world.table.failures.lock().unwrap().clear();
+    let failure = |cause: &str| NotifyInput::Failure {
+        incident: None,
+        event: Some("e1".to_owned()),
+        execution: "x".to_owned(),
+        state: "Classify".to_owned(),
+        error: error.name.as_str().to_owned(),
+        cause: cause.to_owned(),
+    };
+    run(world.notify().run(failure(&error.message))).unwrap();
+    let told = world.heard.posts.lock().unwrap().last().unwrap().to_value().to_string();
+    for named in ["AttachUserPolicy", "user/iam-test-mallory", "e1"] {
+        assert!(told.contains(named), "{named}: {told}");
+    }
+    // One that died said nothing: then the event's id is what there is.
+    run(world.notify().run(failure("Lambda.Unknown"))).unwrap();
+    let published = world.heard.published.lock().unwrap().last().unwrap().1.clone();
+    assert!(published["failure"]["cause"].as_str().unwrap().starts_with("event e1: "), "{published}");
+}
+
 /// Joins one more event and tells of it, and gives what that took.
 fn merge(crowd: &Crowd<'_>, table: &BusyTable, n: usize) -> Usage {
     table.take_usage();

@@ -201,9 +201,11 @@ pub fn what_was_shown_is_what_is_made(case: &Case) {
     world.apply();
     let record = world.progress.record(1).expect("a record");
     assert_eq!(world.iam.writes(), record.carried_out(world.step()).calls, "{case:?}");
+    assert_eq!(world.progress.announced(), world.iam.writes(), "{case:?}: a call that nobody announced is taken for an attack");
     world.iam.forget_calls();
     assert_eq!(world.revert(), RevertResult::Reverted { calls: world.step().undo.clone() }, "{case:?}");
     assert_eq!(world.iam.writes(), world.step().undo, "{case:?}");
+    assert!(world.progress.announced().ends_with(&world.step().undo), "{case:?}: announced before the undo");
 }
 
 /// A second run changes nothing, whether it resumes the first or puts back what was stripped.

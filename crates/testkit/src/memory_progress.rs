@@ -18,6 +18,7 @@ pub struct MemoryProgress {
     now: Timestamp,
     incident: IncidentId,
     holds: Arc<Mutex<BTreeMap<String, String>>>,
+    announced: Arc<Mutex<Vec<Call>>>,
 }
 
 impl Default for MemoryProgress {
@@ -40,6 +41,7 @@ impl MemoryProgress {
             now: crate::laws::NOW.parse().unwrap_or_default(),
             incident: crate::laws::INCIDENT.parse().expect("an incident"),
             holds: Arc::default(),
+            announced: Arc::default(),
         }
     }
 
@@ -105,6 +107,12 @@ impl MemoryProgress {
         self.lock().get(&n).and_then(|text| serde_json::from_str(text).ok())
     }
 
+    /// The calls that were announced, in order.
+    #[must_use]
+    pub fn announced(&self) -> Vec<Call> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<usize, String>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,7 +138,8 @@ impl Progress for MemoryProgress {
         &self.incident
     }
 
-    async fn announce(&self, _: &[Call]) -> Result<(), ProgressError> {
+    async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
+        self.announced.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(calls);
         Ok(())
     }
 

@@ -206,6 +206,13 @@ pub struct PlannedStep {
     /// The loss that undo cannot repair, in a sentence.
     #[serde(default)]
     pub irreversible: Option<String>,
+    /// Where the state before the event is not known: what a person has to look at, in a sentence. It stands among
+    /// [`Plan::by_hand`], so that the incident is `partial` at best.
+    #[serde(default)]
+    pub unknown_before: Option<String>,
+    /// What undo puts back where that is not the state before the event, in a sentence.
+    #[serde(default)]
+    pub undo_note: Option<String>,
 }
 
 /// An ordered list of remedies, and what is left to a person.
@@ -237,7 +244,8 @@ impl Plan {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let irreversible = self.steps.iter().filter_map(|step| step.irreversible.clone());
-        irreversible.chain(self.steps.iter().filter_map(|step| step.note.clone())).collect()
+        let notes = self.steps.iter().flat_map(|step| step.note.iter().chain(&step.undo_note).cloned());
+        irreversible.chain(notes).collect()
     }
 
     /// The undoing calls, in the order in which they would be made: the last step first.

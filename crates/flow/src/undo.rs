@@ -7,8 +7,8 @@
 
 mod ask;
 
-use cordon_core::IncidentId;
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{IncidentId, Plan};
 use cordon_respond::IamError;
 use cordon_respond::runner::RunError;
 use cordon_respond::runner::{self, PlanResult, RevertResult, StepOutcome, StepState};
@@ -73,7 +73,8 @@ impl Undo<'_> {
         // What changed nothing and refused nothing is no part of the incident's story.
         if result.steps.iter().any(tried) || (!dry_run && self.was_undone_untold(id, &result).await?) {
             let kind = if result.complete { Kind::Undone } else { Kind::UndoRefused };
-            let data = json!({"complete": result.complete, "steps": result.steps});
+            let notes = notes(&incident.assessment.plan, &result);
+            let data = json!({"complete": result.complete, "steps": result.steps, "notes": notes});
             self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::by(kind, by, data.clone())])).await?;
         }
         Ok(result)
@@ -85,10 +86,11 @@ impl Undo<'_> {
     /// [`UndoError`]. The request stands then, and the same call goes on with it.
     pub async fn carry_out(&self, id: &IncidentId, request: UndoRequest) -> Result<PlanResult<RevertResult>, UndoError> {
         let result = self.run(id, &request.by, request.only, false).await?;
+        let plan = self.store.incident(id).await?.assessment.plan;
         let done = UndoRequest {
             version: request.version + 1,
             state: UndoState::Done,
-            result: sentences(&result),
+            result: sentences_of(&plan, &result),
             complete: result.complete,
             ..request
         };
@@ -104,6 +106,25 @@ impl Undo<'_> {
         }
         Ok(undone && !self.store.timeline(id).await?.iter().any(|entry| entry.kind == Kind::Undone))
     }
+}
+
+/// What became of each step, for people, and what was put back that is not the state before the event.
+#[must_use]
+pub fn sentences_of(plan: &Plan, result: &PlanResult<RevertResult>) -> Vec<String> {
+    let mut said = sentences(result);
+    said.extend(notes(plan, result));
+    said
+}
+
+/// What an undo put back, or would put back, that is not the state before the event.
+fn notes(plan: &Plan, result: &PlanResult<RevertResult>) -> Vec<String> {
+    let put_back = |step: &&StepOutcome<RevertResult>| match &step.result {
+        RevertResult::Reverted { calls } | RevertResult::Would { calls } | RevertResult::Kept { calls, .. } => !calls.is_empty(),
+        RevertResult::Nothing { .. } | RevertResult::Drift { .. } | RevertResult::Failed { .. } => false,
+    };
+    let planned = |n: usize| n.checked_sub(1).and_then(|index| plan.steps.get(index));
+    let note = |step: &StepOutcome<RevertResult>| Some(format!("step {}: {}", step.n, planned(step.n)?.undo_note.as_ref()?));
+    result.steps.iter().filter(put_back).filter_map(note).collect()
 }
 
 /// What became of each step, for people.

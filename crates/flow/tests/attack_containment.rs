@@ -370,3 +370,95 @@ fn attack_3_a_hold_that_cannot_be_read_is_no_smaller_plan() {
     assert_eq!(stored.plan.steps.len(), 0);
     assert!(stored.plan.by_hand[0].contains("could not be read"), "{:?}", stored.plan);
 }
+
+const ATTACKERS: &str = r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+
+#[test]
+fn attack_25_where_the_overwritten_policy_is_not_known_the_card_says_so_and_the_end_is_partial() {
+    let world = World::new();
+    world.iam.put_inline(&mallory(), "app", ATTACKERS);
+    let before = world.iam.state();
+    let put =
+        event("e", "PutUserPolicy", json!({"userName": "iam-test-mallory", "policyName": "app", "policyDocument": ATTACKERS}));
+    let incident = asked_for(&world, &asks(&[RemedyKind::RemoveInlinePolicy], &[]), put);
+    let card = world.heard.posts.lock().unwrap().last().unwrap().to_value().to_string();
+    assert!(card.contains("By hand") && card.contains("the state before the event is not known"), "{card}");
+    assert!(world.stored(&incident).assessment.plan.notes().iter().any(|note| note.contains("Undo puts back the document")));
+    approve(&world, &incident);
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+    assert!(world.iam.entity(&mallory()).unwrap().inline.is_empty(), "the attacker's document goes all the same");
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Partial));
+    close(&world, &incident, Outcome::Partial);
+    let told = undone(&world, &incident);
+    assert!(told.matches("not the one before it, which is not known").count() >= 2, "people and the timeline are told: {told}");
+    assert_eq!(world.iam.state(), before);
+}
+
+#[test]
+fn attack_25_a_known_former_policy_comes_back_and_the_incident_is_contained() {
+    let world = World::new();
+    let honest = r#"{"Statement":[{"Effect":"Allow","Action":"s3:GetObject","Resource":"*"}]}"#;
+    let put = |id: &str, at: &str, by: &str, document: &str| {
+        let mut event =
+            event(id, "PutUserPolicy", json!({"userName": "iam-test-mallory", "policyName": "app", "policyDocument": document}));
+        event["detail"]["eventTime"] = json!(at);
+        event["detail"]["userIdentity"]["userName"] = json!(by);
+        event["detail"]["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/{by}"));
+        event
+    };
+    // Old enough to be trusted; no rule of these matches what ada does.
+    let quiet = Quiet;
+    let earlier = ClassifyInput { event: put("e0", "2025-12-01T00:00:00Z", "ada", honest), execution: "execution-0".to_owned() };
+    run(Classify { rules: &quiet, ..world.classify() }.run(earlier)).unwrap();
+    world.iam.put_inline(&mallory(), "app", ATTACKERS);
+    let rules = asks(&[RemedyKind::RemoveInlinePolicy], &[]);
+    let incident = asked_for(&world, &rules, put("e1", "2026-01-02T03:04:00Z", "iam-test-mallory", ATTACKERS));
+    assert_eq!(world.stored(&incident).assessment.plan.by_hand, [""; 0]);
+    approve(&world, &incident);
+    apply(&world, &incident).unwrap();
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Contained));
+    assert_eq!(world.iam.entity(&mallory()).unwrap().inline["app"], honest);
+}
+
+/// No rule.
+struct Quiet;
+
+impl Rules for Quiet {
+    fn evaluate(&self, _record: &Value, _facts: &Facts) -> Vec<Detection> {
+        Vec::new()
+    }
+}
+
+#[test]
+fn attack_25_so_it_is_with_a_trust_policy_a_tag_and_a_trail() {
+    let world = World::new();
+    let role = world.iam.add_role("iam-test-role");
+    let opened = r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"},{"Effect":"Deny"}]}"#;
+    world.iam.change(&role, |role| role.trust = Some(opened.to_owned()));
+    world.iam.tag(&role, "SecurityApproved", "true");
+    let trail = world.iam.add_trail("iam-test-trail", false, Some(r#"{"eventSelectors":[{"readWriteType":"ReadOnly"}]}"#));
+    let tags = json!([{"key": "SecurityApproved", "value": "true"}]);
+    let cases = [
+        (
+            RemedyKind::RestoreTrustPolicy,
+            "UpdateAssumeRolePolicy",
+            json!({"roleName": "iam-test-role", "policyDocument": opened}),
+        ),
+        (RemedyKind::RestoreExceptionTag, "TagRole", json!({"roleName": "iam-test-role", "tags": tags})),
+        (RemedyKind::RestartLogging, "PutEventSelectors", json!({"trailName": trail.as_str(), "eventSelectors": [{"readWriteType": "ReadOnly"}]})),
+    ];
+    for (n, (remedy, call, parameters)) in cases.into_iter().enumerate() {
+        let mut made = event(&format!("e{n}"), call, parameters);
+        if remedy == RemedyKind::RestartLogging {
+            made["source"] = json!("aws.cloudtrail");
+            made["detail"]["eventSource"] = json!("cloudtrail.amazonaws.com");
+        }
+        let incident = asked_for(&world, &asks(&[remedy], &[]), made);
+        let plan = world.stored(&incident).assessment.plan;
+        assert!(plan.steps.iter().any(|step| step.remedy == remedy), "{remedy}: {plan:?}");
+        assert_eq!(plan.by_hand.len(), 1, "{remedy}: {plan:?}");
+        approve(&world, &incident);
+        assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied), "{remedy}");
+        assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Partial), "{remedy}");
+    }
+}

@@ -266,7 +266,12 @@ impl Planner<'_> {
             });
         }
         match self.overlap(&step) {
-            Overlap::None => self.planning.plan.steps.push(step),
+            Overlap::None => {
+                if let Some(sentence) = step.unknown_before.clone().filter(|said| !self.planning.plan.by_hand.contains(said)) {
+                    self.planning.plan.by_hand.push(sentence);
+                }
+                self.planning.plan.steps.push(step);
+            }
             Overlap::Same => {}
             Overlap::Other => self.by_hand(ByHand {
                 reason: format!("`{}` on `{}` would set what an earlier step sets to something else", step.remedy, step.target),

@@ -126,6 +126,8 @@ impl<'a> Request<'a> {
             version: None,
             note: None,
             irreversible: None,
+            unknown_before: None,
+            undo_note: None,
         }
     }
 

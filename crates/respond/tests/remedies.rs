@@ -58,10 +58,12 @@ impl Story {
         run(planner::plan(&self.iam, &NoHolds, &self.config, &[], &case)).unwrap()
     }
 
-    /// The plan of a revert remedy, without the deny of sessions that goes with it.
+    /// The plan of a revert remedy, without the deny of sessions that goes with it and what it says of a state that is not known.
     fn plan_of(&self, remedy: RemedyKind) -> Planning {
         let mut planning = self.plan(&[remedy], &[]);
         planning.plan.steps.retain(|step| step.remedy != RemedyKind::RevokeSessions);
+        let unknown: Vec<_> = planning.plan.steps.iter().filter_map(|step| step.unknown_before.clone()).collect();
+        planning.plan.by_hand.retain(|said| !unknown.contains(said));
         planning
     }
 

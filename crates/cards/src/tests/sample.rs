@@ -42,6 +42,8 @@ pub(super) fn step(calls: &[&str], undo: &[&str]) -> PlannedStep {
         version: None,
         note: None,
         irreversible: None,
+        unknown_before: None,
+        undo_note: None,
     }
 }
 

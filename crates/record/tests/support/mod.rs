@@ -115,6 +115,8 @@ pub fn decided(mut incident: Incident) -> Incident {
             version: None,
             note: None,
             irreversible: None,
+            unknown_before: None,
+            undo_note: None,
         }],
         by_hand: vec!["End the sessions of `iam-test-mallory`.".to_owned()],
     };

@@ -111,6 +111,18 @@ fn source(former: &Former) -> String {
     }
 }
 
+/// What a person has to look at where the state before the event is not known, and is not restored.
+fn unknown_before(what: &str, instruction: &str) -> String {
+    format!("{what} is not restored, because the state before the event is not known or not to be trusted: {instruction}")
+}
+
+/// What undo puts back where nothing better is known.
+fn undo_note(what: &str) -> String {
+    format!(
+        "Undo puts back {what} that the event wrote, not the one before it, which is not known: undo only where the event was right."
+    )
+}
+
 /// Tells a person that somebody changed the event's effect since.
 fn changed_since(what: &str) -> ByHand {
     ByHand {

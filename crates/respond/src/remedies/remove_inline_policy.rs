@@ -10,6 +10,7 @@ use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
 use crate::deny::same_document;
 use crate::port::{Account, IamError};
+use crate::quarantine::fits_inline;
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
 
@@ -51,12 +52,19 @@ impl Remedy for RemoveInlinePolicy {
         if request.event.touched.document.as_deref().is_some_and(|written| !same_document(written, &now)) {
             return Ok(Planned::ByHand(changed_since(&format!("the inline policy `{name}` of `{target}`"))));
         }
-        let former = trusted_former(request);
+        let known = trusted_former(request);
+        let wanted = known.and_then(|former| former.value.as_deref());
+        let fits = match wanted {
+            Some(document) => fits_inline(account, request, target, &name, document).await?,
+            None => true,
+        };
+        let former = known.filter(|_| fits);
         let note = match former {
             Some(former) if former.value.is_some() => {
                 Some(format!("A policy that stood there before comes back, {}.{}", source(former), skipped(request)))
             }
             Some(_) => None,
+            None if !fits => Some("The policy that stood there before no longer fits beside the others.".to_owned()),
             None => Some(match refused(request) {
                 Some(why) => format!("The policy that stood there right before does not come back: {why}."),
                 None => {
@@ -66,7 +74,21 @@ impl Remedy for RemoveInlinePolicy {
         };
         let to = former.and_then(|former| former.value.clone());
         let change = Change { setting, from: Some(now), to };
-        let step = PlannedStep { note, ..request.step(self.kind()) };
+        let is_unknown = former.is_none();
+        let unknown_before = is_unknown.then(|| {
+            let kind = target.kind;
+            super::unknown_before(
+                &format!("the inline policy `{name}` of `{target}`"),
+                &format!(
+                    "if the event replaced a policy of that name, take it from your infrastructure code, a backup or AWS Config, and put \
+                     it there again (`aws iam put-{kind}-policy --{kind}-name {} --policy-name {name} --policy-document \
+                     file://policy.json`)",
+                    target.name
+                ),
+            )
+        });
+        let undo_note = is_unknown.then(|| super::undo_note(&format!("the document of `{name}`")));
+        let step = PlannedStep { note, unknown_before, undo_note, ..request.step(self.kind()) };
         Ok(settings::planned(
             request,
             step,

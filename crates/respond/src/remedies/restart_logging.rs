@@ -38,7 +38,7 @@ impl Remedy for RestartLogging {
         if !facts.logging || request.held(&Setting::Logging).is_some() {
             changes.push(Change { setting: Setting::Logging, from, to: Some(Setting::ON.to_owned()) });
         }
-        let mut note = None;
+        let (mut note, mut unknown_before) = (None, None);
         if let Some(change) = request.held_change(&Setting::EventSelectors, facts.selectors.as_deref()) {
             changes.push(change);
         } else if let Some(set) = &request.event.touched.selectors {
@@ -51,14 +51,15 @@ impl Remedy for RestartLogging {
                 Some(_) => {}
                 None if changes.is_empty() => return Ok(Planned::ByHand(by_hand(arn, refused(request)))),
                 None => {
+                    let by_hand = by_hand(arn, refused(request));
                     note = Some(
-                        "What the trail logged before is not known: compare its event selectors with what they should be."
-                            .to_owned(),
+                        "What the trail logged before is not known: its event selectors stay as the event set them.".to_owned(),
                     );
+                    unknown_before = Some(format!("{}: {}", by_hand.reason, by_hand.instruction));
                 }
             }
         }
-        let step = PlannedStep { note, ..request.step(self.kind()) };
+        let step = PlannedStep { note, unknown_before, ..request.step(self.kind()) };
         Ok(settings::planned(request, step, changes, &format!("`{arn}` logs")))
     }
 }

@@ -54,8 +54,16 @@ impl Remedy for RestoreExceptionTag {
         if now.as_ref() != set && now != to {
             return Ok(Planned::ByHand(changed_since(&format!("the tag `{key}` of `{target}`"))));
         }
+        let is_unknown = former.is_none();
+        let unknown_before = is_unknown.then(|| {
+            super::unknown_before(
+                &format!("the tag `{key}` of `{target}`"),
+                "find in CloudTrail whether somebody had rightly given it before the event, and give it again if so",
+            )
+        });
+        let undo_note = is_unknown.then(|| super::undo_note(&format!("the value of the tag `{key}`")));
         let change = Change { setting: Setting::Tag { key: key.to_owned() }, from: now, to };
-        let step = PlannedStep { note: Some(note), ..request.step(self.kind()) };
+        let step = PlannedStep { note: Some(note), unknown_before, undo_note, ..request.step(self.kind()) };
         Ok(settings::planned(request, step, vec![change], &format!("the tag `{key}` of `{target}` is as it was before")))
     }
 }

@@ -61,10 +61,20 @@ impl Remedy for RestorePolicyVersion {
                 facts.default_version
             )));
         }
-        let (Some(_), Some((version, note))) = (made, former(request, facts, &versions)) else {
+        let (Some(_), Some((version, note, is_known))) = (made, former(request, facts, &versions)) else {
             return Ok(Planned::ByHand(by_hand(arn.as_str(), facts, &versions)));
         };
+        let unknown_before = (!is_known).then(|| {
+            super::unknown_before(
+                &format!("the default version of `{arn}`"),
+                &format!(
+                    "`{version}` is a guess: read the versions ({}), and make the right one the default",
+                    versions.join(", ")
+                ),
+            )
+        });
         Ok(PlannedStep {
+            unknown_before,
             policy_arn: Some(arn.to_string()),
             calls: vec![call::set_default_policy_version(arn.as_str(), &version)],
             undo: vec![call::set_default_policy_version(arn.as_str(), &facts.default_version)],
@@ -180,8 +190,8 @@ fn held(request: &Request<'_>, arn: &str, facts: &PolicyFacts, made: Option<&str
     })
 }
 
-/// The version to go back to, and how it is known.
-fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Option<(String, String)> {
+/// The version to go back to, how it is known, and whether it is.
+fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Option<(String, String, bool)> {
     let touched = &request.event.touched;
     let known = trusted_former(request);
     if let Some(former) = known
@@ -189,7 +199,7 @@ fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Op
             former.value.clone().filter(|version| versions.contains(version) && *version != facts.default_version)
     {
         let note = format!("`{version}` becomes the default again, {}.{}", source(former), skipped(request));
-        return Some((version, note));
+        return Some((version, note, true));
     }
     // A version that the actor had made the default before is no better, and neither is any that somebody could have prepared.
     let theirs = touched.former.as_ref().filter(|_| known.is_none()).and_then(|former| former.value.as_ref());
@@ -200,14 +210,14 @@ fn former(request: &Request<'_>, facts: &PolicyFacts, versions: &[String]) -> Op
     let newest = (*others.last()?).clone();
     if others.len() == 1 {
         let note = format!("`{newest}` becomes the default: it is the only other version.");
-        return Some((newest, note));
+        return Some((newest, note, true));
     }
     (request.event.name == "CreatePolicyVersion").then(|| {
         let note = format!(
             "`{newest}` becomes the default: it is the newest of the other versions ({}). IAM does not keep which one was it before.",
             others.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")
         );
-        (newest, note)
+        (newest, note, false)
     })
 }
 

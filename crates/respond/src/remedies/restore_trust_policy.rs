@@ -47,6 +47,15 @@ impl Remedy for RestoreTrustPolicy {
             return Ok(Planned::ByHand(changed_since(&format!("the trust policy of `{target}`"))));
         }
         let former = trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former))));
+        let is_unknown = former.is_none();
+        let unknown_before = is_unknown.then(|| {
+            super::unknown_before(
+                &format!("the trust policy of `{target}`"),
+                "compare what is left of it with your infrastructure code, a backup or AWS Config: what the event added beside outsiders \
+                 is still in it, and what it took out is missing",
+            )
+        });
+        let undo_note = is_unknown.then(|| super::undo_note("the trust policy"));
         let (to, how) = match former {
             Some((document, source)) => (document, format!("The trust policy comes back {source}.{}", skipped(request))),
             None => match without(written, &touched.outside_statements) {
@@ -65,9 +74,9 @@ impl Remedy for RestoreTrustPolicy {
                 }
             },
         };
-        let note = Some(format!("{how} Sessions that were begun already go on."));
+        let note = Some(how);
         let change = Change { setting: Setting::TrustPolicy, from: Some(now.clone()), to: Some(to) };
-        let step = PlannedStep { note, ..request.step(self.kind()) };
+        let step = PlannedStep { note, unknown_before, undo_note, ..request.step(self.kind()) };
         Ok(settings::planned(request, step, vec![change], &format!("the trust policy of `{target}` is as it was before")))
     }
 }

@@ -445,7 +445,11 @@ fn attack_25_so_it_is_with_a_trust_policy_a_tag_and_a_trail() {
             json!({"roleName": "iam-test-role", "policyDocument": opened}),
         ),
         (RemedyKind::RestoreExceptionTag, "TagRole", json!({"roleName": "iam-test-role", "tags": tags})),
-        (RemedyKind::RestartLogging, "PutEventSelectors", json!({"trailName": trail.as_str(), "eventSelectors": [{"readWriteType": "ReadOnly"}]})),
+        (
+            RemedyKind::RestartLogging,
+            "PutEventSelectors",
+            json!({"trailName": trail.as_str(), "eventSelectors": [{"readWriteType": "ReadOnly"}]}),
+        ),
     ];
     for (n, (remedy, call, parameters)) in cases.into_iter().enumerate() {
         let mut made = event(&format!("e{n}"), call, parameters);
@@ -460,5 +464,27 @@ fn attack_25_so_it_is_with_a_trust_policy_a_tag_and_a_trail() {
         approve(&world, &incident);
         assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied), "{remedy}");
         assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Partial), "{remedy}");
+    }
+}
+
+#[test]
+fn attack_25_where_the_making_of_the_principal_was_seen_nothing_stood_there_before() {
+    for made_by in ["operator", "iam-test-mallory"] {
+        let world = World::new();
+        let role = world.iam.add_role("iam-test-role");
+        world.iam.put_inline(&role, "app", ATTACKERS);
+        let mut made = event("e0", "CreateRole", json!({"roleName": "iam-test-role", "assumeRolePolicyDocument": "{}"}));
+        made["detail"]["userIdentity"]["userName"] = json!(made_by);
+        made["detail"]["userIdentity"]["arn"] = json!(format!("arn:aws:iam::{ACCOUNT}:user/{made_by}"));
+        let earlier = ClassifyInput { event: made, execution: "execution-0".to_owned() };
+        run(Classify { rules: &Quiet, ..world.classify() }.run(earlier)).unwrap();
+        let put =
+            event("e1", "PutRolePolicy", json!({"roleName": "iam-test-role", "policyName": "app", "policyDocument": ATTACKERS}));
+        let incident = asked_for(&world, &asks(&[RemedyKind::RemoveInlinePolicy], &[]), put);
+        approve(&world, &incident);
+        apply(&world, &incident).unwrap();
+        let end = if made_by == "operator" { RemediateOutput::Contained } else { RemediateOutput::Partial };
+        assert_eq!(verify(&world, &incident), Ok(end), "{made_by}");
+        assert!(world.iam.entity(&role).unwrap().inline.is_empty());
     }
 }

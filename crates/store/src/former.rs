@@ -32,6 +32,8 @@ pub enum Setting {
     DefaultVersion,
     /// A trail's event selectors.
     EventSelectors,
+    /// That a user, group or role was made: it has no inline policy and no tag that no later event set.
+    Created,
 }
 
 /// As the setting's key has it.
@@ -44,6 +46,7 @@ impl fmt::Display for Setting {
             Self::Tag(key) => write!(f, "tag#{key}"),
             Self::DefaultVersion => f.write_str("default"),
             Self::EventSelectors => f.write_str("selectors"),
+            Self::Created => f.write_str("created"),
         }
     }
 }
@@ -208,12 +211,23 @@ impl Store<'_> {
             }
             if n == 0 {
                 before = FormerValues::before(found.as_ref(), &seen, &setting, min_age);
+                let is_first = found.as_ref().is_none_or(|found| found.newest_first().all(|old| old.set.event == seen.set.event));
+                if is_first && matches!(setting, Setting::InlinePolicy(_) | Setting::Tag(_)) {
+                    before.former = self.nothing_since_it_was_made(&on, &seen).await?;
+                }
             }
             if let Some(next) = FormerValues::after(found, seen) {
                 self.write(vec![put(key, &next, condition)?]).await?;
             }
         }
         Ok(before)
+    }
+
+    /// Nothing stood where an event set the first value, and the making of its principal had been seen before.
+    async fn nothing_since_it_was_made(&self, on: &str, new: &Seen) -> Result<Option<Former>, StoreError> {
+        let made: Option<FormerValues> = self.get(&keys::former(on, &Setting::Created)).await?;
+        let before = |made: &FormerValues| made.last.set.at.is_some() && made.last.set.at <= new.set.at;
+        Ok(made.filter(before).map(|made| Former { value: None, ..made.last.set }))
     }
 }
 

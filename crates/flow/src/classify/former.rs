@@ -54,12 +54,16 @@ fn settings(event: &Event, touched: &Touched, tag_key: &str) -> Vec<Set> {
     let inline = || Setting::InlinePolicy(touched.policy_name.clone().unwrap_or_default());
     let version = || (Setting::DefaultVersion, touched.version_id.clone(), touched.version_id.is_some());
     match event.name.as_str() {
-        // What a new principal lacks needs no item: unknown leads to a person, or to taking off.
-        "CreateUser" => [boundary(), tag()].into_iter().filter(|(_, value, _)| value.is_some()).collect(),
+        // What a new principal lacks needs no item of its own: one says that it is new.
+        "CreateUser" => {
+            let given = [boundary(), tag()].into_iter().filter(|(_, value, _)| value.is_some());
+            given.chain([(Setting::Created, None, true)]).collect()
+        }
         "CreateRole" => {
             let given = [boundary(), tag()].into_iter().filter(|(_, value, _)| value.is_some());
-            std::iter::once(document(Setting::Trust)).chain(given).collect()
+            std::iter::once(document(Setting::Trust)).chain(given).chain([(Setting::Created, None, true)]).collect()
         }
+        "CreateGroup" => vec![(Setting::Created, None, true)],
         "UpdateAssumeRolePolicy" => vec![document(Setting::Trust)],
         "PutUserPermissionsBoundary"
         | "PutRolePermissionsBoundary"
@@ -97,7 +101,7 @@ fn doubt_of_value(setting: &Setting, value: Option<&str>, touched: &Touched, acc
         Setting::DefaultVersion => doubt_of_grants(&grants(&Document::parse_text(touched.document.as_deref()?).ok()?)),
         // A boundary that allows this is none.
         Setting::Boundary => doubt_of_grants(managed_grants(value?)?),
-        Setting::Tag(_) | Setting::EventSelectors => None,
+        Setting::Tag(_) | Setting::EventSelectors | Setting::Created => None,
     }
 }
 

@@ -178,3 +178,21 @@ fn attack_28_the_page_tells_the_transitions_of_every_outcome_and_an_ignored_even
     assert_eq!(counted["Ignored"], 3);
     assert_eq!(counted["Duplicate"], 3);
 }
+
+#[test]
+fn attack_26_what_was_approved_while_enforcement_is_stopped_waits_and_goes_back_to_remediate() {
+    let machine = sample();
+    let step = |run: &Run, answer: Value| {
+        let next = machine.succeed(run, &answer).and_then(|run| machine.past_choices(run));
+        next.unwrap_or_else(|error| panic!("{}", sentence(&error)))
+    };
+    let told = step(&crate::ways::before("Verify"), json!({"result": "stopped", "wait_seconds": 60}));
+    assert_eq!((told.state.as_str(), &told.variables["held_seconds"]), ("NotifyHeld", &json!(60)));
+    let held = step(&told, json!({"sns": "sent", "slack": "sent"}));
+    assert_eq!((held.state.as_str(), &machine.states()["Held"]["Seconds"]), ("Held", &json!("{% $held_seconds %}")));
+    let looks = machine.go_on(&held).unwrap_or_else(|error| panic!("{}", sentence(&error))).expect("a wait goes on");
+    assert_eq!(looks.state, "Verify");
+    let on = step(&looks, json!({"result": "held", "wait_seconds": 3_600}));
+    assert_eq!((on.state.as_str(), &on.variables["held_seconds"]), ("Held", &json!(3_600)), "told once");
+    assert_eq!(step(&looks, json!({"result": "resumed"})).state, "Remediate");
+}

@@ -119,11 +119,21 @@ fn what_was_changed_is_always_verified_and_only_verify_decides_the_end() {
 
 #[test]
 fn a_containment_that_goes_ahead_is_verified_and_asked_about_whether_it_holds_or_not() {
-    let settle = ways::answers_with(Asked::Apply, [("applied", "SettleContainment"), ("partial", "SettleContainment")]);
+    let settle = ways::answers_with(
+        Asked::Apply,
+        [("applied", "SettleContainment"), ("partial", "SettleContainment"), ("stopped", "SettleContainment")],
+    );
     assert_none(ways::astray(&sample(), "Contain", settle));
     let asked = ways::answers_with(
         Asked::Verify,
-        [("contained", "NotifyAsked"), ("partial", "NotifyAsked"), ("again", "SettleContainment")],
+        [
+            ("contained", "NotifyAsked"),
+            ("partial", "NotifyAsked"),
+            ("again", "SettleContainment"),
+            ("stopped", "NotifyAsked"),
+            ("held", "NotifyAsked"),
+            ("resumed", "NotifyAsked"),
+        ],
     );
     assert_none(ways::astray(&sample(), "VerifyContainment", asked));
 }

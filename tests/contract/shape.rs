@@ -21,8 +21,16 @@ pub const TIMEOUT: &str = "States.Timeout";
 const EVERYTHING: &str = "States.ALL";
 
 /// Announcements that nothing waits for: where one fails, the next state counts for more than the failure.
-const MAY_FAIL: [&str; 7] =
-    ["NotifyMerged", "NotifyVoted", "NotifyAsked", "NotifyActing", "NotifyContaining", "NotifyEscalated", "NotifyBreakGlass"];
+const MAY_FAIL: [&str; 8] = [
+    "NotifyHeld",
+    "NotifyMerged",
+    "NotifyVoted",
+    "NotifyAsked",
+    "NotifyActing",
+    "NotifyContaining",
+    "NotifyEscalated",
+    "NotifyBreakGlass",
+];
 /// The states that wait for a person: how long, as the template says it, and where their time-out leads.
 const WAITS: [(&str, u32, &str, &str); 2] = [
     ("WaitForApproval", APPROVAL_TIMEOUT_SECONDS, "approval_timeout_seconds", "Escalate"),
@@ -312,10 +320,13 @@ pub fn choices(machine: &Machine) -> Vec<String> {
     faults
 }
 
-/// The ways back: an `again` of a verification to its pause, which `remediate` counts, and one more wait where somebody was
+/// The ways back: what waits for enforcement to be resumed, which `remediate` ends after some weeks; an `again` of a verification to its pause, which `remediate` counts, and one more wait where somebody was
 /// looking, which `wait-for-approval` gives once.
-const BACK: [(&str, &str, &str, &str); 3] = [
+const BACK: [(&str, &str, &str, &str); 6] = [
     ("Contained?", "result", "again", "Settle"),
+    ("Contained?", "result", "stopped", "NotifyHeld"),
+    ("Contained?", "result", "held", "Held"),
+    ("Contained?", "result", "resumed", "Remediate"),
     ("Holding?", "result", "again", "SettleContainment"),
     ("Escalated?", "decision", "looking", "WaitForApproval"),
 ];

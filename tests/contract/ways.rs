@@ -145,6 +145,12 @@ fn of_remediate() -> Vec<(RemediateOutput, Vec<(Asked, &'static str)>)> {
         RemediateOutput::Partial => (RemediateOutput::Partial, vec![(Apply, "Settle"), (Verify, "ClosePartial")]),
         RemediateOutput::Contained => (RemediateOutput::Contained, vec![(Verify, "CloseContained")]),
         RemediateOutput::Again => (RemediateOutput::Again, vec![(Verify, "Settle")]),
+        RemediateOutput::Stopped { .. } => (
+            RemediateOutput::Stopped { wait_seconds: 60 },
+            vec![(Apply, "Settle"), (Verify, "NotifyHeld")],
+        ),
+        RemediateOutput::Held { .. } => (RemediateOutput::Held { wait_seconds: 3_600 }, vec![(Verify, "Held")]),
+        RemediateOutput::Resumed => (RemediateOutput::Resumed, vec![(Verify, "Remediate")]),
         RemediateOutput::Reverted => (RemediateOutput::Reverted, vec![(Revert, "CloseDenied")]),
         RemediateOutput::RevertRefused => (RemediateOutput::RevertRefused, vec![(Revert, "ClosePartial")]),
         RemediateOutput::Undone => (RemediateOutput::Undone, vec![(Undo, "NotifyUndone")]),

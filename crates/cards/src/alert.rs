@@ -33,6 +33,8 @@ pub enum Occasion {
     Merged,
     /// The containment goes ahead of the question.
     Containing,
+    /// What was released waits, because enforcement is stopped.
+    Held,
     /// Nobody answered in time, and more people are called.
     Escalated,
     /// One person approved alone, past the quorum.
@@ -57,6 +59,7 @@ impl Occasion {
             Self::NeedsPerson => "needs_person",
             Self::Merged => "merged",
             Self::Containing => "containing",
+            Self::Held => "held",
             Self::Escalated => "escalated",
             Self::BreakGlass => "break_glass",
             Self::Undone => "undone",
@@ -212,6 +215,7 @@ fn subject(incident: &Incident, occasion: Occasion) -> String {
         (None, Occasion::Merged) => format!(" {} more", incident.merges.merged),
         (None, _) if incident.is_dry_run() => " dry run".to_owned(),
         (None, Occasion::Asked) => " approval wanted".to_owned(),
+        (None, Occasion::Held) => " HELD, ENFORCEMENT IS STOPPED".to_owned(),
         (None, Occasion::Escalated) => " STILL UNANSWERED".to_owned(),
         (None, Occasion::BreakGlass) => " approved by one alone".to_owned(),
         (None, Occasion::Containing) => " contained, approval wanted".to_owned(),

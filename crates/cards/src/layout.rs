@@ -132,12 +132,22 @@ impl Card<'_> {
 
     /// Approve and Deny, each behind a dialog that says what the click does. Break glass needs none: it opens the dialog that asks
     /// for the reason, and stands last, away from Approve.
-    pub(crate) fn buttons(&self, break_glass: bool) -> Block {
+    pub(crate) fn buttons(&self, break_glass: bool, stopped: bool) -> Block {
         let count = counted(self.incident.assessment.plan.calls().len(), "call", "calls");
         let subject = plain(&self.incident.subject.to_string(), 120);
         let approve = Confirm {
             title: "Approve this containment?".into(),
-            text: plain(&format!("Cordon makes the {count} listed on the card. Subject: {subject}"), MAX_CONFIRM_TEXT),
+            text: plain(
+                &format!(
+                    "{} Subject: {subject}",
+                    if stopped {
+                        format!("Enforcement is stopped. Cordon makes the {count} listed on the card after `cordon resume`.")
+                    } else {
+                        format!("Cordon makes the {count} listed on the card.")
+                    }
+                ),
+                MAX_CONFIRM_TEXT,
+            ),
             confirm: "Approve".into(),
             deny: "Go back".into(),
             style: Style::Primary,

@@ -42,4 +42,4 @@ pub use ending::outcome;
 pub use failure::Failure;
 pub use open::{acting, alert, asking, current, decided, exempt, needs_person};
 pub use press::{Button, Press, PressError, Pressed, foreign};
-pub use thread::{ended, escalated, glass_broken, joined, note, undo_wanted, undone};
+pub use thread::{ended, escalated, glass_broken, held, joined, note, undo_wanted, undone};

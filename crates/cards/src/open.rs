@@ -16,10 +16,10 @@ pub fn asking(incident: &Incident, question: &Question<'_>, can_ask_why: bool) -
     Card::of(incident).asking(question, can_ask_why)
 }
 
-/// The asking card after the word that decided, while its calls are being made: the buttons are gone. `by` as the timeline names them.
+/// The asking card after the word that decided, while its calls are being made, or wait because enforcement is `stopped`: the buttons are gone. `by` as the timeline names them.
 #[must_use]
-pub fn decided(incident: &Incident, approved: bool, by: &str) -> Message {
-    Card::of(incident).decided(approved, &Decider::among(&incident.approval.votes, by))
+pub fn decided(incident: &Incident, approved: bool, by: &str, stopped: Option<&str>) -> Message {
+    Card::of(incident).decided(approved, &Decider::among(&incident.approval.votes, by), stopped)
 }
 
 /// Tells that calls are being made without a question, because the configuration says so for this rule.
@@ -57,7 +57,7 @@ pub fn current(incident: &Incident, question: Option<&Question<'_>>, can_ask_why
         (State::Asking, Some(question), _) if question.vote == Vote::Waiting => Some(asking(incident, question, can_ask_why)),
         (_, Some(question), _) => match question.vote {
             Vote::Approved | Vote::Denied => {
-                Some(decided(incident, question.vote == Vote::Approved, question.by.unwrap_or_default()))
+                Some(decided(incident, question.vote == Vote::Approved, question.by.unwrap_or_default(), question.stopped))
             }
             Vote::Waiting | Vote::Expired => None,
         },
@@ -77,7 +77,12 @@ impl Card<'_> {
             first.push('\n');
             first.push_str(&standing);
         }
+        let stopped = question.stopped.filter(|_| !self.incident.is_dry_run());
         let mut blocks = self.opening(first);
+        blocks.extend(
+            stopped
+                .map(|reason| Block::Section(lead("⏸ Enforcement is stopped: nothing would be done now.", &held_prose(reason)))),
+        );
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
         blocks.extend(self.reach_section());
         let title = format!("What Approve does: {}", counted(self.incident.assessment.plan.calls().len(), "call", "calls"));
@@ -88,9 +93,10 @@ impl Card<'_> {
         blocks.extend(self.exceptions_section());
         // Where one approval is enough there is no glass to break, and a rehearsal tells nobody that they were skipped.
         let break_glass = can_ask_why && question.quorum > 1 && !self.incident.is_dry_run();
-        blocks.extend([self.buttons(break_glass), self.footer()]);
+        blocks.extend([self.buttons(break_glass, stopped.is_some()), self.footer()]);
         let standing = self.standing(question, Place::Notification).map(|said| format!(" {said}")).unwrap_or_default();
-        self.message(&format!("Approve or deny before {}. {news}{standing}", utc(question.deadline)), blocks)
+        let stopped = if stopped.is_some() { " Enforcement is stopped: nothing would be done now." } else { "" };
+        self.message(&format!("Approve or deny before {}. {news}{stopped}{standing}", utc(question.deadline)), blocks)
     }
 
     /// In bold, in prose, and in a notification.
@@ -132,17 +138,25 @@ impl Card<'_> {
         (!said.is_empty()).then(|| said.join(" "))
     }
 
-    pub(crate) fn decided(&self, approved: bool, by: &Decider<'_>) -> Message {
+    pub(crate) fn decided(&self, approved: bool, by: &Decider<'_>, stopped: Option<&str>) -> Message {
         let calls = counted(self.incident.assessment.plan.calls().len(), "call", "calls");
         let (word, what) = match (approved, self.incident.went_ahead()) {
             (true, _) if self.incident.is_dry_run() => ("Approved", "It is a rehearsal, so nothing is changed.".to_owned()),
+            (true, _) if stopped.is_some() => {
+                ("Approved", format!("⏸ Enforcement is stopped, so {calls} wait for `cordon resume`; the outcome follows here."))
+            }
             (true, true) => ("Approved", format!("The rest of {calls} to make; the outcome follows here.")),
             (true, false) => ("Approved", format!("{calls} to make; the outcome follows here.")),
             (false, true) => ("Denied", "The containment is being taken back; the outcome follows here.".to_owned()),
             (false, false) => ("Denied", "Nothing is changed.".to_owned()),
         };
         let mut blocks = self.opening(format!("*{word}* by {}. {what}", by.named(Place::Block)));
-        blocks.extend(self.calls_section(if approved { "Calls being made" } else { "Calls that are not made" }));
+        let title = match (approved, stopped) {
+            (true, None) => "Calls being made",
+            (true, Some(_)) => "Calls that wait",
+            (false, _) => "Calls that are not made",
+        };
+        blocks.extend(self.calls_section(title));
         if approved {
             blocks.extend(self.notes_section());
             blocks.extend(self.undo_section("How it is undone"));
@@ -153,8 +167,12 @@ impl Card<'_> {
 
     pub(crate) fn acting(&self) -> Message {
         let reason = with_full_stop(self.reason());
-        let mut blocks = self.opening(lead("Acting without asking.", &format!("{reason} The outcome follows here.")));
-        blocks.extend(self.calls_section("Calls being made"));
+        let (bold, title) = match self.incident.approval.held {
+            None => ("Acting without asking.", "Calls being made"),
+            Some(_) => ("⏸ Waiting: enforcement is stopped, and nothing is done before `cordon resume`.", "Calls that wait"),
+        };
+        let mut blocks = self.opening(lead(bold, &format!("{reason} The outcome follows here.")));
+        blocks.extend(self.calls_section(title));
         blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
@@ -202,4 +220,11 @@ impl Card<'_> {
         blocks.push(self.footer());
         self.message(&format!("A person must look: {reason}"), blocks)
     }
+}
+
+/// What an approval comes to while enforcement is stopped.
+fn held_prose(reason: &str) -> String {
+    let mut chars = reason.chars();
+    let reason: String = chars.next().into_iter().flat_map(char::to_uppercase).chain(chars).collect();
+    format!("{} An approval given now is kept, and carried out after that.", with_full_stop(&reason))
 }

@@ -30,10 +30,10 @@ fn every(incident: &Incident, ending: &Ending<'_>, by: (&str, &str)) -> Vec<Mess
         card(incident).alert(),
         card(incident).exempt(),
         card(incident).needs_person(),
-        card(incident).decided(true, &decider),
-        card(&ahead).decided(true, &decider),
-        card(incident).decided(false, &decider),
-        card(&ahead).decided(false, &decider),
+        card(incident).decided(true, &decider, None),
+        card(&ahead).decided(true, &decider, None),
+        card(incident).decided(false, &decider, None),
+        card(&ahead).decided(false, &decider, None),
         card(&ahead).asking(&question(1, &[]), false),
     ];
     for outcome in OUTCOMES {
@@ -56,7 +56,8 @@ pub(crate) fn messages_of(text: &str) -> Vec<Message> {
     let mut all = every(&incident, &ending, (text, text));
     let arn = format!("arn:{text}");
     all.extend(
-        [Decider::Person { by: &arn, name: None }, Decider::Configuration].map(|decider| card(&incident).decided(true, &decider)),
+        [Decider::Person { by: &arn, name: None }, Decider::Configuration]
+            .map(|decider| card(&incident).decided(true, &decider, None)),
     );
     all.extend([joined(&incident), escalated(&incident, &[]), undone(&incident, text, true, &[text.to_owned()])]);
     all

@@ -86,6 +86,12 @@ pub fn glass_broken(incident: &Incident, glass: &BrokenGlass) -> Message {
     calling(incident, "You were not waited for:", skipped, &prose)
 }
 
+/// Tells that what was released waits, and why.
+#[must_use]
+pub fn held(incident: &Incident, stopped: &str) -> Message {
+    note(incident, &format!("⏸ Nothing is done now: {stopped}. What was released waits, and is carried out after that."))
+}
+
 /// Calls those who may still say that an incident is to be undone, after somebody did.
 #[must_use]
 pub fn undo_wanted(incident: &Incident, others: &[Skipped]) -> Message {

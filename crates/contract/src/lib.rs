@@ -101,6 +101,11 @@ pub enum NotifyInput {
         /// The incident.
         incident: IncidentId,
     },
+    /// What was released waits, because enforcement is stopped.
+    Held {
+        /// The incident.
+        incident: IncidentId,
+    },
     /// Nobody answered by the first deadline.
     Escalated {
         /// The incident.
@@ -308,6 +313,18 @@ pub enum RemediateOutput {
     Contained,
     /// A step was stripped and put back, or seen once only: another pause, another read.
     Again,
+    /// Enforcement is stopped, so nothing was done now: people are to be told, and it waits.
+    Stopped {
+        /// How long, before it is looked at again.
+        wait_seconds: u32,
+    },
+    /// Enforcement is still stopped, and people know: it goes on waiting.
+    Held {
+        /// How long, before it is looked at again.
+        wait_seconds: u32,
+    },
+    /// Enforcement was resumed: what was held is to be carried out.
+    Resumed,
     /// The containment was taken back.
     Reverted,
     /// Somebody changed it since, or IAM refused: at least one step still stands.
@@ -406,6 +423,8 @@ mod tests {
         check(&WaitOutput::Approved { by: "U1".into() }, json!({"decision": "approved", "by": "U1"}));
         check(&RemediateInput::Verify { incident: incident.clone() }, json!({"action": "verify", "incident": id}));
         check(&RemediateOutput::Contained, json!({"result": "contained"}));
+        check(&RemediateOutput::Stopped { wait_seconds: 60 }, json!({"result": "stopped", "wait_seconds": 60}));
+        check(&NotifyInput::Held { incident: incident.clone() }, json!({"message": "held", "incident": id}));
     }
 
     #[test]

@@ -87,4 +87,14 @@ pub struct Question<'a> {
     pub by: Option<&'a str>,
     /// What the configuration made of nobody's answer.
     pub on_timeout: OnTimeout,
+    /// Why nothing would be done now, in a sentence without a full stop: enforcement is stopped. `None` where it is not.
+    pub stopped: Option<&'a str>,
+}
+
+impl<'a> Question<'a> {
+    /// The same where enforcement is stopped for this reason, or is not.
+    #[must_use]
+    pub fn while_stopped(self, stopped: Option<&'a str>) -> Self {
+        Self { stopped, ..self }
+    }
 }

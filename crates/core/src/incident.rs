@@ -168,6 +168,16 @@ pub struct ShownVote {
     pub reason: Option<String>,
 }
 
+/// What was released and waits, because enforcement is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether people have been told.
+    #[serde(default)]
+    pub told: bool,
+}
+
 /// Who wants an incident undone, while more people have to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UndoVotes {
@@ -335,6 +345,9 @@ pub struct ApprovalStatus {
     /// Whose approval alone was enough, where more were wanted.
     #[serde(default)]
     pub break_glass: Option<BrokenGlass>,
+    /// Since when enforcement has kept waiting what was released. `None` where it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<Held>,
     /// Who wants it undone, where that is not yet enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_votes: Option<UndoVotes>,

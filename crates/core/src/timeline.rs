@@ -45,6 +45,8 @@ pub enum Kind {
     Expired,
     /// The state before a change was stored.
     Snapshot,
+    /// Enforcement is stopped, so that what was released waits until it is resumed.
+    Held,
     /// The plan was carried out.
     Applied,
     /// A step could not be carried out.

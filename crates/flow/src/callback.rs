@@ -15,6 +15,7 @@ use crate::approver::Voter;
 use crate::decide::{Decide, DecideError};
 use crate::ports::{Channel, Executions, Presser};
 use crate::question;
+use crate::switch;
 use crate::undo::{AskUndo, AskUndoError, UndoAnswer};
 
 /// What is told to the person.
@@ -228,8 +229,9 @@ impl Callback<'_> {
     /// counts whether or not Slack takes this.
     async fn show(&self, pressing: Pressing<'_>, answer: &Answer) -> Result<(), CallbackError> {
         let incident = self.decide.store.incident(pressing.id).await?;
+        let stopped = switch::stopped(self.decide.store).await?;
         let card: Message = match answer {
-            Answer::Accepted(choice) => cards::decided(&incident, *choice != Choice::Deny, pressing.by),
+            Answer::Accepted(choice) => cards::decided(&incident, *choice != Choice::Deny, pressing.by, stopped.as_deref()),
             Answer::Counted { .. }
             | Answer::Looking { .. }
             | Answer::LookingAlready { .. }
@@ -239,7 +241,7 @@ impl Callback<'_> {
             | Answer::NotFound => match self.decide.store.approval(pressing.id).await? {
                 Some(approval) => {
                     let glass = question::has_glass(&self.decide.config.approval, self.channel);
-                    cards::asking(&incident, &approval.question(), glass)
+                    cards::asking(&incident, &approval.question().while_stopped(stopped.as_deref()), glass)
                 }
                 None => return Ok(()),
             },

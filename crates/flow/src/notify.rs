@@ -75,6 +75,7 @@ impl Notify<'_> {
             }
             NotifyInput::Merged { incident } => self.merged(&incident).await,
             NotifyInput::Containing { incident } => self.tell(&incident, Occasion::Containing, None).await,
+            NotifyInput::Held { incident } => self.held(&incident).await,
             NotifyInput::Escalated { incident } => self.escalated(&incident).await,
             NotifyInput::BreakGlass { incident } => self.glass_broken(&incident).await,
             NotifyInput::Voted { incident } => self.voted(&incident).await,

@@ -5,6 +5,7 @@
 //! approval in the table, by a gate that the policy names, or by `on_timeout` for a question that nobody answered. In a dry run
 //! nothing is written.
 
+pub mod hold;
 mod part;
 
 use std::sync::Arc;
@@ -90,6 +91,12 @@ impl Remediate<'_> {
     async fn apply(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
+        // What goes ahead of its question does not hold the question up.
+        if released != Released::Ahead
+            && let Some(held) = self.hold(&incident).await?
+        {
+            return Ok(held);
+        }
         let incident = self.begin(&incident, released).await?;
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
@@ -112,8 +119,9 @@ impl Remediate<'_> {
         let begun = self
             .store
             .commit(&incident.id, self.clock.now(), |incident| {
+                let is_held = incident.approval.held.take().is_some();
                 if incident.state == State::Remediating || incident.is_closed() {
-                    return None;
+                    return is_held.then(Vec::new);
                 }
                 incident.state = State::Remediating;
                 Some(joined.fold_into(incident).into_iter().collect())
@@ -125,6 +133,11 @@ impl Remediate<'_> {
     async fn verify(&self, id: &IncidentId) -> Result<RemediateOutput, RemediateError> {
         let incident = self.store.incident(id).await?;
         let released = self.released(&incident).await?;
+        if released != Released::Ahead
+            && let Some(held) = self.hold_or_resume(&incident).await?
+        {
+            return Ok(held);
+        }
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let opened = self.open(&incident).await?;
         let result = match &opened {

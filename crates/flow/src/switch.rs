@@ -25,7 +25,7 @@ pub async fn stopped(store: Store<'_>) -> Result<Option<String>, StoreError> {
 
 fn said(note: &SwitchNote) -> String {
     format!(
-        "enforcement was stopped by `{}` at {} ({}), so an approval changes nothing until `cordon resume`",
+        "enforcement was stopped by `{}` at {} ({}), so nothing is changed until `cordon resume`",
         note.by, note.at, note.reason
     )
 }

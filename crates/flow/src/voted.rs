@@ -6,6 +6,7 @@
 
 use cordon_core::{Arn, IncidentId};
 use cordon_store::{Store, StoreError};
+use jiff::Timestamp;
 use serde_json::json;
 
 use crate::ports::{DeliveryError, Executions};
@@ -39,6 +40,15 @@ pub async fn show_wish_on_card(store: Store<'_>, executions: &dyn Executions, id
     let Some(request) = store.undo_request(id).await? else { return Ok(()) };
     let input = json!({"cordon": "voted", "incident": id});
     Ok(executions.start(&format!("voted-{id}-undo-{}", request.version), &input).await?)
+}
+
+/// Asks for the card of an open incident to say that enforcement was stopped, or that it was resumed. The same turn asks once.
+///
+/// # Errors
+/// As [`show_on_card`].
+pub async fn show_switch_on_card(executions: &dyn Executions, id: &IncidentId, turned: Timestamp) -> Result<(), VotedError> {
+    let input = json!({"cordon": "voted", "incident": id});
+    Ok(executions.start(&format!("voted-{id}-switch-{}", turned.as_millisecond()), &input).await?)
 }
 
 /// The state machine of an execution, by the execution's ARN.

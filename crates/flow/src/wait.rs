@@ -20,6 +20,7 @@ use crate::destination::destination;
 use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Tasks};
 use crate::question;
+use crate::switch;
 
 /// What asking is given.
 pub struct Wait<'a> {
@@ -104,7 +105,9 @@ impl Wait<'_> {
     /// all the same: SNS has told of it, and the command line can answer.
     async fn show(&self, incident: &Incident, approval: &Approval) -> Result<(), WaitError> {
         let Some(channel) = self.channel else { return Ok(()) };
-        let card = cards::asking(incident, &approval.question(), question::has_glass(&self.config.approval, channel));
+        let stopped = switch::stopped(self.store).await?;
+        let question = approval.question().while_stopped(stopped.as_deref());
+        let card = cards::asking(incident, &question, question::has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
         let (posted, data) = match &incident.delivery.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {

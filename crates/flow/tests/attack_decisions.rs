@@ -7,9 +7,10 @@ mod support;
 
 use cordon_cards::Message;
 use cordon_contract::{ErrorName, NotifyInput, RemediateInput, RemediateOutput};
-use cordon_core::{IncidentId, Outcome};
+use cordon_core::{IncidentId, Outcome, Principal, PrincipalKind};
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::Choice;
+use cordon_flow::switch::Switch;
 use cordon_flow::undo::{UndoAnswer, UndoVote};
 use cordon_respond::IamErrorKind;
 use cordon_testkit::{Failure, When, run, until_killed};
@@ -217,4 +218,135 @@ fn attack_16_where_the_policy_says_so_one_person_undoes() {
     let (world, incident) = contained_by_two(&format!("{TWO}[approval]\nundo_by_one = true\n"));
     assert_eq!(wish(&world, &incident, SECOND), UndoAnswer::Started);
     assert_eq!(undo(&world, &incident), Ok(RemediateOutput::Undone));
+}
+
+const ADA: &str = "arn:aws:sts::111111111111:assumed-role/on-call/ada";
+
+fn turn(world: &World, stop: bool) {
+    let name = "cordon-remediate";
+    if stop {
+        world.iam.add_role(name);
+    }
+    let role = Principal::new(PrincipalKind::Role, support::ACCOUNT.parse().unwrap(), name);
+    let switch = Switch { store: world.store(), iam: &world.iam, role, clock: &world.clock };
+    if stop {
+        run(switch.stop(ADA, "it stops the pipeline")).unwrap();
+    } else {
+        run(switch.resume(ADA, "mended")).unwrap();
+    }
+}
+
+fn notify(world: &World, input: NotifyInput) {
+    run(world.notify().run(input)).unwrap();
+}
+
+/// Whether the attacker's policy is still attached.
+fn is_administrator(world: &World) -> bool {
+    !world.iam.entity(&support::asking::mallory()).unwrap().attached.is_empty()
+}
+
+#[test]
+fn attack_26_an_approval_while_enforcement_is_stopped_is_carried_out_after_the_resume() {
+    let world = World::new();
+    turn(&world, true);
+    let incident = asked(&world);
+    let posted = text(world.heard.posts.lock().unwrap().last().unwrap());
+    assert!(
+        posted.contains("Enforcement is stopped: nothing would be done now") && posted.contains("it stops the pipeline"),
+        "{posted}"
+    );
+    assert!(posted.contains("after `cordon resume`"), "the dialog before the click says it too: {posted}");
+    click(&world, &incident, APPROVER, Choice::Approve);
+
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 60 }));
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 60 }));
+    notify(&world, NotifyInput::Held { incident: incident.clone() });
+    assert!(card(&world).contains("Enforcement is stopped, so 2 calls wait for `cordon resume`"), "{}", card(&world));
+    assert_eq!(world.heard.alerts.lock().unwrap().last().unwrap().body["message"], "held");
+    for _ in 0..3 {
+        world.clock.pass(60);
+        assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Held { wait_seconds: 60 }), "told once, and held on");
+    }
+    assert!(is_administrator(&world) && world.stored(&incident).outcome.is_none());
+    assert_eq!(world.timeline(&incident).iter().filter(|kind| *kind == "held").count(), 1);
+
+    turn(&world, false);
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Resumed));
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Contained));
+    assert!(!is_administrator(&world));
+}
+
+#[test]
+fn attack_26_a_stop_between_the_change_and_its_second_read_waits_for_the_resume_too() {
+    let world = World::new();
+    let incident = asked(&world);
+    click(&world, &incident, APPROVER, Choice::Approve);
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+    turn(&world, true);
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 60 }));
+    turn(&world, false);
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Resumed));
+    assert_eq!(apply(&world, &incident), Ok(RemediateOutput::Applied));
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Contained));
+}
+
+#[test]
+fn attack_26_an_automatic_change_and_one_that_nobody_answered_are_held_too_but_no_question_is() {
+    let auto = support::asking::with("[gates]\nauto = [\"admin-attached\"]\n");
+    let (incident, _) = auto.checked(support::attach("e"));
+    turn(&auto, true);
+    assert_eq!(apply(&auto, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 60 }));
+
+    let expired = support::asking::with("[approval]\non_timeout = \"contain\"\n");
+    let incident = asked(&expired);
+    support::asking::expire(&expired, &incident);
+    turn(&expired, true);
+    assert_eq!(apply(&expired, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 60 }));
+    turn(&expired, false);
+    assert_eq!(verify(&expired, &incident), Ok(RemediateOutput::Resumed));
+    assert_eq!(apply(&expired, &incident), Ok(RemediateOutput::Applied));
+
+    // What would go ahead of its question is not done, and the question is put all the same.
+    let ahead = support::asking::with(support::asking::AHEAD);
+    let (incident, _) = ahead.checked(support::attach("e"));
+    turn(&ahead, true);
+    assert_eq!(apply(&ahead, &incident), Ok(RemediateOutput::Partial));
+    assert_eq!(verify(&ahead, &incident), Ok(RemediateOutput::Partial));
+}
+
+#[test]
+fn attack_26_a_stop_of_more_than_a_month_ends_as_partial_and_says_so() {
+    let world = World::new();
+    let incident = asked(&world);
+    turn(&world, true);
+    click(&world, &incident, APPROVER, Choice::Approve);
+    apply(&world, &incident).unwrap();
+    world.clock.pass(2 * 3_600);
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Stopped { wait_seconds: 300 }));
+    world.clock.pass(31 * 24 * 3_600);
+    assert_eq!(verify(&world, &incident), Ok(RemediateOutput::Partial));
+    close(&world, &incident, Outcome::Partial);
+    let card = card(&world);
+    assert!(card.contains("Partial: not contained") && card.contains("not made"), "{card}");
+    let entry = run(world.store().timeline(&incident))
+        .unwrap()
+        .into_iter()
+        .find(|entry| entry.data.to_string().contains("cordon resume"));
+    assert!(entry.is_some());
+}
+
+#[test]
+fn attack_26_a_card_that_stands_when_enforcement_is_stopped_says_so_before_the_click_and_no_more_after_the_resume() {
+    let world = World::new();
+    let incident = asked(&world);
+    let at = cordon_flow::ports::Clock::now(&world.clock);
+    turn(&world, true);
+    run(cordon_flow::voted::show_switch_on_card(&world.heard, &incident, at)).unwrap();
+    assert_eq!(world.heard.started.lock().unwrap()[0].1["cordon"], "voted");
+    notify(&world, NotifyInput::Voted { incident: incident.clone() });
+    assert!(card(&world).contains("nothing would be done now") && card(&world).contains("cordon_approve"));
+    turn(&world, false);
+    notify(&world, NotifyInput::Voted { incident });
+    assert!(!card(&world).contains("nothing would be done now") && card(&world).contains("cordon_approve"));
 }

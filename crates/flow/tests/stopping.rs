@@ -49,13 +49,11 @@ fn a_stop_holds_what_was_on_its_way_and_what_comes_and_a_resume_lets_it_go_on() 
     assert_eq!(route, Route::Act);
     run(switch(&world).stop(ADA, "it stops the pipeline")).unwrap();
     let writes = world.iam.writes().len();
-    assert_eq!(apply(&world, &incident).unwrap(), RemediateOutput::Partial);
+    assert_eq!(apply(&world, &incident).unwrap(), RemediateOutput::Stopped { wait_seconds: 60 });
     assert_eq!(world.iam.writes().len(), writes, "nothing was changed");
-    let said = reasons(&world, &incident);
-    assert_eq!(said.len(), 2);
-    assert!(
-        said.iter().all(|said| said.contains(ADA) && said.contains("it stops the pipeline") && said.contains("cordon resume"))
-    );
+    let entry = run(world.store().timeline(&incident)).unwrap().pop().unwrap();
+    let said = entry.data["reason"].as_str().unwrap();
+    assert!(said.contains(ADA) && said.contains("it stops the pipeline") && said.contains("cordon resume"), "{said}");
     let (waiting, route) = world.checked(create_user("e2"));
     assert_eq!(route, Route::Ask);
     assert!(world.stored(&waiting).assessment.decision.unwrap().decision_reason.contains("enforcement was stopped by"));

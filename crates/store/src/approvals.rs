@@ -77,7 +77,7 @@ impl Approval {
     #[must_use]
     pub fn question(&self) -> Question<'_> {
         let Self { vote, deadline, quorum, on_timeout, .. } = *self;
-        Question { vote, deadline, quorum, ballots: &self.ballots, by: self.by.as_deref(), on_timeout }
+        Question { vote, deadline, quorum, ballots: &self.ballots, by: self.by.as_deref(), on_timeout, stopped: None }
     }
 
     /// The next version of it.

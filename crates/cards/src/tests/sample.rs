@@ -168,7 +168,7 @@ pub(super) fn dana() -> Ballot {
 
 pub(super) fn question(quorum: u32, ballots: &[Ballot]) -> Question<'_> {
     let deadline = at("2026-01-02T03:19:05Z");
-    Question { vote: Vote::Waiting, deadline, quorum, ballots, by: None, on_timeout: Default::default() }
+    Question { vote: Vote::Waiting, deadline, quorum, ballots, by: None, on_timeout: Default::default(), stopped: None }
 }
 
 pub(super) const APPROVER: Decider<'_> = Decider::Person { by: "U0APPROVER", name: Some("dana") };

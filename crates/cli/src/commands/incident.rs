@@ -12,6 +12,7 @@ use cordon_core::ids::InvalidId;
 use cordon_core::incident::State;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Choice, Decide, DecideError};
+use cordon_flow::switch;
 use cordon_flow::undo::{AskUndo, AskUndoError, Undo, UndoAnswer, UndoError, UndoVote};
 use cordon_flow::voted::{self, VotedError};
 use cordon_store::{Store, StoreError};
@@ -308,6 +309,11 @@ async fn decide(
     println!("{}", answer.sentence());
     if !answer.counts() {
         return Ok(ExitCode::from(1));
+    }
+    if choice != Choice::Deny
+        && let Ok(Some(stopped)) = switch::stopped(Store::new(&table)).await
+    {
+        println!("Nothing is done now: {stopped}. What is approved waits, and is carried out after that.");
     }
     if let Err(error) = show_on_card(&sdk, &table, &id).await {
         eprintln!("The decision is recorded, but the card in Slack is not updated yet: {}", chain(&error));

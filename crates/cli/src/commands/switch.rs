@@ -3,14 +3,22 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use cordon_aws::{SdkIam, SystemClock};
+use cordon_aws::config::SdkConfig;
+use cordon_aws::{SdkIam, StateMachine, SystemClock};
+use cordon_core::incident::State;
 use cordon_core::{Principal, PrincipalKind};
 use cordon_flow::switch::{POLICY_NAME, Position, Switch};
+use cordon_flow::voted;
 use cordon_store::Store;
+use jiff::Timestamp;
 
 use crate::caller::Caller;
 use crate::commands::incident::Deployment;
 use crate::failure::Failure;
+use crate::report::chain;
+
+/// The most cards of one state that are updated.
+const CARDS_MAX: u32 = 100;
 
 /// The reason, and the deployment.
 #[derive(Args)]
@@ -54,8 +62,37 @@ async fn turn(arguments: &Arguments, stop: bool) -> Result<ExitCode, Failure> {
         println!("{}", sentence(position, name));
     }
     turned?;
-    position?;
+    if let Some(note) = position?.note {
+        show_on_cards(&sdk, Store::new(&table), note.at).await;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the cards of open questions say that enforcement is stopped, or no more. The switch is turned already, whatever happens here.
+async fn show_on_cards(sdk: &SdkConfig, store: Store<'_>, turned: Timestamp) {
+    let mut open = Vec::new();
+    for state in [State::Asking, State::Decided, State::Remediating] {
+        match store.by_state(state, CARDS_MAX).await {
+            Ok(incidents) => open.extend(incidents),
+            Err(error) => eprintln!("The cards of open incidents are not updated: {}", chain(&error)),
+        }
+    }
+    let (mut shown, mut failed) = (0, None);
+    for incident in &open {
+        let Some(machine) = voted::state_machine(&incident.execution) else { continue };
+        let machine = StateMachine::new(aws_sdk_sfn::Client::new(sdk), machine);
+        match voted::show_switch_on_card(&machine, &incident.id, turned).await {
+            Ok(()) => shown += 1,
+            Err(error) => failed = Some(error),
+        }
+    }
+    if let Some(error) = failed {
+        let of = open.len();
+        eprintln!(
+            "{shown} of {of} cards of open incidents say so; the others do once somebody presses a button: {}",
+            chain(&error)
+        );
+    }
 }
 
 fn sentence(position: &Position, role: &str) -> String {

@@ -15,6 +15,7 @@ use super::{Notify, NotifyError};
 use crate::approver;
 use crate::ports::{Channel, DeliveryError};
 use crate::question;
+use crate::switch;
 
 /// What became of bringing the card up to date.
 pub(super) enum Refreshed {
@@ -61,7 +62,12 @@ impl Notify<'_> {
         let Some(at) = &incident.delivery.slack else { return Ok(Refreshed::Done) };
         let glass = question::has_glass(self.approval, channel);
         let approval = self.store.approval(&incident.id).await?;
-        let Some(card) = cards::current(incident, approval.as_ref().map(Approval::question).as_ref(), glass) else {
+        let stopped = switch::stopped(self.store).await?;
+        let current = |incident: &Incident, approval: Option<&Approval>| {
+            let question = approval.map(|approval| approval.question().while_stopped(stopped.as_deref()));
+            cards::current(incident, question.as_ref(), glass)
+        };
+        let Some(card) = current(incident, approval.as_ref()) else {
             return Ok(Refreshed::Done);
         };
         let updated = channel.update(at, &card).await;
@@ -69,7 +75,7 @@ impl Notify<'_> {
         let newer = match newer.outcome {
             Some(outcome) => Some(self.outcome_card(&newer, outcome).await?),
             None if decided == approval => None,
-            None => cards::current(&self.with_joined(newer).await?, decided.as_ref().map(Approval::question).as_ref(), glass),
+            None => current(&self.with_joined(newer).await?, decided.as_ref()),
         };
         let updated = match newer {
             Some(card) => channel.update(at, &card).await,

@@ -11,8 +11,10 @@ use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use serde_json::{Value, json};
 
+use super::card::Refreshed;
 use super::{Notify, NotifyError, Told, delivery};
 use crate::ports::{Channel, DeliveryError};
+use crate::switch;
 
 /// What became of one call.
 type Fate = Result<(), DeliveryError>;
@@ -37,6 +39,33 @@ impl Notify<'_> {
             }
         }
         self.told(id, "escalated", sns, slack).await
+    }
+
+    /// Enforcement is stopped, so what was released waits: the card and its thread say so, and SNS.
+    pub(super) async fn held(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
+        let incident = self.store.incident(id).await?;
+        let Some(stopped) = switch::stopped(self.store).await? else {
+            return Ok(NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped });
+        };
+        let mut alert = Alert::of(&incident, Occasion::Held);
+        set(&mut alert.body, "held", json!({"reason": stopped}));
+        let sns = vec![self.publish(&incident, alert).await];
+        let mut slack = Vec::new();
+        if let Some(channel) = self.channel {
+            slack.push(in_thread(channel, &incident, &cards::held(&incident, &stopped)).await);
+            if let Refreshed::Failed(error) = self.refresh(channel, &incident).await? {
+                slack.push(Err(error));
+            }
+        }
+        let told = self.told(id, "held", sns, slack).await?;
+        self.store
+            .commit(id, self.clock.now(), |incident| {
+                let held = incident.approval.held.as_mut().filter(|held| !held.told)?;
+                held.told = true;
+                Some(Vec::new())
+            })
+            .await?;
+        Ok(told)
     }
 
     /// Everybody who was not waited for is told, by name.

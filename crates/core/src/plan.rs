@@ -208,10 +208,10 @@ pub struct PlannedStep {
     pub irreversible: Option<String>,
     /// Where the state before the event is not known: what a person has to look at, in a sentence. It stands among
     /// [`Plan::by_hand`], so that the incident is `partial` at best.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unknown_before: Option<String>,
     /// What undo puts back where that is not the state before the event, in a sentence.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_note: Option<String>,
 }
 

@@ -10,7 +10,7 @@ mod sessions;
 mod versions;
 
 use aws_sdk_iam::types::Tag;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Test;
 use super::deployment::{ADMINISTRATOR, APPROVER, Deployment, ENFORCE};
@@ -24,6 +24,23 @@ pub async fn contained(deployment: &Deployment, actor: &Person, event: &str) -> 
     let incident = deployment.closed(&actor.name, event).await;
     assert_eq!(incident["head"]["outcome"], "contained", "{incident:#}");
     incident
+}
+
+/// Puts CloudTrail's record of a call that the pipeline's role made two days ago on the bus, and waits until it is handled. What a
+/// user of IAM sets, or somebody sets on the day itself, is never restored. The test makes the call itself as the operator.
+pub async fn set_long_ago(deployment: &Deployment, service: &str, event: &str, id: &str, parameters: Value) {
+    let account = &deployment.stack.spec.account;
+    let role = format!("arn:aws:iam::{account}:role/pipeline");
+    let record = json!({"eventVersion": "1.11", "eventID": id, "eventName": event, "eventSource": service,
+        "eventTime": jiff::Timestamp::now() - jiff::SignedDuration::from_hours(48), "awsRegion": "us-east-1",
+        "sourceIPAddress": "203.0.113.7", "readOnly": false, "eventType": "AwsApiCall", "recipientAccountId": account,
+        "userIdentity": {"type": "AssumedRole", "accountId": account, "principalId": "AROAPIPELINE0000000A:deploy",
+            "arn": format!("arn:aws:sts::{account}:assumed-role/pipeline/deploy"),
+            "sessionContext": {"sessionIssuer": {"type": "Role", "principalId": "AROAPIPELINE0000000A", "arn": role,
+                "accountId": account, "userName": "pipeline"}}},
+        "requestParameters": parameters});
+    deployment.stack.put_event(&record).await.unwrap();
+    deployment.handled(id).await;
 }
 
 /// What was planned, in its order.

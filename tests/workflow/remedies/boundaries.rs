@@ -1,14 +1,15 @@
 //! Permissions boundaries: put back where an attacker took one off, and set on an attacker.
 
-use serde_json::Value;
+use serde_json::json;
 
-use super::{contained, remedies_of};
+use super::{contained, remedies_of, set_long_ago};
 use crate::Test;
 use crate::deployment::{Deployment, ENFORCE};
-use crate::person::{EVERYTHING, Person};
+use crate::person::EVERYTHING;
 
 const NO_USERS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"iam:CreateUser","Resource":"*"}]}"#;
 const REFUSED: &str = "AccessDenied";
+const IAM: &str = "iam.amazonaws.com";
 const DENY_ALL: &str = "arn:aws:iam::aws:policy/AWSDenyAll";
 
 async fn policy(deployment: &Deployment, name: &str) -> String {
@@ -16,24 +17,15 @@ async fn policy(deployment: &Deployment, name: &str) -> String {
     made.policy().and_then(|policy| policy.arn()).unwrap().to_owned()
 }
 
-/// Waits until Cordon has seen somebody's call.
-async fn seen(deployment: &Deployment, by: &Person, event: &str) {
-    deployment.incident_where("earlier call", |incident| is_by(incident, by, event)).await;
-}
-
-fn is_by(incident: &Value, by: &Person, event: &str) -> bool {
-    incident["head"]["actor"]["name"] == by.name.as_str() && incident["head"]["event"]["name"] == event
-}
-
 #[tokio::test]
 async fn a_boundary_that_was_taken_off_a_user_binds_again() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let boundary = policy(&deployment, "boundary-of-a-user").await;
-    let warden = deployment.user("iam-test-warden").await;
     let bound = deployment.user("iam-test-accomplice").await;
-    let given = warden.iam.put_user_permissions_boundary().user_name(&bound.name).permissions_boundary(&boundary);
+    let given = deployment.operator().put_user_permissions_boundary().user_name(&bound.name).permissions_boundary(&boundary);
     given.send().await?;
-    seen(&deployment, &warden, "PutUserPermissionsBoundary").await;
+    let parameters = json!({"userName": bound.name, "permissionsBoundary": boundary});
+    set_long_ago(&deployment, IAM, "PutUserPermissionsBoundary", "boundary-of-a-user", parameters).await;
     assert_eq!(bound.creates_user("iam-test-accomplice-bound").await, Err(REFUSED.to_owned()));
 
     let attacker = deployment.user("iam-test-loosener").await;
@@ -58,12 +50,12 @@ async fn a_boundary_that_was_taken_off_a_user_binds_again() -> Test {
 async fn a_boundary_that_a_session_took_off_its_own_role_binds_again() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let boundary = policy(&deployment, "boundary-of-a-role").await;
-    let warden = deployment.user("iam-test-role-warden").await;
     let somebody = deployment.user("iam-test-bounded-user").await;
     let session = deployment.role_session("iam-test-bounded-role", &somebody).await;
-    let given = warden.iam.put_role_permissions_boundary().role_name(&session.name).permissions_boundary(&boundary);
+    let given = deployment.operator().put_role_permissions_boundary().role_name(&session.name).permissions_boundary(&boundary);
     given.send().await?;
-    seen(&deployment, &warden, "PutRolePermissionsBoundary").await;
+    let parameters = json!({"roleName": session.name, "permissionsBoundary": boundary});
+    set_long_ago(&deployment, IAM, "PutRolePermissionsBoundary", "boundary-of-a-role", parameters).await;
     assert_eq!(session.creates_user("iam-test-bounded-before").await, Err(REFUSED.to_owned()));
 
     session.iam.delete_role_permissions_boundary().role_name(&session.name).send().await?;

@@ -43,7 +43,7 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError`].
     pub async fn holds(&self, target: &Target) -> Result<Vec<Hold>, StoreError> {
-        self.table.list(&keys::hold_partition(target), "").await?.into_iter().map(decode).collect()
+        self.table.list(&keys::hold_partition(target), keys::HELD).await?.into_iter().map(decode).collect()
     }
 }
 

@@ -20,6 +20,8 @@ const TEXT_MAX_BYTES: usize = 1_500;
 /// It takes 1,024 bytes of sort key.
 const SORT_MAX_BYTES: usize = 900;
 
+/// The sort keys of what is held of a target begin so: DynamoDB takes no empty prefix.
+pub(crate) const HELD: &str = "HELD#";
 /// The sort keys of a timeline begin so.
 pub(crate) const TIMELINE: &str = "LOG#";
 /// The later events that joined an incident.
@@ -207,7 +209,7 @@ pub(crate) fn hold_partition(target: &Target) -> String {
 pub(crate) fn hold(thing: &Thing) -> Key {
     let what = thing.what.to_ascii_lowercase();
     let what = if what.len() > SORT_MAX_BYTES { EventId::from_content(what.as_bytes()).to_string() } else { what };
-    Key::new(hold_partition(&thing.target), what)
+    Key::new(hold_partition(&thing.target), format!("{HELD}{what}"))
 }
 
 /// The index `by_state`.

@@ -106,12 +106,14 @@ impl Table for MemoryTable {
 
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, TableError> {
         self.readable(pk)?;
+        refuse_empty(prefix)?;
         let items = lock(&self.items);
         Ok(items.iter().filter(|((of, sk), _)| of == pk && sk.starts_with(prefix)).map(|(_, item)| item.clone()).collect())
     }
 
     async fn page(&self, pk: &str, prefix: &str, end: End, limit: u32) -> Result<Vec<Value>, TableError> {
         self.readable(pk)?;
+        refuse_empty(prefix)?;
         let items = lock(&self.items);
         let from = (pk.to_owned(), prefix.to_owned());
         let mut found: Vec<Value> = items
@@ -179,6 +181,14 @@ impl MemoryTable {
 
 fn place(key: &Key) -> Place {
     (key.pk().to_owned(), key.sk().to_owned())
+}
+
+/// As DynamoDB does with a value of a key that is empty.
+fn refuse_empty(prefix: &str) -> Result<(), TableError> {
+    if prefix.is_empty() {
+        return Err(TableError::Refused("the value for a key attribute cannot contain an empty string".to_owned()));
+    }
+    Ok(())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

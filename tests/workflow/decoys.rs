@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Test;
 use super::deployment::{ADMINISTRATOR, ALL_OF_IAM, APPROVER, Deployment, ENFORCE, LIMIT, POLL};
 use super::person::{EVERYTHING, Person};
+use super::remedies::set_long_ago;
 
 /// Approves every question about an actor's calls of one name, until as many incidents as there were calls have ended.
 async fn contains_all(deployment: &Deployment, actor: &Person, event: &str, calls: usize) -> Vec<Value> {
@@ -51,6 +52,9 @@ async fn attack_1_of_two_inline_policies_on_one_role_none_is_left() -> Test {
         deployment.stack.spec.account, friend.name
     );
     deployment.operator().create_role().role_name(ROLE).assume_role_policy_document(trust).send().await?;
+    // Cordon knows that no policy stood there before only where it saw the role being made.
+    let made = json!({"roleName": ROLE, "assumeRolePolicyDocument": "{}"});
+    set_long_ago(&deployment, "iam.amazonaws.com", "CreateRole", "decoy-role-made", made).await;
     let put = || attacker.iam.put_role_policy().role_name(ROLE);
     put().policy_name("decoy").policy_document(ALL_OF_IAM).send().await?;
     put().policy_name("real").policy_document(EVERYTHING).send().await?;

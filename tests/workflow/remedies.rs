@@ -53,6 +53,9 @@ pub fn remedies_of(incident: &Value) -> Vec<&str> {
 async fn an_inline_policy_that_allows_everything_is_taken_off_and_comes_back_with_undo() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-inline").await;
+    // Cordon knows that no policy stood there before only where it saw the user being made.
+    set_long_ago(&deployment, "iam.amazonaws.com", "CreateUser", "inline-user-made", json!({"userName": "iam-test-inline"}))
+        .await;
     attacker.iam.put_user_policy().user_name("iam-test-inline").policy_name("extra").policy_document(EVERYTHING).send().await?;
     attacker.reads_trails().await?;
     let before = deployment.rights_of_user("iam-test-inline").await;

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{contained, remedies_of};
 use crate::Test;
-use crate::deployment::{Deployment, ENFORCE};
+use crate::deployment::{Deployment, ENFORCE, LIMIT, POLL};
 
 const REFUSED: &str = "AccessDeniedException";
 
@@ -31,8 +31,16 @@ async fn a_stolen_session_of_a_role_ends_and_one_that_begins_later_may_do_all_bu
     let incident = contained(&deployment, &stolen, FINDING).await;
     assert_eq!(remedies_of(&incident), ["deny-iam", "revoke-sessions"]);
     stolen.may_do_nothing().await;
-    let later = deployment.assumes(&machine, &stolen.name).await?;
-    later.reads_trails().await?;
+    let began = std::time::Instant::now();
+    // The deny counts from a minute after it was put on: sessions of the seconds in between are stopped too.
+    let later = loop {
+        let later = deployment.assumes(&machine, &stolen.name).await?;
+        if later.reads_trails().await.is_ok() {
+            break later;
+        }
+        assert!(began.elapsed() < LIMIT, "no later session may do anything");
+        tokio::time::sleep(POLL).await;
+    };
     assert_eq!(later.creates_user("iam-test-stolen-later").await, Err("AccessDenied".to_owned()));
 
     deployment.undoes(&incident).await;

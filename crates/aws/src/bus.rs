@@ -35,7 +35,7 @@ impl EventBus {
     /// [`EventBus::new`] with another limit for one finding, retries included.
     #[must_use]
     pub fn with_timeout(sdk: &SdkConfig, name: String, timeout: Duration) -> Self {
-        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).build();
+        let timeouts = TimeoutConfig::builder().operation_timeout(timeout).operation_attempt_timeout(timeout).build();
         let config = aws_sdk_eventbridge::config::Builder::from(sdk).timeout_config(timeouts).build();
         Self { client: aws_sdk_eventbridge::Client::from_conf(config), name }
     }

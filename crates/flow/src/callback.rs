@@ -25,6 +25,8 @@ pub struct Said {
     pub counts: bool,
     /// Empty where a dialog asks.
     pub sentence: String,
+    /// Whether they see it: by a message of their own, on the card, or by the dialog.
+    pub told: bool,
 }
 
 /// Where a press came from that does not count.
@@ -75,10 +77,13 @@ impl Pressing<'_> {
         Voter::Slack(self.by)
     }
 
-    async fn whisper(&self, prose: &Prose) {
-        if let Err(error) = self.presser.whisper(prose).await {
+    /// Whether they could be told.
+    async fn whisper(&self, prose: &Prose) -> bool {
+        let said = self.presser.whisper(prose).await;
+        if let Err(error) = &said {
             tracing::warn!(reason = %error, "a click could not be answered");
         }
+        said.is_ok()
     }
 }
 
@@ -107,10 +112,11 @@ impl Callback<'_> {
             Ok(_) | Err(StoreError::NotFound(_)) => {}
             Err(error) => return Err(error.into()),
         }
-        if matches!(press.pressed, Pressed::Button(_)) {
-            Pressing { id: &press.incident, by, presser }.whisper(&Prose::new(from.reason)).await;
-        }
-        Ok(Said { counts: false, sentence: from.reason.to_owned() })
+        let told = match press.pressed {
+            Pressed::Button(_) => Pressing { id: &press.incident, by, presser }.whisper(&Prose::new(from.reason)).await,
+            Pressed::Dialog { .. } => true,
+        };
+        Ok(Said { counts: false, sentence: from.reason.to_owned(), told })
     }
 
     async fn button(&self, pressing: Pressing<'_>, button: Button) -> Result<Said, CallbackError> {
@@ -128,8 +134,8 @@ impl Callback<'_> {
                         "Slack cannot ask for the reason. Use `cordon incident approve {} --break-glass --reason …`.",
                         pressing.id
                     );
-                    pressing.whisper(&Prose::new(&sentence)).await;
-                    Ok(Said { counts: false, sentence })
+                    let told = pressing.whisper(&Prose::new(&sentence)).await;
+                    Ok(Said { counts: false, sentence, told })
                 }
             },
             Button::Undo => self.undo(pressing).await,
@@ -142,19 +148,18 @@ impl Callback<'_> {
             self.show(pressing, &answer).await?;
         }
         // A decision is shown to everybody; what is only counted, or refused, is told to the one who pressed.
-        if !matches!(answer, Answer::Accepted(_)) {
-            pressing.whisper(&answer.prose()).await;
-        }
-        Ok(Said { counts: answer.counts(), sentence: answer.sentence() })
+        let told = matches!(answer, Answer::Accepted(_)) || pressing.whisper(&answer.prose()).await;
+        // Somebody whose word counts sees that on the card, now or a little later.
+        Ok(Said { counts: answer.counts(), sentence: answer.sentence(), told: told || answer.counts() })
     }
 
     /// Opens the dialog for somebody whose answer would count. `None` where no dialog can be opened.
     async fn asks_why(&self, pressing: Pressing<'_>, kind: DialogKind, choice: Choice) -> Result<Option<Said>, CallbackError> {
         if let Some(refused) = self.decide.refusal(pressing.id, pressing.voter(), choice).await? {
-            pressing.whisper(&refused.prose()).await;
-            return Ok(Some(Said { counts: false, sentence: refused.sentence() }));
+            let told = pressing.whisper(&refused.prose()).await;
+            return Ok(Some(Said { counts: false, sentence: refused.sentence(), told }));
         }
-        Ok(self.opens(pressing, kind).await?.then(|| Said { counts: true, sentence: String::new() }))
+        Ok(self.opens(pressing, kind).await?.then(|| Said { counts: true, sentence: String::new(), told: true }))
     }
 
     async fn opens(&self, pressing: Pressing<'_>, kind: DialogKind) -> Result<bool, CallbackError> {
@@ -183,14 +188,14 @@ impl Callback<'_> {
             DialogKind::Undo => {
                 let answer = self.wishes_undo(pressing, Some(reason)).await?;
                 let sentence = if answer.counts() { String::new() } else { answer.sentence() };
-                return Ok(Said { counts: answer.counts(), sentence });
+                return Ok(Said { counts: answer.counts(), sentence, told: true });
             }
         };
         let answer = self.decide.run(pressing.id, pressing.voter(), choice, Some(reason)).await?;
         if answer.counts() {
             self.show(pressing, &answer).await?;
         }
-        Ok(Said { counts: answer.counts(), sentence: answer.sentence() })
+        Ok(Said { counts: answer.counts(), sentence: answer.sentence(), told: true })
     }
 
     fn ask_undo(&self) -> AskUndo<'_> {
@@ -203,12 +208,12 @@ impl Callback<'_> {
         let answer = match self.ask_undo().refusal(pressing.id, pressing.voter()).await? {
             Some(no) => no,
             None if self.opens(pressing, DialogKind::Undo).await? => {
-                return Ok(Said { counts: true, sentence: String::new() });
+                return Ok(Said { counts: true, sentence: String::new(), told: true });
             }
             None => self.wishes_undo(pressing, None).await?,
         };
-        pressing.whisper(&Prose::new(&answer.sentence())).await;
-        Ok(Said { counts: answer.counts(), sentence: answer.sentence() })
+        let told = pressing.whisper(&Prose::new(&answer.sentence())).await;
+        Ok(Said { counts: answer.counts(), sentence: answer.sentence(), told })
     }
 
     /// Takes the wish, and where more people have to have it, calls them in the thread of the card.
@@ -251,7 +256,12 @@ impl Callback<'_> {
             Some(SlackMessage { ts: None, .. }) | None => pressing.presser.replace(&card).await,
         };
         if let Err(error) = shown {
-            tracing::warn!(reason = %error, "the card could not be updated after a click");
+            tracing::warn!(reason = %error, "the card could not be updated after a click, and is left to an execution");
+            let input = json!({"cordon": "voted", "incident": incident.id});
+            let name = format!("voted-{}-click-{}", incident.id, incident.version);
+            if let Err(error) = self.executions.start(&name, &input).await {
+                tracing::warn!(reason = %error, "the card stays as it is until the next update");
+            }
         }
         Ok(())
     }

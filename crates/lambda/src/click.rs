@@ -4,8 +4,14 @@
 
 use cordon_cards::{Press, Pressed, REASON, foreign};
 use cordon_flow::callback::{Callback, CallbackError, Elsewhere, Said};
+use cordon_flow::decide::Decide;
 use cordon_flow::ports::Presser;
 use cordon_slack::{HttpResponse, Interaction, Request, RequestError, SlackSecret, receive};
+
+use crate::haste::{Hasty, Stopwatch, WHOLE, within};
+
+/// What is said where the time is over. The same click again is counted once, and finishes what was begun.
+const TOO_SLOW: &str = "This took too long, and may count or not: the card will show it. Please press again; it counts once.";
 
 /// Answers clicks and dialogs.
 pub struct Clicks<'a> {
@@ -26,11 +32,39 @@ impl Clicks<'_> {
             .inspect_err(|error| tracing::warn!(reason = chain(error), "a request was refused"))
     }
 
-    /// The response to what was received: 400 where it is not about a card of ours, else 200 with a sentence or for the dialog.
+    /// The response to what was received: 400 where it is not about a card of ours, else 200 with a sentence or for the dialog. It
+    /// comes within [`WHOLE`], whatever Slack's own API does meanwhile: 503 where the click was not answered by then, or nothing
+    /// could be told to whoever clicked, which Slack shows them as a failure.
     ///
     /// # Errors
     /// Where the decision could not be made or delivered: another click finishes it.
-    pub async fn answer(&self, interaction: &Interaction, presser: &dyn Presser) -> Result<HttpResponse, CallbackError> {
+    pub async fn answer(
+        &self,
+        interaction: &Interaction,
+        presser: &dyn Presser,
+        watch: &dyn Stopwatch,
+    ) -> Result<HttpResponse, CallbackError> {
+        let channel = Hasty { inner: self.callback.channel, watch };
+        let presser = Hasty { inner: presser, watch };
+        let Callback { decide: Decide { store, config, tasks, clock, .. }, executions, .. } = self.callback;
+        let callback =
+            Callback { decide: Decide { store, config, tasks, clock, channel: Some(&channel) }, executions, channel: &channel };
+        let in_time = within(watch, WHOLE, self.answer_with(&callback, interaction, &presser)).await;
+        in_time.unwrap_or_else(|| {
+            tracing::warn!("a click was not answered in time");
+            Ok(match interaction {
+                Interaction::Click(_) => HttpResponse::text(503, TOO_SLOW),
+                Interaction::Submission(_) => HttpResponse::fault(REASON, TOO_SLOW),
+            })
+        })
+    }
+
+    async fn answer_with(
+        &self,
+        callback: &Callback<'_>,
+        interaction: &Interaction,
+        presser: &dyn Presser,
+    ) -> Result<HttpResponse, CallbackError> {
         let press = match Press::read(interaction) {
             Ok(press) => press,
             Err(error) => {
@@ -41,10 +75,10 @@ impl Clicks<'_> {
         let (sender, channel) = (interaction.sender(), interaction.channel_id());
         let channels = self.callback.decide.config.notifications.channels();
         let said = match self.secret.admits(sender, channel, channels) {
-            Ok(()) => self.callback.run(&press, &sender.user_id, presser).await?,
+            Ok(()) => callback.run(&press, &sender.user_id, presser).await?,
             Err(origin) => {
                 let from = Elsewhere { team: &sender.team_id, channel, reason: foreign(origin) };
-                self.callback.turn_away(&press, &sender.user_id, &from, presser).await?
+                callback.turn_away(&press, &sender.user_id, &from, presser).await?
             }
         };
         Ok(response(&press.pressed, &said))
@@ -53,7 +87,9 @@ impl Clicks<'_> {
 
 fn response(pressed: &Pressed, said: &Said) -> HttpResponse {
     match pressed {
-        Pressed::Button(_) => HttpResponse::text(200, &said.sentence),
+        Pressed::Button(_) if said.told => HttpResponse::text(200, &said.sentence),
+        // Slack shows nobody the text of an answer to a button, but shows that it failed.
+        Pressed::Button(_) => HttpResponse::text(503, &said.sentence),
         Pressed::Dialog { .. } if said.counts => HttpResponse::closes_dialog(),
         Pressed::Dialog { .. } => HttpResponse::fault(REASON, &said.sentence),
     }

@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod click;
+pub mod haste;
 pub mod http;
 pub mod serve;
 pub mod settings;

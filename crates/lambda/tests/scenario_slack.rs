@@ -9,6 +9,7 @@ use cordon_contract::{Delivery, NotifyInput, WaitInput};
 use cordon_core::{IncidentId, Outcome, Route};
 use cordon_flow::callback::Callback;
 use cordon_lambda::click::Clicks;
+use cordon_lambda::haste::SinceClick;
 use cordon_slack::{HttpResponse, Request, SlackSecret, sign, validate_message};
 use cordon_testkit::run;
 use serde_json::{Value, json};
@@ -58,7 +59,7 @@ fn send(world: &World, timestamp: Option<&str>, signature: Option<&str>, body: &
     let callback = Callback { decide: world.decide(), executions: &world.heard, channel: &world.heard };
     let clicks = Clicks { secret: &secret, callback };
     match clicks.receive(&Request { timestamp, signature, body }) {
-        Ok(interaction) => run(clicks.answer(&interaction, &world.heard)).unwrap(),
+        Ok(interaction) => run(clicks.answer(&interaction, &world.heard, &SinceClick::now())).unwrap(),
         Err(error) => error.response(),
     }
 }

@@ -7,6 +7,7 @@ use cordon_core::Config;
 use cordon_flow::callback::Callback;
 use cordon_flow::decide::Decide;
 use cordon_lambda::click::Clicks;
+use cordon_lambda::haste::SinceClick;
 use cordon_lambda::http::{ApiGatewayV2httpRequest, raw_body, response, signed};
 use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, StartError};
@@ -44,6 +45,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
 }
 
 async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> HttpResponse {
+    let watch = SinceClick::now();
     let Some(body) = raw_body(request) else {
         return HttpResponse::text(400, "The body cannot be read.");
     };
@@ -60,7 +62,7 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> HttpResponse {
         Ok(interaction) => interaction,
         Err(error) => return error.response(),
     };
-    match clicks.answer(&interaction, &app.slack.clicker(&interaction)).await {
+    match clicks.answer(&interaction, &app.slack.clicker(&interaction), &watch).await {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(%error, "a click could not be handled");

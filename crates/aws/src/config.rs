@@ -41,7 +41,7 @@ mod tests {
 
     #[tokio::test]
     async fn attack_20_every_call_has_a_limit_for_a_try_and_one_for_all_of_them() {
-        let sdk = loader().test_credentials().region("us-east-1").load().await;
+        let sdk = loader().no_credentials().region("us-east-1").load().await;
         let limits = sdk.timeout_config().unwrap();
         assert_eq!(limits.operation_timeout(), Some(CALL_TIMEOUT));
         assert_eq!(limits.operation_attempt_timeout(), Some(ATTEMPT_TIMEOUT));

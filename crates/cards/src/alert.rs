@@ -1,10 +1,11 @@
 //! The structured alert for SNS: a stable schema for machines, and the attributes that subscriptions filter by.
 //!
 //! Fields are added, never renamed or taken away; docs/operating.md describes them. An event's texts are an attacker's and
-//! travel as JSON strings; the subject line is ASCII, and an attribute holds only words of ours, ids and account numbers.
+//! travel as JSON strings without what looks like a secret; the subject line is ASCII, and an attribute holds only words of ours, ids and account numbers.
 
 use cordon_core::incident::Incident;
 use cordon_core::json::set;
+use cordon_core::redact;
 use serde_json::{Value, json};
 
 use crate::links::Links;
@@ -89,7 +90,7 @@ impl Alert {
         Self {
             topic: None,
             subject: subject(incident, occasion),
-            body: bounded(body(incident, occasion)),
+            body: bounded(redact::json(&body(incident, occasion))),
             attributes: attributes(incident, occasion),
         }
     }
@@ -104,6 +105,13 @@ impl Alert {
             body: json!({"schema": ALERT_SCHEMA, "message": message}),
             attributes: vec![("message", message.to_owned())],
         }
+    }
+}
+
+impl Alert {
+    /// Says more than every alert does.
+    pub fn add(&mut self, key: &str, value: &Value) {
+        set(&mut self.body, key, redact::json(value));
     }
 }
 
@@ -237,7 +245,7 @@ fn subject(incident: &Incident, occasion: Occasion) -> String {
 
 /// A subject as SNS takes it: printable ASCII, at most 100 characters.
 fn line(text: &str) -> String {
-    text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(SUBJECT_MAX_CHARS).collect()
+    redact::text(text).chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).take(SUBJECT_MAX_CHARS).collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! Each part has a budget in characters. If a card is too long as a whole, its lists are shortened, the calls last. The card then
 //! names the command that prints all of it.
 
-use cordon_core::Detection;
+use cordon_core::{Detection, redact};
 use cordon_slack::Message;
 use cordon_slack::blocks::{self, Block, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
 use cordon_slack::text::{code, link, plain, sentence, unformatted};
@@ -33,6 +33,8 @@ const EXCEPTIONS: usize = 700;
 const SENTENCE: usize = 600;
 const NOTIFICATION: usize = 1_200;
 const RULES_NAMED: usize = 3;
+const HIDDEN: &str = "A value in these calls looks like a secret and is shown as `[redacted]`; the call is made with the value itself. \
+                      Before you approve, read it in IAM.";
 /// What lists keep of their budgets, in percent, and what the calls do: the first that makes a card short enough is taken.
 const SHARES: [(usize, usize); 6] = [(100, 100), (60, 100), (30, 100), (0, 100), (0, 50), (0, 0)];
 
@@ -69,7 +71,11 @@ impl Card<'_> {
     }
 
     pub(crate) fn notes_section(&self) -> Option<Block> {
-        self.section("To know about them", bullets(&self.incident.assessment.plan.notes()), NOTES)
+        let plan = &self.incident.assessment.plan;
+        let hides = plan.calls().iter().chain(&plan.undo()).any(|call| redact::text(call) != call.as_str());
+        let hidden = hides.then(|| HIDDEN.to_owned());
+        let notes: Vec<String> = plan.notes().into_iter().chain(hidden).collect();
+        self.section("To know about them", bullets(&notes), NOTES)
     }
 
     pub(crate) fn by_hand_section(&self) -> Option<Block> {

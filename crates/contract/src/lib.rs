@@ -7,7 +7,7 @@
 
 use std::fmt;
 
-use cordon_core::{IncidentId, Outcome};
+use cordon_core::{IncidentId, Outcome, redact};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -381,10 +381,11 @@ pub struct StateError {
 }
 
 impl StateError {
-    /// A failure under a name.
+    /// A failure under a name. The message stands in the execution's history, so what looks like a secret is cut.
     #[must_use]
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
-        Self { name, message: message.into() }
+        let message: String = message.into();
+        Self { name, message: redact::text(&message).into_owned() }
     }
 }
 

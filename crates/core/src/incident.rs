@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::principal::{Actor, Subject};
 use crate::timeline;
 use crate::touched::Touched;
+use crate::{redact, request};
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +103,7 @@ pub struct EventFacts {
     /// Why AWS refused the call; `None` where it did not.
     #[serde(default)]
     pub error_code: Option<String>,
-    /// The request's parameters as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
+    /// The request as people may see it ([`request::shown`]), as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
     #[serde(default)]
     pub parameters: String,
     /// What the remedies need of the record.
@@ -115,28 +116,26 @@ impl EventFacts {
     pub const PARAMETERS_MAX_BYTES: usize = 4_000;
     const TEXT_MAX_BYTES: usize = 1_024;
 
-    /// What is kept of an event.
+    /// What is kept of an event. What the remedies need of it is exact; [`Touched::cut_secrets`] cuts it.
     #[must_use]
     pub fn from_event(event: &Event) -> Self {
         let text = |value: &serde_json::Value| value.as_str().map(|text| cut(text, Self::TEXT_MAX_BYTES));
+        let said = |value: &serde_json::Value| value.as_str().map(|text| cut(&redact::text(text), Self::TEXT_MAX_BYTES));
         let record = &event.record;
-        let parameters = match &record["requestParameters"] {
-            serde_json::Value::Null => String::new(),
-            parameters => cut(&parameters.to_string(), Self::PARAMETERS_MAX_BYTES),
-        };
+        let parameters = request::shown(&event.service, &event.name, &record["requestParameters"]);
         Self {
             id: event.id.clone(),
             shared_id: event.shared_id.clone(),
             origin: event.origin,
-            name: cut(&event.name, Self::TEXT_MAX_BYTES),
-            service: cut(&event.service, Self::TEXT_MAX_BYTES),
+            name: cut(&redact::text(&event.name), Self::TEXT_MAX_BYTES),
+            service: cut(&redact::text(&event.service), Self::TEXT_MAX_BYTES),
             region: event.region.clone(),
             time: event.time,
-            source_ip: text(&record["sourceIPAddress"]),
-            user_agent: text(&record["userAgent"]),
+            source_ip: said(&record["sourceIPAddress"]),
+            user_agent: said(&record["userAgent"]),
             policy_arn: text(at(record, "/requestParameters/policyArn")),
-            error_code: event.error_code.clone(),
-            parameters,
+            error_code: event.error_code.as_deref().map(|code| redact::text(code).into_owned()),
+            parameters: cut(&parameters, Self::PARAMETERS_MAX_BYTES),
             touched: Touched::from_event(event),
         }
     }

@@ -19,6 +19,8 @@ pub mod pattern;
 pub mod plan;
 pub mod principal;
 pub mod record;
+pub mod redact;
+pub mod request;
 pub mod timeline;
 pub mod touched;
 

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::redact;
+
 /// The `previous_hash` of an incident's first entry.
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -114,15 +116,16 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Places an entry after the one whose hash is `previous_hash`.
+    /// Places an entry after the one whose hash is `previous_hash`. What looks like a secret is cut before it is hashed, so that no
+    /// later reader has to.
     #[must_use]
     pub fn chain(new: NewEntry, seq: u64, at: Timestamp, previous_hash: &str) -> Self {
         let mut entry = Self {
             seq,
             at,
             kind: new.kind,
-            by: new.by,
-            data: new.data,
+            by: redact::text(&new.by).into_owned(),
+            data: redact::json(&new.data),
             previous_hash: previous_hash.to_owned(),
             hash: String::new(),
         };

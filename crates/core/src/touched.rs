@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::event::Event;
 use crate::fingerprint::Fingerprint;
 use crate::json::at;
+use crate::redact;
 
 /// The state before the event, as an earlier event set it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,19 @@ impl Touched {
             former: None,
             fingerprint: Some(Fingerprint::of(event)),
             former_refused: Vec::new(),
+        }
+    }
+}
+
+impl Touched {
+    /// Cuts what looks like a secret, once nothing needs the exact values any more: the remedies compare a document without its
+    /// secrets ([`redact::document`]), and what a former state is restored from is kept elsewhere.
+    pub fn cut_secrets(&mut self) {
+        let cut = |text: &mut Option<String>| *text = text.take().map(|text| redact::document(&text));
+        cut(&mut self.document);
+        cut(&mut self.selectors);
+        for (key, value) in &mut self.tags_set {
+            *value = redact::tag(key, value);
         }
     }
 }

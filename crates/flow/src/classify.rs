@@ -20,7 +20,7 @@ use cordon_core::incident::{EventFacts, Found, Incident, JoinedEvent};
 use cordon_core::json::{at, set};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject};
+use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, redact, request as shown_request};
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
@@ -159,6 +159,7 @@ impl Classify<'_> {
             of_event.touched.outside_statements =
                 outside_statements(of_event.touched.document.as_deref(), event.account.as_ref());
         }
+        of_event.touched.cut_secrets();
         let found = Found { account: event.account.clone(), actor, subject, detections, event: of_event };
         let own = id.to_string();
         let mut incident = Incident::open(id, found, execution.to_owned(), now);
@@ -243,11 +244,11 @@ impl Classify<'_> {
                 Ok(document) => {
                     facts.policies.insert(arn.to_owned(), document);
                 }
-                Err(error) => tracing::warn!(policy = arn, %error, "a policy's document cannot be read"),
+                Err(error) => tracing::warn!(policy = %redact::text(arn), %error, "a policy's document cannot be read"),
             },
-            Ok(None) => tracing::info!(policy = arn, "the policy is gone"),
+            Ok(None) => tracing::info!(policy = %redact::text(arn), "the policy is gone"),
             Err(error) if error.retryable() => return Err(ClassifyError::Policy(error)),
-            Err(error) => tracing::warn!(policy = arn, %error, "a policy cannot be read"),
+            Err(error) => tracing::warn!(policy = %redact::text(arn), %error, "a policy cannot be read"),
         }
         Ok(facts)
     }
@@ -261,7 +262,8 @@ impl Classify<'_> {
 
     async fn needs_person(&self, unreadable: &Unreadable, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
         let record = at(&input.event, "/detail");
-        let text = |value: &serde_json::Value| value.as_str().unwrap_or("unknown").chars().take(200).collect::<String>();
+        let text =
+            |value: &serde_json::Value| redact::text(value.as_str().unwrap_or("unknown")).chars().take(200).collect::<String>();
         let facts = EventFacts {
             id: unreadable.id.clone(),
             shared_id: None,
@@ -274,7 +276,11 @@ impl Classify<'_> {
             user_agent: None,
             policy_arn: None,
             error_code: None,
-            parameters: input.event.to_string().chars().take(1_000).collect(),
+            parameters: shown_request::shown(
+                &text(&record["eventSource"]),
+                &text(&record["eventName"]),
+                &record["requestParameters"],
+            ),
             touched: cordon_core::Touched::default(),
         };
         let id = IncidentId::derive(unreadable.account.as_ref(), &unreadable.id);

@@ -4,9 +4,11 @@
 //! logged once, here.
 
 use std::fmt;
+use std::io;
 
 use cordon_contract::{ErrorName, StateError};
 use cordon_core::json::at;
+use cordon_core::redact;
 use lambda_runtime::{Diagnostic, Error, LambdaEvent, service_fn};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,8 +27,23 @@ pub fn logs() {
     let level = std::env::var("CORDON_LOG").ok().and_then(|level| level.parse().ok()).unwrap_or(LevelFilter::INFO);
     let ours = ["cordon", "slack_callback", "state"].into_iter().map(|target| (target, level));
     let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_targets(ours);
-    let lines = tracing_subscriber::fmt::layer().json().with_current_span(true).with_span_list(false);
+    let lines = tracing_subscriber::fmt::layer().json().with_current_span(true).with_span_list(false).with_writer(|| Lines);
     let _already_set = tracing_subscriber::registry().with(lines).with(filter).try_init();
+}
+
+/// Standard output, line by line, without what looks like a secret: an error of AWS can repeat what a caller sent.
+struct Lines;
+
+impl io::Write for Lines {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        io::stdout().write_all(redact::text(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stdout().flush()
+    }
 }
 
 /// An error as Lambda reports it: `errorType` is one of the contract's names.

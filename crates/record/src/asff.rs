@@ -9,6 +9,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use cordon_core::json::set;
+use cordon_core::redact;
 use cordon_core::{ActorKind, Level};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -86,7 +87,7 @@ impl Finding<'_> {
         if !incident.event.name.trim().is_empty() {
             set(&mut finding, "Action", json!({"ActionType": "AWS_API_CALL", "AwsApiCallAction": self.call()}));
         }
-        finding
+        redact::json(&finding)
     }
 
     /// ASFF's taxonomy has ATT&CK's tactics, but for those that are effects or come before an account is reached.

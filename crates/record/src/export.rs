@@ -1,8 +1,10 @@
 //! The record as JSON, in the schema [`SCHEMA`]. `cordon incident verify` checks it without AWS.
 //!
-//! Fields are added, never renamed. The timeline's entries are in it exactly as they were hashed.
+//! Fields are added, never renamed. The timeline's entries are in it exactly as they were hashed, without secrets; everything else
+//! loses what looks like one here.
 
 use cordon_core::json::{at, set};
+use cordon_core::redact;
 use serde_json::{Value, json};
 
 use crate::record::{Record, step_state};
@@ -18,8 +20,8 @@ pub fn json(record: &Record) -> Value {
         "schema": SCHEMA,
         "generator": concat!("cordon ", env!("CARGO_PKG_VERSION")),
         "exported_at": record.exported_at,
-        "incident": incident(record),
-        "steps": steps(record),
+        "incident": redact::json(&incident(record)),
+        "steps": redact::json(&json!(steps(record))),
         "questions": record.questions.iter().map(|question| json!({
             "vote": question.vote, "by": question.by, "deadline": question.deadline,
         })).collect::<Vec<_>>(),

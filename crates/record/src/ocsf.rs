@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use cordon_core::json::{at, set};
-use cordon_core::{ActorKind, Level};
+use cordon_core::{ActorKind, Level, redact};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -72,7 +72,7 @@ impl Finding<'_> {
         if finding.to_string().len() > MAX_BYTES {
             shorten(&mut finding);
         }
-        finding
+        redact::json(&finding)
     }
 
     fn metadata(&self, activity_id: u32) -> Value {

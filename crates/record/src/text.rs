@@ -1,12 +1,12 @@
-//! Makes an attacker's text harmless where plain text is shown, and cuts it to the length that a format takes.
+//! Makes an attacker's text harmless where plain text is shown, hides what looks like a secret in it, and cuts it to the length that a format takes.
 
-use cordon_text::is_unseen;
+use cordon_text::{is_unseen, redact};
 
 /// The text with U+FFFD for each character that a reader does not see, so that it neither steers a terminal nor hides or
-/// reorders what stands beside it, and a reader sees that something was there.
+/// reorders what stands beside it, and a reader sees that something was there; and without what looks like a secret.
 #[must_use]
 pub fn visible(text: &str) -> String {
-    text.chars().map(|c| if is_unseen(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    redact(text).chars().map(|c| if is_unseen(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// One visible line of at most `max_units` UTF-16 units, as AWS and browsers count characters. Never empty: a format that

@@ -13,7 +13,7 @@
 //! No policy can deny `sts:GetSessionToken` ("Permissions for GetSessionToken", IAM user guide). A session made with it is still
 //! the user's, so this document applies inside it.
 
-use cordon_core::IncidentId;
+use cordon_core::{IncidentId, redact};
 
 /// A test derives from the known methods of escalation that none of them is left open.
 ///
@@ -106,6 +106,13 @@ pub fn same_document(a: &str, b: &str) -> bool {
         (Ok(a), Ok(b)) => a == b,
         _ => false,
     }
+}
+
+/// Whether a document that IAM returns is the one that the event set, of which only what is no secret is kept
+/// ([`cordon_core::Touched::cut_secrets`]).
+#[must_use]
+pub fn is_as_set(now: &str, set: &str) -> bool {
+    same_document(now, set) || same_document(&redact::document(now), set)
 }
 
 #[cfg(test)]

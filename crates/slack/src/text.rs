@@ -17,7 +17,7 @@
 //!
 //! Source: <https://docs.slack.dev/messaging/formatting-message-text>
 
-use cordon_text::is_unseen;
+use cordon_text::{is_unseen, redact};
 
 /// What marks text as cut.
 pub const ELLIPSIS: char = '…';
@@ -57,11 +57,12 @@ pub fn escape(text: &str) -> String {
     })
 }
 
-/// One line without anything invisible: white space becomes a space; control, direction and zero-width characters become `�`, so that a
+/// One line without anything invisible and without what looks like a secret: white space becomes a space; control, direction and zero-width characters become `�`, so that a
 /// reader sees that something was there; variation selectors and stacked accents are dropped.
 pub fn clean(text: &str) -> String {
     let mut marks = 0;
-    text.chars()
+    redact(text)
+        .chars()
         .filter_map(|character| {
             marks = if is_mark(character) { marks + 1 } else { 0 };
             match character {

@@ -1,8 +1,13 @@
-//! Decides which characters a reader does not see, for every format that shows an attacker's text: Slack messages, exports
-//! and the terminal.
+//! Decides which characters a reader does not see, and which values nobody may see, for every format that shows an attacker's
+//! text: Slack messages, alerts, findings, exports, logs and the terminal.
 //!
-//! It holds no list of its own: the Unicode Character Database says which characters are controls, formats, line breaks or
+//! Of characters it holds no list of its own: the Unicode Character Database says which characters are controls, formats, line breaks or
 //! ignorable. It never decides what stands in their place; each format does.
+
+mod random;
+mod secrets;
+
+pub use secrets::{REDACTED, is_harmless_value, is_name_field, is_secret_name, is_value_field, redact};
 
 use icu_properties::props::{DefaultIgnorableCodePoint, GeneralCategory};
 use icu_properties::{CodePointMapData, CodePointSetData};

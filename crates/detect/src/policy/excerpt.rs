@@ -3,6 +3,7 @@
 //! It decides nothing; [`super::grants`] does. The text is generated from the parsed document, so that two spellings of the same
 //! statement read alike.
 
+use cordon_core::redact;
 use serde_json::{Map, Value, json};
 
 use super::document::{Document, Effect, Selection, Statement};
@@ -65,7 +66,8 @@ fn text(statement: &Statement) -> String {
         }
         fields.insert("Condition".to_owned(), Value::Object(operators));
     }
-    let text = Value::Object(fields).to_string();
+    // Before it is cut: half a key has no shape.
+    let text = redact::json(&Value::Object(fields)).to_string();
     if text.chars().count() <= CHARS_MAX { text } else { text.chars().take(CHARS_MAX - 1).chain(['…']).collect() }
 }
 

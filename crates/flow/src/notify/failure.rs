@@ -38,8 +38,8 @@ impl Notify<'_> {
             None => Alert::without_incident(&format!("[Cordon] FAILED in {state}: {error}"), Occasion::Failure),
         };
         alert.topic = place.topic.map(str::to_owned);
-        set(&mut alert.body, "execution", json!(execution));
-        set(&mut alert.body, "failure", json!({"state": state, "error": error, "cause": cause}));
+        alert.add("execution", &json!(execution));
+        alert.add("failure", &json!({"state": state, "error": error, "cause": cause}));
         let sns = self.publisher.publish(&alert).await;
         let posted = match self.channel {
             Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Wanted, &notice).await),

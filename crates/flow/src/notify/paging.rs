@@ -77,7 +77,7 @@ impl Notify<'_> {
             reason: String::new(),
             skipped: Vec::new(),
         });
-        set(&mut alert.body, "break_glass", json!(glass));
+        alert.add("break_glass", &json!(glass));
         let sns = vec![self.publish(&incident, alert).await];
         let message = cards::glass_broken(&incident, &glass);
         let mut slack = Vec::new();
@@ -102,7 +102,7 @@ impl Notify<'_> {
             ),
             None => (cards::note(&incident, "An undo ran that nobody is known to have asked for"), Value::Null),
         };
-        set(&mut alert.body, "undo_result", undo);
+        alert.add("undo_result", &undo);
         let sns = vec![self.publish(&incident, alert).await];
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {

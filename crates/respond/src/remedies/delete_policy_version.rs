@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::restore_policy_version::{number, planned};
 use crate::call;
-use crate::deny::same_document;
+use crate::deny::{is_as_set, same_document};
 use crate::port::{Account, IamError, IamErrorKind};
 use crate::remedy::{
     Answers, Applied, Attempt, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
@@ -154,7 +154,7 @@ pub(super) async fn of_event(
     let mut newest_first: Vec<&String> = versions.iter().collect();
     newest_first.sort_by_key(|id| std::cmp::Reverse(number(id)));
     for version in newest_first {
-        if account.policy_version(arn.as_str(), version).await?.is_some_and(|document| same_document(&document, written)) {
+        if account.policy_version(arn.as_str(), version).await?.is_some_and(|document| is_as_set(&document, written)) {
             return Ok(Some(version.clone()));
         }
     }

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use cordon_core::{Change, PlannedStep, RemedyKind, Setting};
 
 use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
-use crate::deny::same_document;
+use crate::deny::is_as_set;
 use crate::port::{Account, IamError};
 use crate::quarantine::fits_inline;
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
@@ -49,7 +49,7 @@ impl Remedy for RemoveInlinePolicy {
         let Some(now) = now else {
             return Ok(Planned::Nothing(format!("`{target}` has no inline policy `{name}`")));
         };
-        if request.event.touched.document.as_deref().is_some_and(|written| !same_document(written, &now)) {
+        if request.event.touched.document.as_deref().is_some_and(|written| !is_as_set(&now, written)) {
             return Ok(Planned::ByHand(changed_since(&format!("the inline policy `{name}` of `{target}`"))));
         }
         let known = trusted_former(request);

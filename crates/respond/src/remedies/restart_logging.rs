@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};
 
 use super::{refused, skipped, source, trusted_former};
-use crate::deny::same_document;
+use crate::deny::is_as_set;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, On, Planned, Remedy, Request, WorksOn};
 use crate::settings;
@@ -42,7 +42,7 @@ impl Remedy for RestartLogging {
         if let Some(change) = request.held_change(&Setting::EventSelectors, facts.selectors.as_deref()) {
             changes.push(change);
         } else if let Some(set) = &request.event.touched.selectors {
-            let stands = facts.selectors.as_deref().is_some_and(|now| same_document(now, set));
+            let stands = facts.selectors.as_deref().is_some_and(|now| is_as_set(now, set));
             match trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former)))) {
                 Some((former, source)) if stands => {
                     note = Some(format!("The event selectors come back {source}.{}", skipped(request)));

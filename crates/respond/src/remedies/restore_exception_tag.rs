@@ -5,7 +5,7 @@
 //! touches another tag.
 
 use async_trait::async_trait;
-use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, same_name};
+use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Setting, redact, same_name};
 
 use super::{changed_since, skipped, source, trusted_former, unmodifiable};
 use crate::port::{Account, IamError};
@@ -51,7 +51,8 @@ impl Remedy for RestoreExceptionTag {
             ),
             (None, None) => return Ok(Planned::ByHand(by_hand(target, key))),
         };
-        if now.as_ref() != set && now != to {
+        let is_as_set = now.as_ref() == set || now.as_deref().map(|value| redact::tag(key, value)).as_ref() == set;
+        if !is_as_set && now != to {
             return Ok(Planned::ByHand(changed_since(&format!("the tag `{key}` of `{target}`"))));
         }
         let is_unknown = former.is_none();

@@ -10,7 +10,7 @@ use cordon_core::{Change, PlannedStep, Principal, PrincipalKind, RemedyKind, Set
 use serde_json::Value;
 
 use super::{changed_since, refused, skipped, source, trusted_former, unmodifiable};
-use crate::deny::same_document;
+use crate::deny::is_as_set;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, Planned, Remedy, Request};
 use crate::settings;
@@ -43,7 +43,7 @@ impl Remedy for RestoreTrustPolicy {
             let reason = format!("the trust policy of `{target}` is as another incident needs it");
             return Ok(settings::planned(request, request.step(self.kind()), vec![change], &reason));
         }
-        if !same_document(now, written) {
+        if !is_as_set(now, written) {
             return Ok(Planned::ByHand(changed_since(&format!("the trust policy of `{target}`"))));
         }
         let former = trusted_former(request).and_then(|former| Some((former.value.clone()?, source(former))));
@@ -58,7 +58,7 @@ impl Remedy for RestoreTrustPolicy {
         let undo_note = is_unknown.then(|| super::undo_note("the trust policy"));
         let (to, how) = match former {
             Some((document, source)) => (document, format!("The trust policy comes back {source}.{}", skipped(request))),
-            None => match without(written, &touched.outside_statements) {
+            None => match without(now, &touched.outside_statements) {
                 Some(document) => (
                     document,
                     format!(

@@ -1,5 +1,8 @@
 //! One actor–subject–rule case: its header, as it stands in the table and as every state reads it.
 
+mod facts;
+mod people;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -7,14 +10,14 @@ use sha2::{Digest, Sha256};
 use crate::blast_radius::BlastRadius;
 use crate::decision::{Decision, Route};
 use crate::detection::{Detection, Level, RemedyKind};
-use crate::event::{Event, Origin};
+
 use crate::ids::{AccountId, EventId, IncidentId, RuleId};
-use crate::json::at;
 use crate::plan::Plan;
 use crate::principal::{Actor, Subject};
 use crate::timeline;
-use crate::touched::Touched;
-use crate::{redact, request};
+
+pub use facts::EventFacts;
+pub use people::{BrokenGlass, Held, Looking, ShownVote, Skipped, UndoVotes};
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,76 +74,6 @@ impl Outcome {
     }
 }
 
-/// What the event said, as far as people and later states need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EventFacts {
-    /// The event's id.
-    pub id: EventId,
-    /// The id that records of the same call in other accounts share.
-    #[serde(default)]
-    pub shared_id: Option<EventId>,
-    /// Who sent it.
-    pub origin: Origin,
-    /// The call.
-    pub name: String,
-    /// `iam.amazonaws.com`
-    pub service: String,
-    /// Where the call was made.
-    #[serde(default)]
-    pub region: Option<String>,
-    /// When the call was made.
-    #[serde(default)]
-    pub time: Option<Timestamp>,
-    /// From which address, or which service.
-    #[serde(default)]
-    pub source_ip: Option<String>,
-    /// By which program, as it says itself.
-    #[serde(default)]
-    pub user_agent: Option<String>,
-    /// The policy that the call names.
-    #[serde(default)]
-    pub policy_arn: Option<String>,
-    /// Why AWS refused the call; `None` where it did not.
-    #[serde(default)]
-    pub error_code: Option<String>,
-    /// The request as people may see it ([`request::shown`]), as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
-    #[serde(default)]
-    pub parameters: String,
-    /// What the remedies need of the record.
-    #[serde(default)]
-    pub touched: Touched,
-}
-
-impl EventFacts {
-    /// Keeps the header far below DynamoDB's 400 KiB an item.
-    pub const PARAMETERS_MAX_BYTES: usize = 4_000;
-    const TEXT_MAX_BYTES: usize = 1_024;
-
-    /// What is kept of an event. What the remedies need of it is exact; [`Touched::cut_secrets`] cuts it.
-    #[must_use]
-    pub fn from_event(event: &Event) -> Self {
-        let text = |value: &serde_json::Value| value.as_str().map(|text| cut(text, Self::TEXT_MAX_BYTES));
-        let said = |value: &serde_json::Value| value.as_str().map(|text| cut(&redact::text(text), Self::TEXT_MAX_BYTES));
-        let record = &event.record;
-        let parameters = request::shown(&event.service, &event.name, &record["requestParameters"]);
-        Self {
-            id: event.id.clone(),
-            shared_id: event.shared_id.clone(),
-            origin: event.origin,
-            name: cut(&redact::text(&event.name), Self::TEXT_MAX_BYTES),
-            service: cut(&redact::text(&event.service), Self::TEXT_MAX_BYTES),
-            region: event.region.clone(),
-            time: event.time,
-            source_ip: said(&record["sourceIPAddress"]),
-            user_agent: said(&record["userAgent"]),
-            policy_arn: text(at(record, "/requestParameters/policyArn")),
-            error_code: event.error_code.as_deref().map(|code| redact::text(code).into_owned()),
-            parameters: cut(&parameters, Self::PARAMETERS_MAX_BYTES),
-            touched: Touched::from_event(event),
-        }
-    }
-}
-
 /// Where the incident's Slack message stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SlackMessage {
@@ -149,72 +82,6 @@ pub struct SlackMessage {
     /// Slack's message id; `None` where an incoming webhook posted it, which gives none.
     #[serde(default)]
     pub ts: Option<String>,
-}
-
-/// What somebody said to the question, as people are shown it. The vote that counts stands with the approval.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShownVote {
-    /// A Slack id, or an ARN where it was said on the command line.
-    pub by: String,
-    /// The name that `cordon.toml` gives them.
-    pub name: String,
-    /// Whether they approve.
-    pub approves: bool,
-    /// When they said it.
-    pub at: Timestamp,
-    /// Why, in their words.
-    #[serde(default)]
-    pub reason: Option<String>,
-}
-
-/// What was released and waits, because enforcement is stopped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Held {
-    /// Since when.
-    pub since: Timestamp,
-    /// Whether people have been told.
-    #[serde(default)]
-    pub told: bool,
-}
-
-/// Who wants an incident undone, while more people have to.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UndoVotes {
-    /// How many have to want it.
-    pub wanted: u32,
-    /// Who wants it so far.
-    pub votes: Vec<ShownVote>,
-}
-
-/// Who looks into an incident.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looking {
-    /// A Slack id, or an ARN.
-    pub by: String,
-    /// The name that `cordon.toml` gives them.
-    pub name: String,
-    /// Since when.
-    pub at: Timestamp,
-}
-
-/// An approval of one person, where more were wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BrokenGlass {
-    /// A Slack id, or an ARN.
-    pub by: String,
-    /// Why, in their words.
-    pub reason: String,
-    /// Who was not waited for.
-    pub skipped: Vec<Skipped>,
-}
-
-/// An approver, or a group of them, whose word was not waited for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
-    /// `U…`, `W…`, or `S…` for a user group.
-    pub slack_id: String,
-    /// The name that `cordon.toml` gives them.
-    pub name: String,
 }
 
 /// A later event of the same case, as far as people are told of it.
@@ -577,14 +444,6 @@ pub fn digest_of<'a>(events: impl Iterator<Item = &'a EventId>) -> String {
     let mut ids: Vec<&str> = events.map(EventId::as_str).collect();
     ids.sort_unstable();
     hex::encode(Sha256::digest(ids.join("\n").as_bytes()))
-}
-
-fn cut(text: &str, max_bytes: usize) -> String {
-    let mut end = text.len().min(max_bytes);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(key, keys::hold(&thing("ADA", "/division/", "inline#backdoor")));
         assert_ne!(key, keys::hold(&thing("Ada", "/", "inline#other")));
         assert_ne!(key, keys::hold(&thing("Bob", "/", "inline#Backdoor")));
-        assert_eq!((key.pk(), key.sk()), ("HOLD#111111111111#user#ada", "inline#backdoor"));
+        assert_eq!((key.pk(), key.sk()), ("HOLD#111111111111#user#ada", "HELD#inline#backdoor"));
         let long = keys::hold(&thing("Ada", "/", &format!("attached#{}", "x".repeat(2_000))));
         assert!(long.sk().len() <= 1_024, "{long:?}");
     }

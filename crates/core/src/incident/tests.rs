@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::Event;
 
 /// What the table held before the parts were structs of their own, with every field set.
 fn stored() -> Value {

@@ -7,6 +7,7 @@ mod deliveries;
 mod heard;
 
 pub mod asking;
+pub mod merging;
 pub mod shipped;
 
 use std::sync::{Arc, Mutex};

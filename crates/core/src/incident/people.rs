@@ -1,0 +1,70 @@
+//! What people said of an incident, as it is shown.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// What somebody said to the question, as people are shown it. The vote that counts stands with the approval.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownVote {
+    /// A Slack id, or an ARN where it was said on the command line.
+    pub by: String,
+    /// The name that `cordon.toml` gives them.
+    pub name: String,
+    /// Whether they approve.
+    pub approves: bool,
+    /// When they said it.
+    pub at: Timestamp,
+    /// Why, in their words.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// What was released and waits, because enforcement is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether people have been told.
+    #[serde(default)]
+    pub told: bool,
+}
+
+/// Who wants an incident undone, while more people have to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoVotes {
+    /// How many have to want it.
+    pub wanted: u32,
+    /// Who wants it so far.
+    pub votes: Vec<ShownVote>,
+}
+
+/// Who looks into an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looking {
+    /// A Slack id, or an ARN.
+    pub by: String,
+    /// The name that `cordon.toml` gives them.
+    pub name: String,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// An approval of one person, where more were wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokenGlass {
+    /// A Slack id, or an ARN.
+    pub by: String,
+    /// Why, in their words.
+    pub reason: String,
+    /// Who was not waited for.
+    pub skipped: Vec<Skipped>,
+}
+
+/// An approver, or a group of them, whose word was not waited for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// `U…`, `W…`, or `S…` for a user group.
+    pub slack_id: String,
+    /// The name that `cordon.toml` gives them.
+    pub name: String,
+}

@@ -264,11 +264,16 @@ pub(crate) fn given_back(
     Ok(Some((step.clone(), snapshot)))
 }
 
-/// The step as it has to stand, where another incident's layer lies over some of it: `above` has that layer's value for each thing.
-pub(crate) fn aimed(step: &PlannedStep, above: Vec<Option<Option<String>>>) -> PlannedStep {
+/// The value of another incident's layer that lies over this one's.
+pub(crate) struct Above {
+    pub(crate) to: Option<String>,
+}
+
+/// The step as it has to stand, where another incident's layer lies over some of it: `above` has that layer for each thing.
+pub(crate) fn aimed(step: &PlannedStep, above: Vec<Option<Above>>) -> PlannedStep {
     let mut step = step.clone();
     if step.changes.is_empty() {
-        if let (Some(version), Some(Some(Some(to)))) = (&mut step.version, above.into_iter().next()) {
+        if let (Some(version), Some(Some(Above { to: Some(to) }))) = (&mut step.version, above.into_iter().next()) {
             *version = to;
             if let Target::Policy { policy } = &step.target {
                 step.calls = vec![call::set_default_policy_version(policy.as_str(), version)];
@@ -278,7 +283,7 @@ pub(crate) fn aimed(step: &PlannedStep, above: Vec<Option<Option<String>>>) -> P
     }
     let mut differs = false;
     for (change, to) in step.changes.iter_mut().zip(above) {
-        if let Some(to) = to {
+        if let Some(Above { to }) = to {
             differs |= change.to != to;
             change.to = to;
         }

@@ -4,7 +4,7 @@ use cordon_core::PlannedStep;
 
 use super::apply::WriteError;
 use super::record::{Progress, ProgressError, StepRecord, StepState};
-use crate::holds::{Back, Hold, Kept, Layer, Part, Thing, aimed};
+use crate::holds::{Above, Back, Hold, Kept, Layer, Part, Thing, aimed};
 use crate::port::Account;
 use crate::remedy::{Snapshot, StepError};
 use crate::{holds, settings};
@@ -22,7 +22,7 @@ pub(super) async fn take(progress: &dyn Progress, step: &PlannedStep, parts: &[P
 }
 
 /// Registers one layer, and gives the value of a later one, if there is one.
-async fn take_part(progress: &dyn Progress, step: &PlannedStep, part: &Part) -> Result<Option<Option<String>>, WriteError> {
+async fn take_part(progress: &dyn Progress, step: &PlannedStep, part: &Part) -> Result<Option<Above>, WriteError> {
     let thing = thing(step, part);
     for _ in 0..TRIES {
         let found = progress.hold(&thing).await?;
@@ -191,10 +191,10 @@ fn is_of(hold: &Hold, step: &PlannedStep) -> bool {
 }
 
 /// The value of the last layer, where that is another incident's and lies over this one's.
-fn above(hold: &Hold, progress: &dyn Progress) -> Option<Option<String>> {
+fn above(hold: &Hold, progress: &dyn Progress) -> Option<Above> {
     let has_own = hold.layers.iter().any(|layer| layer.incident == *progress.incident());
     let top = hold.layers.last().filter(|top| has_own && top.incident != *progress.incident())?;
-    Some(top.to.clone())
+    Some(Above { to: top.to.clone() })
 }
 
 impl StepRecord {

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 
+use aws_sdk_iam::primitives::DateTime;
 use aws_sdk_iam::types::AccessKeyMetadata;
 use serde_json::{Value, json};
 
@@ -24,7 +25,7 @@ impl Answers {
 
     fn next(&mut self, keys: &[AccessKeyMetadata]) -> Value {
         let mut keys: Vec<&AccessKeyMetadata> = keys.iter().collect();
-        keys.sort_by_key(|key| key.create_date().map(|date| date.as_nanos()));
+        keys.sort_by_key(|key| key.create_date().map(DateTime::as_nanos));
         let made = keys.into_iter().find_map(|key| {
             let id = key.access_key_id()?;
             self.given.insert(id.to_owned()).then(|| json!({"accessKeyId": id, "userName": key.user_name(), "status": "Active"}))
@@ -35,7 +36,6 @@ impl Answers {
 
 #[cfg(test)]
 mod tests {
-    use aws_sdk_iam::primitives::DateTime;
 
     use super::*;
 

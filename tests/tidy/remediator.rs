@@ -6,7 +6,7 @@ use cordon_respond::authorised::{Authorised, CALLS, Resource, Rights};
 use cordon_tests::repository::SourceFile;
 use hcl::edit::expr::Expression;
 use hcl::edit::parser::parse_body;
-use hcl::edit::structure::{Block, Body};
+use hcl::edit::structure::{Block, BlockLabel, Body};
 
 const FILE: &str = "infra/modules/cordon/permissions.tf";
 
@@ -88,7 +88,7 @@ fn resources(on: Resource) -> &'static str {
 fn statements(file: &SourceFile) -> Vec<Statement> {
     let Ok(body) = parse_body(&file.text) else { return Vec::new() };
     let is_remediators = |block: &&Block| {
-        let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+        let labels: Vec<&str> = block.labels.iter().map(BlockLabel::as_str).collect();
         block.has_ident("data") && labels == ["aws_iam_policy_document", "remediate"]
     };
     let Some(document) = body.blocks().find(is_remediators) else { return Vec::new() };

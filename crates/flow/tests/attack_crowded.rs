@@ -9,6 +9,7 @@ mod support;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, ErrorName, NotifyInput, WaitInput};
 use cordon_core::incident::State;
@@ -134,7 +135,7 @@ fn events(n: usize) -> Vec<(Value, String)> {
 
 fn without_a_crowd() -> u64 {
     let world = World::new();
-    let table = BusyTable::new(world.table.clone(), 1);
+    let table = BusyTable::new(Arc::clone(&world.table), 1);
     Crowd::new(&world, &table).run(events(1), 1)
 }
 
@@ -143,7 +144,7 @@ fn attack_22_a_thousand_events_of_one_case_lose_none_and_the_question_is_asked_w
     let alone = without_a_crowd();
     for seed in [3, 5, 77] {
         let world = World::new();
-        let table = BusyTable::new(world.table.clone(), seed);
+        let table = BusyTable::new(Arc::clone(&world.table), seed);
         let crowd = Crowd::new(&world, &table);
         crowd.run(events(1_000), 100);
         assert_eq!(*crowd.failed.borrow(), [] as [&str; 0], "seed {seed}");
@@ -171,7 +172,7 @@ fn attack_22_a_thousand_events_of_one_case_lose_none_and_the_question_is_asked_w
 #[test]
 fn attack_22_duplicates_in_the_crowd_open_and_count_nothing_twice() {
     let world = World::new();
-    let table = BusyTable::new(world.table.clone(), 9);
+    let table = BusyTable::new(Arc::clone(&world.table), 9);
     let crowd = Crowd::new(&world, &table);
     let twice = events(300).into_iter().flat_map(|(event, execution)| {
         let again = format!("{execution}-again");
@@ -198,7 +199,7 @@ fn attack_22_a_thousand_refused_calls_at_once_are_counted_and_are_one_question_a
         "AddUserToGroup",
     ];
     let world = World::new();
-    let table = BusyTable::new(world.table.clone(), 4);
+    let table = BusyTable::new(Arc::clone(&world.table), 4);
     let crowd = Crowd { rules: support::shipped::shipped(), ..Crowd::new(&world, &table) };
     let refused = |n: usize| {
         let mut event = support::event(&format!("e{n:04}"), calls[n % calls.len()], json!({"userName": format!("iam-test-{n}")}));
@@ -311,7 +312,7 @@ fn merge(crowd: &Crowd<'_>, table: &BusyTable, n: usize) -> Usage {
 #[test]
 fn attack_19_the_ten_thousandth_merge_reads_and_writes_what_the_tenth_does() {
     let world = World::new();
-    let table = BusyTable::new(world.table.clone(), 1);
+    let table = BusyTable::new(Arc::clone(&world.table), 1);
     let crowd = Crowd::new(&world, &table);
     crowd.run(events(1), 1);
     // Neither is a count at which people are told.

@@ -1,7 +1,7 @@
 //! Attacks on what follows a decision: an undo by one person, a card that says nothing after a failure, an approval that a stop
 //! swallows.
 
-#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 

@@ -4,6 +4,8 @@
 
 mod support;
 
+use std::sync::Arc;
+
 use cordon_contract::{RemediateInput, RemediateOutput, WaitInput};
 use cordon_core::incident::State;
 use cordon_core::{Outcome, Route};
@@ -121,7 +123,7 @@ fn attack_1_attach_detach_attach_while_the_first_is_judged_is_planned_for() {
     // Detached when the plan is made, and attached again: its event joins before the decision is written.
     world.iam.detach(&user(MALLORY), ADMIN_POLICY);
     world.table.before_next_write({
-        let (store, table, iam) = (first.clone(), world.table.clone(), world.iam.clone());
+        let (store, table, iam) = (first.clone(), Arc::clone(&world.table), world.iam.clone());
         move || {
             iam.attach(&user(MALLORY), ADMIN_POLICY);
             let joined = json!({"event": "e2", "name": "AttachUserPolicy", "time": "2026-01-02T03:04:01Z", "actor": "m", "execution": "x-e2", "joined_at": "2026-01-02T03:04:05Z"});

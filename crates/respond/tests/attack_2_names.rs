@@ -201,6 +201,6 @@ fn attack_2_the_fake_finds_names_as_iam_does_and_answers_with_the_stored_spellin
     run(iam.add_to_group("ada", "ADMINS")).unwrap();
     assert_eq!(run(iam.groups_of_user("aDA")).unwrap(), ["Admins"]);
     let policy = iam.add_policy("Limit", &["{}"]);
-    let spelt = arn(policy.as_str(), |name| name.to_ascii_lowercase());
+    let spelt = arn(policy.as_str(), str::to_ascii_lowercase);
     assert_eq!(run(iam.policy(&spelt)).unwrap().unwrap().arn, policy.as_str());
 }

@@ -72,10 +72,10 @@ impl Store<'_> {
             Err(error) => return Err(error),
         }
         let found: Option<ClaimItem> = self.get(&keys::event(event)).await?;
-        if let Some(found) = found.as_ref().filter(|found| found.execution != execution) {
-            if self.find(&found.incident).await?.is_some() {
-                return Ok(Claim::Taken(found.incident.clone()));
-            }
+        if let Some(found) = found.as_ref().filter(|found| found.execution != execution)
+            && self.find(&found.incident).await?.is_some()
+        {
+            return Ok(Claim::Taken(found.incident.clone()));
         }
         let of_call = match shared {
             Some(shared) => self.get::<ClaimItem>(&keys::shared_event(shared)).await?,

@@ -15,7 +15,7 @@ const CHANGED: [&str; 2] = ["iam.amazonaws.com", "cloudtrail.amazonaws.com"];
 
 /// The detection of a call that one of Cordon's own roles made and that no step had announced; `None` where it changes nothing.
 pub(crate) fn misused(event: &Event, is_detected: bool) -> Option<Detection> {
-    let reads = match &event.record["readOnly"] {
+    let reads = match cordon_core::json::at(&event.record, "/readOnly") {
         serde_json::Value::Bool(reads) => *reads,
         other => other.as_str() == Some("true"),
     };

@@ -11,8 +11,10 @@ use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_sdk_iam::Client;
 use aws_sdk_iam::error::{ProvideErrorMetadata, SdkError};
+use cordon_core::Principal;
+use cordon_core::document::Written;
 use cordon_flow::ports::Policies;
-use cordon_respond::{IamError, IamErrorKind, PrincipalFacts};
+use cordon_respond::{Iam as _, IamError, IamErrorKind, PrincipalFacts};
 
 /// IAM and CloudTrail in the account of the credentials.
 #[derive(Debug, Clone)]
@@ -26,6 +28,14 @@ impl SdkIam {
     #[must_use]
     pub fn new(sdk: &SdkConfig) -> Self {
         Self { client: Client::new(sdk), trails: aws_sdk_cloudtrail::Client::new(sdk) }
+    }
+}
+
+impl SdkIam {
+    /// A principal, unless the one of that name is another account's: the credentials are for one account, an event may be of another.
+    async fn of_same_account(&self, principal: &Principal) -> Result<Option<PrincipalFacts>, IamError> {
+        let facts = self.principal(principal).await?;
+        Ok(facts.filter(|facts| principal.has_arn(&facts.arn)))
     }
 }
 
@@ -58,6 +68,18 @@ impl Policies for SdkIam {
         let answer = answer.map_err(|e| failed("iam:GetPolicyVersion", e));
         let found = none_if_missing(answer.map(|answer| answer.policy_version))?;
         found.and_then(|version| version.document).map(|document| decoded("iam:GetPolicyVersion", &document)).transpose()
+    }
+
+    async fn written(&self, written: &Written) -> Result<Option<String>, IamError> {
+        match written {
+            Written::Version { policy, version: None } => self.document(policy).await,
+            Written::Version { policy, version: Some(version) } => self.policy_version(policy, version).await,
+            Written::Inline { principal, name } => match self.of_same_account(principal).await? {
+                Some(_) => self.inline_policy(principal, name).await,
+                None => Ok(None),
+            },
+            Written::Trust { role } => Ok(self.of_same_account(role).await?.and_then(|facts| facts.trust)),
+        }
     }
 }
 

@@ -9,6 +9,8 @@ use std::str::Utf8Error;
 
 use percent_encoding::percent_decode_str;
 
+use crate::principal::Principal;
+
 /// A percent-encoded document whose bytes are not UTF-8.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the policy document is not UTF-8")]
@@ -24,6 +26,30 @@ pub fn decode(text: &str) -> Result<Cow<'_, str>, NotUtf8> {
         return Ok(Cow::Borrowed(text));
     }
     percent_decode_str(text).decode_utf8().map_err(NotUtf8)
+}
+
+/// Where a document stands in IAM that a record lacks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// An inline policy.
+    Inline {
+        /// Of this user, role or group.
+        principal: Principal,
+        /// Its name.
+        name: String,
+    },
+    /// A version of a managed policy.
+    Version {
+        /// The policy's ARN.
+        policy: String,
+        /// The version; without one the default.
+        version: Option<String>,
+    },
+    /// A trust policy.
+    Trust {
+        /// Of this role.
+        role: Principal,
+    },
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::event::Event;
-use crate::json::at;
+use crate::json::{at, set};
 use crate::timeline::canonical;
 
 /// Two texts of different precision.
@@ -78,12 +78,20 @@ impl Fingerprint {
             None => (parameters.clone(), Value::Null),
         };
         let made = made(event);
+        // Of two calls whose parameters CloudTrail left out, nothing says that they did the same.
+        let is_left_out = |value: &Value| *at(value, "/omitted") == Value::Bool(true);
+        let left_out = is_left_out(parameters) || parameters.as_object().is_some_and(|all| all.values().any(is_left_out));
+        let unknown = left_out.then(|| event.id.to_string());
         let whole = |parameters: &Value| {
-            digest(&json!({
+            let mut whole = json!({
                 "service": event.service, "name": event.name, "refused": event.error_code.is_some(), "trusted": event.origin.may_enforce(),
                 "version": at(&event.record, "/requestParameters/versionId"), "selectors": selectors(&event.record),
                 "parameters": parameters, "made": made,
-            }))
+            });
+            if let Some(event) = &unknown {
+                set(&mut whole, "unknown", json!(event));
+            }
+            digest(&whole)
         };
         Self { effect: whole(&touched), request: whole(&all) }
     }

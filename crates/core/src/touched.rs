@@ -139,11 +139,15 @@ fn tags(tags: &Value) -> BTreeMap<String, String> {
 fn document(value: &Value) -> Option<String> {
     let plain = match value {
         Value::String(text) => crate::document::decode(text).ok()?.into_owned(),
+        // CloudTrail left this one field out.
+        Value::Object(fields) if fields.get("omitted").is_some_and(|omitted| *omitted == Value::Bool(true)) => return None,
         Value::Object(_) => value.to_string(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => return None,
     };
-    let is_object = serde_json::from_str::<Value>(&plain).is_ok_and(|value| value.is_object());
-    (is_object && plain.len() <= Touched::DOCUMENT_MAX_BYTES).then_some(plain)
+    let value = serde_json::from_str::<Value>(&plain).ok().filter(Value::is_object)?;
+    // White space carries no meaning, and a caller can add a hundred kilobytes of it.
+    let kept = if plain.len() <= Touched::DOCUMENT_MAX_BYTES { plain } else { value.to_string() };
+    (kept.len() <= Touched::DOCUMENT_MAX_BYTES).then_some(kept)
 }
 
 /// CloudTrail's calls take a trail's name or its ARN.
@@ -230,6 +234,14 @@ mod tests {
         for none in [json!("text"), json!("%7"), json!("%zz"), json!("[]"), json!(7), json!(long)] {
             assert_eq!(iam(json!({"policyDocument": none}), Value::Null).document, None, "{none}");
         }
+    }
+
+    #[test]
+    fn attack_9_white_space_does_not_drop_a_document() {
+        let padded = format!("{{\"Statement\":{}[]}}", " ".repeat(90_000));
+        let kept = iam(json!({"policyDocument": padded}), Value::Null).document;
+        assert_eq!(kept.as_deref(), Some("{\"Statement\":[]}"));
+        assert_eq!(iam(json!({"policyDocument": {"omitted": true, "originalSize": 120_000}}), Value::Null).document, None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod documents;
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use cordon_core::document::Written;
 use cordon_core::record::{Field, Lookup, Record};
 use cordon_core::{Actor, Log, Subject, same_name};
 use serde_json::Value;
@@ -19,6 +20,8 @@ use crate::policy::Document;
 pub struct Facts {
     /// The default versions of managed policies, by ARN.
     pub policies: BTreeMap<String, Document>,
+    /// The document that the call wrote, if the record lacks it: as IAM had it when it was read.
+    pub written: Option<Document>,
 }
 
 /// A record with the fields that were added to it. The record is borrowed, and nothing is added before a rule asks: replay
@@ -123,6 +126,13 @@ impl<'a> Enriched<'a> {
 #[must_use]
 pub fn policy_to_read(record: &dyn Record) -> Option<&str> {
     documents::unknown_policy(record)
+}
+
+/// Where the document that a record lacks stands in IAM: CloudTrail leaves a long one out, and some cannot be parsed. `None` where the
+/// record has it, or does not say of what it was.
+#[must_use]
+pub fn document_to_read(record: &dyn Record) -> Option<Written> {
+    documents::written(record)
 }
 
 /// The dangerous statements of the policy that a record carries or names, in a few lines of text; empty where none is known.

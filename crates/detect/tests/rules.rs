@@ -268,22 +268,30 @@ fn a_name_that_merely_resembles_a_watched_call_is_no_match() {
 }
 
 #[test]
-fn twelve_rules_ask_for_a_change_and_root_is_never_one() {
+fn thirteen_rules_ask_for_a_change_and_root_is_never_one() {
     use RemedyKind as R;
     let book = shipped();
     let of_calls = book.rules().iter().filter(|rule| rule.log == Log::CloudTrail);
     let responses: Vec<_> = of_calls.filter_map(|rule| Some((rule.id.as_str(), rule.response.clone()?))).collect();
     let trust = [R::RestoreTrustPolicy, R::DisableCreatedPrincipal];
+    let unreadable = [
+        R::RemoveInlinePolicy,
+        R::RestoreTrustPolicy,
+        R::RestorePolicyVersion,
+        R::DeletePolicyVersion,
+        R::DisableCreatedPrincipal,
+    ];
     let tag = [ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
     let both = [ExceptionKind::Group, ExceptionKind::Tag, ExceptionKind::Recorded, ExceptionKind::Automation];
     type Asked<'a> = (&'a str, &'a [R], &'a [R], &'a [ExceptionKind]);
-    let expected: [Asked<'_>; 12] = [
+    let expected: [Asked<'_>; 13] = [
         ("cloudtrail-narrowed", &[R::RestartLogging], &[R::DenyAll], &tag),
         ("cloudtrail-stopped", &[R::RestartLogging], &[R::DenyAll], &tag),
         ("exception-tag-changed", &[R::RestoreExceptionTag], &[], &[]),
         ("iam-admin-inline-policy-written", &[R::RemoveInlinePolicy], &[R::DenyIam], &tag),
         ("iam-admin-policy-attached", &[R::DetachPolicy], &[R::DenyIam], &tag),
         ("iam-credentials-made-for-another", &[R::DeactivateAccessKey, R::DisableLoginProfile], &[R::DenyIam], &both),
+        ("iam-policy-unreadable", &unreadable, &[R::DenyIam], &tag),
         ("iam-policy-version-made-admin", &[R::RestorePolicyVersion, R::DeletePolicyVersion], &[R::DenyIam], &tag),
         ("iam-privileged-group-joined", &[R::RemoveFromGroup], &[R::DenyIam], &tag),
         ("iam-role-opened-to-anyone", &trust, &[R::DenyIam], &tag),

@@ -110,12 +110,12 @@ impl Classify<'_> {
             return Ok(asked);
         }
         match Event::from_envelope(&input.event, self.relay_source) {
-            Ok(event) => self.judge(&event, &input.execution).await,
+            Ok(event) => self.judge(&event, input).await,
             Err(unreadable) => self.needs_person(&unreadable, input).await,
         }
     }
 
-    async fn judge(&self, event: &Event, execution: &str) -> Result<ClassifyOutput, ClassifyError> {
+    async fn judge(&self, event: &Event, input: &ClassifyInput) -> Result<ClassifyOutput, ClassifyError> {
         if event.origin.may_enforce() {
             self.store.remember(provenance::observed(event, self.config)).await?;
         }
@@ -124,7 +124,7 @@ impl Classify<'_> {
             self.observe(event, &[]).await?;
             return Ok(ClassifyOutput::Ignored);
         }
-        let facts = self.facts(event).await?;
+        let (facts, written) = self.facts(event).await?;
         let Judgement { mut detections, tallies } = self.rules.judge(event, &facts);
         if by_own_role && event.origin.may_enforce() {
             detections.extend(own_calls::misused(event, !detections.is_empty()));
@@ -143,6 +143,10 @@ impl Classify<'_> {
         // What one event is reported for goes before the burst that it is part of, where both are as grave: a stable sort.
         detections.sort_by_key(|detection| Reverse(detection.level));
         let Some(gravest) = detections.first().map(|detection| detection.rule.clone()) else {
+            // No rule says that nothing has to be done about what nobody could read.
+            if event.omits_parameters() && event.error_code.is_none() {
+                return self.needs_person(&omitted(event), input).await;
+            }
             return Ok(ClassifyOutput::Ignored);
         };
         let leading = bursts.iter().find(|burst| !stays_alone && burst.tally.detection.rule == gravest);
@@ -155,6 +159,7 @@ impl Classify<'_> {
         let mut of_event = EventFacts::from_event(event);
         of_event.touched.former = before.former;
         of_event.touched.former_refused = before.refused;
+        of_event.touched.document = of_event.touched.document.or(written);
         if event.name == "UpdateAssumeRolePolicy" {
             of_event.touched.outside_statements =
                 outside_statements(of_event.touched.document.as_deref(), event.account.as_ref());
@@ -162,7 +167,7 @@ impl Classify<'_> {
         of_event.touched.cut_secrets();
         let found = Found { account: event.account.clone(), actor, subject, detections, event: of_event };
         let own = id.to_string();
-        let mut incident = Incident::open(id, found, execution.to_owned(), now);
+        let mut incident = Incident::open(id, found, input.execution.clone(), now);
         incident.statements = enrich::dangerous_statements(&event.record, &facts);
         incident.group = leading.map(|burst| burst.tally.key.clone());
         incident.bursts = bursts.iter().map(|burst| burst.tally.detection.rule.clone()).collect();
@@ -234,9 +239,28 @@ impl Classify<'_> {
         }
     }
 
-    /// The document of a managed policy that the call only names. What IAM does not give away stays unknown, and the rules say
-    /// so; what it may give in a moment is waited for.
-    async fn facts(&self, event: &Event) -> Result<Facts, ClassifyError> {
+    /// The document of a managed policy that the call only names, and the one that the call wrote and the record lacks, also as
+    /// text. What IAM does not give away stays unknown, and the rules say so; what it may give in a moment is waited for.
+    async fn facts(&self, event: &Event) -> Result<(Facts, Option<String>), ClassifyError> {
+        let mut facts = self.named_policy(event).await?;
+        let is_lacking = event.log == cordon_core::Log::CloudTrail && event.origin.may_enforce() && event.error_code.is_none();
+        let Some(written) = enrich::document_to_read(&event.record).filter(|_| is_lacking) else { return Ok((facts, None)) };
+        match self.policies.written(&written).await {
+            Ok(Some(text)) => match Document::parse_text(&text) {
+                Ok(document) => {
+                    facts.written = Some(document);
+                    return Ok((facts, Some(text)));
+                }
+                Err(error) => tracing::warn!(?written, %error, "the document that was written cannot be read"),
+            },
+            Ok(None) => tracing::info!(?written, "the document that was written is gone"),
+            Err(error) if error.retryable() => return Err(ClassifyError::Policy(error)),
+            Err(error) => tracing::warn!(?written, %error, "the document that was written cannot be read"),
+        }
+        Ok((facts, None))
+    }
+
+    async fn named_policy(&self, event: &Event) -> Result<Facts, ClassifyError> {
         let mut facts = Facts::default();
         let Some(arn) = enrich::policy_to_read(&event.record) else { return Ok(facts) };
         match self.policies.document(arn).await {
@@ -439,6 +463,11 @@ struct Burst {
     /// The incident that its first event would open, or that it became part of.
     name: String,
     seen: Vec<(String, i64)>,
+}
+
+fn omitted(event: &Event) -> Unreadable {
+    let reason = cordon_core::event::OMITTED.to_owned();
+    Unreadable { id: event.id.clone(), account: event.account.clone(), origin: event.origin, reason }
 }
 
 fn account_of(event: &Event) -> Subject {

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Dialog, Message, Prose};
+use cordon_core::document::Written;
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
 use cordon_respond::IamError;
@@ -67,11 +68,14 @@ pub trait Findings: Send + Sync {
     async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError>;
 }
 
-/// Managed policies of an account.
+/// The documents of an account's policies.
 #[async_trait]
 pub trait Policies: Send + Sync {
     /// The text of the default version; `None` where there is no such policy.
     async fn document(&self, policy_arn: &str) -> Result<Option<String>, IamError>;
+    /// The text of a document that was written, as IAM has it now; `None` where there is none, or the principal that IAM answers
+    /// for is of another account.
+    async fn written(&self, written: &Written) -> Result<Option<String>, IamError>;
 }
 
 /// What became of a task's completion.

@@ -72,7 +72,7 @@ fn one_call_recorded_in_two_accounts_is_one_incident_with_both_records() {
 #[test]
 fn what_cannot_be_judged_becomes_an_incident_for_a_person() {
     let world = World::new();
-    let omitted = event("e1", "PutUserPolicy", json!({"omitted": true}));
+    let omitted = event("e1", "TagUser", json!({"omitted": true}));
     let cases =
         [json!(null), json!("text"), json!([1, 2]), json!({"source": "aws.iam"}), json!({"detail": {"eventName": 7}}), omitted];
     for (n, event) in cases.into_iter().enumerate() {

@@ -6,7 +6,7 @@
 
 use cordon_core::config::Mode;
 use cordon_core::decision::{self, Facts, Verdict, decide};
-use cordon_core::event::{Event, Log, Origin, Unreadable};
+use cordon_core::event::{Event, Log, OMITTED, Origin, Unreadable, omits_parameters};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::record::{Field, Record};
@@ -124,6 +124,9 @@ fn evaluate_from<'r>(origin: Origin, envelope: &'r Value, book: &'r RuleBook, co
             }
         },
     };
+    // As the deployed function does: a call that wrote what nobody could read, and that no rule is about.
+    let unread = || omits_parameters(record) && at(record, "/errorCode").is_null();
+    let undecidable = undecidable.or_else(|| (matched.is_none() && unread()).then(|| OMITTED.to_owned()));
     Evaluated { matched, undecidable, policy_unknown: policy_to_read(record).is_some(), counting }
 }
 

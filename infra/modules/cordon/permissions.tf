@@ -70,9 +70,16 @@ data "aws_iam_policy_document" "classify" {
   }
 
   statement {
-    sid       = "ReadWhoItIs"
-    actions   = ["iam:GetRole", "iam:GetUser"]
-    resources = ["${local.iam}:role/*", "${local.iam}:user/*"]
+    sid = "ReadWhoItIsAndWhatWasWritten"
+    actions = [
+      "iam:GetGroup",
+      "iam:GetGroupPolicy",
+      "iam:GetRole",
+      "iam:GetRolePolicy",
+      "iam:GetUser",
+      "iam:GetUserPolicy",
+    ]
+    resources = ["${local.iam}:group/*", "${local.iam}:role/*", "${local.iam}:user/*"]
   }
 
   statement {

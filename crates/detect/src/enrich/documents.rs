@@ -3,8 +3,10 @@
 //! A document in the record is analysed. A policy that the record only names is known if AWS maintains it or if its document was
 //! read. Otherwise `grants` is absent, which rules must not mistake for an empty list.
 
-use cordon_core::AccountId;
+use cordon_core::document::Written;
+use cordon_core::json::at;
 use cordon_core::record::{Field, Lookup, Record};
+use cordon_core::{AccountId, Principal, PrincipalKind, Subject, event};
 use serde_json::{Map, Value, json};
 
 use super::Facts;
@@ -43,13 +45,77 @@ pub(super) fn describe(record: &dyn Record, facts: Option<&Facts>) -> Map<String
             }
         }
     }
+    if is_left_out(record) {
+        fields.insert("unreadable".to_owned(), json!(event::OMITTED));
+    }
+    // What IAM holds is added to what the record lacks and does not replace it: it may have been changed since.
+    if let Some(written) = facts.and_then(|facts| facts.written.as_ref()).filter(|_| fields.contains_key("unreadable")) {
+        if writes_trust(record) {
+            describe_trust(&trusts(written), own_account(record).as_ref(), &mut fields);
+        } else {
+            describe_grants(&grants(written), &mut fields);
+        }
+    }
     fields
+}
+
+/// Where the document of a record stands in IAM, if the record itself has none that can be read.
+pub(super) fn written(record: &dyn Record) -> Option<Written> {
+    if record.text(Field::EventSource) != Some(IAM) {
+        return None;
+    }
+    let is_unreadable = |document: &Value| Document::parse(document).is_err();
+    let unreadable =
+        is_left_out(record) || permissions(record).is_some_and(is_unreadable) || trust_policy(record).is_some_and(is_unreadable);
+    if !unreadable {
+        return None;
+    }
+    let record = record.value();
+    let made = |pointer: &str| at(record, pointer).as_str();
+    let named = || match Subject::from_record(record) {
+        Subject::Principal { principal } => Some(principal),
+        Subject::Policy { .. } | Subject::AccessKey { .. } | Subject::Account { .. } | Subject::Unknown => None,
+    };
+    let policy =
+        |arn: &str, version: Option<&str>| Written::Version { policy: arn.to_owned(), version: version.map(str::to_owned) };
+    match record["eventName"].as_str()? {
+        "PutUserPolicy" | "PutRolePolicy" | "PutGroupPolicy" => {
+            let name = made("/requestParameters/policyName")?;
+            Some(Written::Inline { principal: named()?, name: name.to_owned() })
+        }
+        "UpdateAssumeRolePolicy" => Some(Written::Trust { role: named()? }),
+        "CreateRole" => {
+            let created = || {
+                let name = made("/responseElements/role/roleName")?;
+                Some(Principal::new(PrincipalKind::Role, own_account(record)?, name))
+            };
+            Some(Written::Trust { role: named().or_else(created)? })
+        }
+        "CreatePolicy" => Some(policy(made("/responseElements/policy/arn")?, None)),
+        "CreatePolicyVersion" => {
+            let version = made("/responseElements/policyVersion/versionId");
+            Some(policy(made("/requestParameters/policyArn")?, version))
+        }
+        _ => None,
+    }
+}
+
+/// True where CloudTrail left out the parameters of a call that writes a document.
+fn is_left_out(record: &dyn Record) -> bool {
+    let (Some(service), Some(name)) = (record.text(Field::EventSource), record.text(Field::EventName)) else { return false };
+    event::writes_document(service, name) && event::omits_parameters(record.value())
+}
+
+fn writes_trust(record: &dyn Record) -> bool {
+    matches!(record.text(Field::EventName), Some("UpdateAssumeRolePolicy" | "CreateRole"))
 }
 
 /// The statements that people have to read of the policies in a record.
 pub(super) fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
     let carried = permissions(record).and_then(|document| Document::parse(document).ok());
     let trust = trust_policy(record).and_then(|document| Document::parse(document).ok());
+    let written = |is_trust: bool| facts.written.clone().filter(|_| writes_trust(record) == is_trust);
+    let (carried, trust) = (carried.or_else(|| written(false)), trust.or_else(|| written(true)));
     let read = || named_policy(record).and_then(|arn| facts.policies.get(arn).cloned().or_else(|| managed::document_of(arn)));
     let permissions = carried.or_else(read).map(|document| document.dangerous_statements()).unwrap_or_default();
     permissions.into_iter().chain(trust.map(|document| document.trusting_statements()).unwrap_or_default()).collect()

@@ -5,9 +5,10 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Dialog, Message, Prose};
+use cordon_core::document::Written;
 use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Presser, Publisher, Tasks};
-use cordon_respond::IamError;
+use cordon_respond::{IamError, IamErrorKind};
 use cordon_testkit::Faults;
 use serde_json::Value;
 
@@ -36,6 +37,8 @@ pub struct Heard {
     /// Tokens whose task has timed out.
     pub gone: Mutex<Vec<String>>,
     pub policies_read: Mutex<Vec<String>>,
+    /// What IAM has of a document that a record lacks.
+    pub written: Mutex<Option<Result<&'static str, IamErrorKind>>>,
     pub slack_is_down: Mutex<bool>,
     pub sns_is_down: Mutex<bool>,
     pub tasks_are_down: Mutex<bool>,
@@ -137,6 +140,15 @@ impl Policies for Heard {
     async fn document(&self, policy_arn: &str) -> Result<Option<String>, IamError> {
         self.policies_read.lock().unwrap().push(policy_arn.to_owned());
         Ok(None)
+    }
+
+    async fn written(&self, written: &Written) -> Result<Option<String>, IamError> {
+        self.policies_read.lock().unwrap().push(format!("{written:?}"));
+        match *self.written.lock().unwrap() {
+            Some(Err(kind)) => Err(IamError::new(kind, "iam:GetUserPolicy", "")),
+            Some(Ok(document)) => Ok(Some(document.to_owned())),
+            None => Ok(None),
+        }
     }
 }
 

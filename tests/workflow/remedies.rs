@@ -79,6 +79,9 @@ async fn a_session_that_opens_a_role_to_outsiders_is_stopped_and_the_outsiders_a
     let own = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111111111111:user/iam-test-trust-user"},"Action":"sts:AssumeRole"}"#;
     let outside = r#"{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::999999999999:root"},"Action":"sts:AssumeRole"}"#;
     let opened = format!(r#"{{"Version":"2012-10-17","Statement":[{own},{outside}]}}"#);
+    let closed = format!(r#"{{"Version":"2012-10-17","Statement":[{own}]}}"#);
+    let made = json!({"roleName": "iam-test-trust-role", "assumeRolePolicyDocument": closed});
+    set_long_ago(&deployment, "iam.amazonaws.com", "CreateRole", "trusted-role-made", made).await;
     session.iam.update_assume_role_policy().role_name("iam-test-trust-role").policy_document(&opened).send().await?;
     let outsider = deployment.outsider("999999999999", "iam-test-trust-outsider").await;
     deployment.assumes(&outsider, "iam-test-trust-role").await?;
@@ -145,6 +148,7 @@ async fn a_key_for_somebody_else_is_turned_off_and_not_deleted() -> Test {
 async fn an_exception_tag_that_somebody_gave_themself_is_taken_off() -> Test {
     let deployment = Deployment::get(ENFORCE);
     let attacker = deployment.user("iam-test-tagger").await;
+    set_long_ago(&deployment, "iam.amazonaws.com", "CreateUser", "tagger-made", json!({"userName": "iam-test-tagger"})).await;
     let tag = Tag::builder().key("SecurityApproved").value("true").build()?;
     attacker.iam.tag_user().user_name("iam-test-tagger").tags(tag).send().await?;
     let before = deployment.rights_of_user("iam-test-tagger").await;

@@ -79,6 +79,15 @@ fn scenario_26_another_spelling_a_new_name_or_a_new_end_does_not_hide_who_it_was
     world.iam.tag(&mallory(), TAG.0, TAG.1);
     check(&world, attach("e"), Route::Act, "came under this name by the actor");
 
+    // Under their own former name: the event of a rename cannot name the caller otherwise.
+    let world = with("");
+    let mut renamed = event("t", "UpdateUser", json!({"userName": "iam-test-eve", "newUserName": "iam-test-mallory"}));
+    renamed["detail"]["userIdentity"]["userName"] = json!("iam-test-eve");
+    renamed["detail"]["userIdentity"]["arn"] = json!("arn:aws:iam::111111111111:user/division/iam-test-eve");
+    world.classified(made_at(LONG_AGO, renamed), "t");
+    world.iam.tag(&mallory(), TAG.0, TAG.1);
+    check(&world, attach("e"), Route::Act, "came under this name by the actor");
+
     let world = with("");
     tags(&world, "alice", LONG_AGO, &[TAG, (UNTIL, "2026-01-01")]);
     tags(&world, "iam-test-mallory", "2025-12-02T00:00:00Z", &[(UNTIL, "2027-01-01")]);

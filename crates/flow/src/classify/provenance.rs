@@ -115,7 +115,18 @@ impl<'c> Observer<'_, 'c> {
         let tags = self.tag_keys().map(Grant::Tag).into_iter();
         let groups = self.config.exceptions.exempt_groups.iter().map(|group| Grant::Group(group));
         let all = tags.chain(groups).chain([Grant::Arn]);
-        left.into_iter().chain(all.map(|grant| self.observed(&user, grant, Change::Renamed, None))).collect()
+        let mut brought: Vec<Observed<'c>> = all.map(|grant| self.observed(&user, grant, Change::Renamed, None)).collect();
+        if self.is_by_the_renamed() {
+            // The event names the caller as they were called before. Under the new name they are the actor all the same.
+            brought.iter_mut().for_each(|observed| observed.provenance.by = user.arn());
+        }
+        left.into_iter().chain(brought).collect()
+    }
+
+    /// Whether somebody renamed themself.
+    fn is_by_the_renamed(&self) -> bool {
+        let caller = Actor::from_record(&self.event.record).principal();
+        caller.is_some() && caller == self.user("userName")
     }
 
     fn user(&self, parameter: &str) -> Option<Principal> {

@@ -16,6 +16,7 @@ pub use bus::EventBus;
 pub use clock::SystemClock;
 pub use iam::SdkIam;
 pub use publish::Topic;
+pub use secret::StoredSecret;
 pub use security_hub::SecurityHub;
 pub use session::{Sessions, SpokeRole};
 pub use table::DynamoTable;

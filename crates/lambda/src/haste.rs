@@ -15,6 +15,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// From the invocation to the answer. The way from Slack and back, and a cold start, take the rest of the three seconds.
 pub const WHOLE: Duration = Duration::from_millis(2_200);
+/// By then the secret that verifies a click has been read, if no earlier invocation read it.
+pub(crate) const SECRET_BY: Duration = Duration::from_millis(1_500);
 /// By then Slack has said who somebody is, or it is too late to decide.
 const READ_BY: Duration = Duration::from_millis(1_000);
 /// By then a dialog is open.

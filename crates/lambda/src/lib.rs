@@ -4,6 +4,7 @@
 #![warn(missing_docs)]
 
 pub mod click;
+pub mod connection;
 pub mod haste;
 pub mod http;
 pub mod serve;

@@ -62,8 +62,7 @@ impl From<Named> for Diagnostic {
 }
 
 /// Serves a state: `start` makes what outlives an invocation, `handle` answers one. A start that fails is tried again at each
-/// invocation and answered with its reason, so that a broken policy ends in `failed` rather than in a crash loop, and a secret
-/// that is put later is found.
+/// invocation and answered with its reason, so that a broken policy ends in `failed` rather than in a crash loop.
 ///
 /// # Errors
 /// Only if Lambda's runtime API itself fails.

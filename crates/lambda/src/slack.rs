@@ -1,4 +1,4 @@
-//! Slack as the functions use it: the secret read at start-up, the channel that it names, and the answer to who clicked.
+//! Slack as the functions use it: the channel that a secret names, and the answer to who clicked.
 
 use std::time::Duration;
 
@@ -10,36 +10,12 @@ use cordon_slack::client::{Reply, SlackClient, SlackError};
 use cordon_slack::secret::{Credential, SlackSecret};
 use cordon_slack::{Click, Interaction};
 
-use crate::Settings;
-
 const HASTE: Duration = Duration::from_millis(1_200);
 
 /// The channel of a secret.
 pub struct SlackChannel {
     client: SlackClient,
     secret: SlackSecret,
-}
-
-/// Reads the secret and connects. `None` where Slack is not set up or the secret has no usable value yet: alerts still go to
-/// SNS, and the log says what to do.
-pub async fn connect(secrets: &aws_sdk_secretsmanager::Client, settings: &Settings) -> Option<SlackChannel> {
-    let arn = settings.slack_secret_arn.as_deref()?;
-    let text = match cordon_aws::secret::read(secrets, arn).await {
-        Ok(text) => text,
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "Slack is left out");
-            return None;
-        }
-    };
-    match SlackSecret::parse(&text) {
-        Ok(secret) => SlackChannel::new(&settings.slack_api_url, secret)
-            .inspect_err(|error| tracing::warn!(%error, "Slack is left out"))
-            .ok(),
-        Err(error) => {
-            tracing::warn!(%error, "Slack is left out");
-            None
-        }
-    }
 }
 
 impl SlackChannel {

@@ -19,9 +19,6 @@ pub enum StartError {
     /// `cordon.toml` with the rules.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// A function that verifies clicks has no secret to verify them with.
-    #[error("the Slack secret has no usable value, so no click can be verified; put the secret as docs/operating.md describes")]
-    NoSlackSecret,
 }
 
 impl From<StartError> for StateError {

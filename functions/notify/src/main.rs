@@ -5,8 +5,8 @@ use cordon_aws::{DynamoTable, EventBus, SecurityHub, SystemClock, Topic};
 use cordon_contract::NotifyInput;
 use cordon_core::Config;
 use cordon_flow::notify::Notify;
-use cordon_flow::ports::{Channel, Findings};
-use cordon_lambda::slack::{self, SlackChannel};
+use cordon_flow::ports::Findings;
+use cordon_lambda::connection::Connection;
 use cordon_lambda::{Settings, StartError};
 use cordon_record::Hub;
 use cordon_store::Store;
@@ -14,7 +14,7 @@ use cordon_store::Store;
 struct App {
     table: DynamoTable,
     topic: Topic,
-    slack: Option<SlackChannel>,
+    slack: Connection,
     findings: Vec<Box<dyn Findings>>,
     config: Config,
 }
@@ -23,7 +23,9 @@ async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
-    let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
+    let slack = Connection::of(&sdk, &settings);
+    // Ahead of the first invocation; where it fails, that one tries again.
+    slack.slack().await;
     let findings = places(&sdk, &settings);
     Ok(App {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
@@ -55,10 +57,11 @@ fn places(sdk: &SdkConfig, settings: &Settings) -> Vec<Box<dyn Findings>> {
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: NotifyInput| {
+        let slack = app.slack.slack().await;
         let notify = Notify {
             store: Store::new(&app.table),
             publisher: &app.topic,
-            channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
+            channel: slack.channel(),
             notifications: &app.config.notifications,
             approval: &app.config.approval,
             findings: &app.findings,

@@ -7,9 +7,9 @@ use cordon_core::Config;
 use cordon_flow::callback::Callback;
 use cordon_flow::decide::Decide;
 use cordon_lambda::click::Clicks;
+use cordon_lambda::connection::Connection;
 use cordon_lambda::haste::SinceClick;
 use cordon_lambda::http::{ApiGatewayV2httpRequest, raw_body, response, signed};
-use cordon_lambda::slack::{self, SlackChannel};
 use cordon_lambda::{Settings, StartError};
 use cordon_slack::HttpResponse;
 use cordon_store::Store;
@@ -19,15 +19,16 @@ struct App {
     tasks: StepFunctions,
     executions: StateMachine,
     config: Config,
-    slack: SlackChannel,
+    slack: Connection,
 }
 
 async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
-    let slack =
-        slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await.ok_or(StartError::NoSlackSecret)?.in_haste();
+    let slack = Connection::of(&sdk, &settings).in_haste();
+    // Ahead of the first click; where it fails, that one tries again.
+    slack.slack().await;
     Ok(App {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         tasks: StepFunctions::new(aws_sdk_sfn::Client::new(&sdk)),
@@ -49,20 +50,24 @@ async fn answer(app: &App, request: &ApiGatewayV2httpRequest) -> HttpResponse {
     let Some(body) = raw_body(request) else {
         return HttpResponse::text(400, "The body cannot be read.");
     };
+    let slack = match app.slack.slack_in_time(&watch).await.verifier() {
+        Ok(slack) => slack,
+        Err(answer) => return answer,
+    };
     let decide = Decide {
         store: Store::new(&app.table),
         config: &app.config,
-        channel: Some(&app.slack),
+        channel: Some(slack),
         tasks: &app.tasks,
         clock: &SystemClock,
     };
-    let callback = Callback { decide, executions: &app.executions, channel: &app.slack };
-    let clicks = Clicks { secret: app.slack.secret(), callback };
+    let callback = Callback { decide, executions: &app.executions, channel: slack };
+    let clicks = Clicks { secret: slack.secret(), callback };
     let interaction = match clicks.receive(&signed(request, &body)) {
         Ok(interaction) => interaction,
         Err(error) => return error.response(),
     };
-    match clicks.answer(&interaction, &app.slack.clicker(&interaction), &watch).await {
+    match clicks.answer(&interaction, &slack.clicker(&interaction), &watch).await {
         Ok(reply) => reply,
         Err(error) => {
             tracing::error!(%error, "a click could not be handled");

@@ -3,16 +3,15 @@
 use cordon_aws::{DynamoTable, StepFunctions, SystemClock};
 use cordon_contract::WaitInput;
 use cordon_core::Config;
-use cordon_flow::ports::Channel;
 use cordon_flow::wait::Wait;
-use cordon_lambda::slack::{self, SlackChannel};
+use cordon_lambda::connection::Connection;
 use cordon_lambda::{Settings, StartError};
 use cordon_store::Store;
 
 struct App {
     table: DynamoTable,
     config: Config,
-    slack: Option<SlackChannel>,
+    slack: Connection,
     tasks: StepFunctions,
 }
 
@@ -20,7 +19,9 @@ async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
-    let slack = slack::connect(&aws_sdk_secretsmanager::Client::new(&sdk), &settings).await;
+    let slack = Connection::of(&sdk, &settings);
+    // Ahead of the first invocation; where it fails, that one tries again.
+    slack.slack().await;
     Ok(App {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
         config,
@@ -33,10 +34,11 @@ async fn start() -> Result<App, StartError> {
 async fn main() -> Result<(), lambda_runtime::Error> {
     cordon_lambda::logs();
     cordon_lambda::serve(start, async |app: &App, input: WaitInput| {
+        let slack = app.slack.slack().await;
         let wait = Wait {
             store: Store::new(&app.table),
             config: &app.config,
-            channel: app.slack.as_ref().map(|slack| slack as &dyn Channel),
+            channel: slack.channel(),
             tasks: &app.tasks,
             clock: &SystemClock,
         };

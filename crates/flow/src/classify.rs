@@ -7,6 +7,7 @@
 //! after it was closed, until the burst pauses for its timespan or a day is over.
 
 mod burst;
+mod detected;
 mod former;
 mod own_calls;
 mod provenance;
@@ -17,9 +18,8 @@ use std::cmp::Reverse;
 use cordon_contract::{ClassifyInput, ClassifyOutput, StateError};
 use cordon_core::event::{Event, Unreadable};
 use cordon_core::incident::{EventFacts, Found, Incident, JoinedEvent};
-use cordon_core::json::{at, set};
+use cordon_core::json::at;
 use cordon_core::pattern::Pattern;
-use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, redact, request as shown_request};
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
@@ -27,6 +27,7 @@ use cordon_detect::{Count, Judgement, RuleBook, Tally};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
+use self::detected::detected;
 use crate::ports::{Clock, Policies};
 use cordon_respond::IamError;
 use cordon_store::{Before, Claim, Opening, Store, StoreError};
@@ -89,8 +90,6 @@ pub struct Classify<'a> {
 
 /// How often opening is tried against other executions of the same case.
 const OPEN_TRIES: u32 = 12;
-/// How many of the counted events the timeline names, the newest of them.
-const SHOWN: usize = 30;
 
 impl Classify<'_> {
     /// Judges an event as EventBridge delivered it.
@@ -472,32 +471,4 @@ fn omitted(event: &Event) -> Unreadable {
 
 fn account_of(event: &Event) -> Subject {
     event.account.clone().map_or(Subject::Unknown, |account| Subject::Account { account })
-}
-
-fn detected(incident: &Incident, burst: Option<&Burst>) -> NewEntry {
-    let rules: Vec<_> = incident.detections.iter().map(|d| json!({"id": d.rule, "title": d.title, "level": d.level})).collect();
-    let mut data = json!({
-        "event": incident.event.id, "event_name": incident.event.name, "event_time": incident.event.time, "actor": incident.actor.display(),
-        "subject": incident.subject.to_string(), "source_ip": incident.event.source_ip, "user_agent": incident.event.user_agent,
-        "policy_arn": incident.event.policy_arn, "origin": incident.event.origin, "rules": rules, "execution": incident.execution,
-    });
-    if let Some(burst) = burst {
-        let seen = burst.seen.iter().rev().take(SHOWN);
-        let seen: Vec<_> = seen.map(|(what, at)| json!({"what": what, "at": Timestamp::from_second(*at).ok()})).collect();
-        set(
-            &mut data,
-            "burst",
-            json!({"rule": burst.tally.detection.rule, "group": burst.tally.key, "counted": burst.seen.len(), "seen": seen}),
-        );
-    }
-    if incident.actor.kind == ActorKind::Unknown {
-        set(&mut data, "actor", json!("unknown"));
-    }
-    match &incident.unreadable {
-        Some(reason) => {
-            set(&mut data, "reason", json!(reason));
-            NewEntry::cordon(Kind::NeedsPerson, data)
-        }
-        None => NewEntry::cordon(Kind::Detected, data),
-    }
 }

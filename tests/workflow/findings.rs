@@ -62,10 +62,11 @@ async fn where_security_hub_takes_no_finding_the_timeline_says_so_and_the_incide
     let told = |incident: &Value| incident["head"]["actor"]["name"] == ACTOR && failed(incident).len() == 2;
     let incident = deployment.incident_where("two findings that were not taken", told).await;
     for reasons in failed(&incident) {
-        // Which reason it is depends on the machine (a refusal, or no answer in time): `crates/aws` tests each.
-        let places: Vec<&String> = reasons.as_object().unwrap().keys().collect();
-        assert_eq!(places, ["Security Hub"], "the bus took both: {reasons}");
-        assert!(!reasons["Security Hub"].as_str().unwrap().is_empty(), "{reasons}");
+        let said = reasons["Security Hub"].as_str().unwrap();
+        // Cordon waits four seconds for the answer, and a busy machine may take longer. `crates/aws` tests the refusals.
+        let expected = ["did not take the finding: status 400", "it did not answer in time"];
+        assert!(expected.iter().any(|reason| said.contains(reason)), "{said}");
+        assert_eq!(reasons.as_object().unwrap().len(), 1, "{reasons}");
     }
     Ok(())
 }

@@ -23,7 +23,7 @@ const ATTACKER_POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":
 
 /// How long the story waits for each thing before it says that it did not happen. It judges no machine's speed: what it
 /// measures is printed beside [`TARGETS`].
-const LIMIT: Duration = Duration::from_secs(180);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// The design's targets for a machine with nothing else to do.
 pub const TARGETS: Targets = Targets {

@@ -36,7 +36,7 @@ pub use cordon_slack::{Message, Prose};
 
 pub use alert::{ALERT_SCHEMA, Alert, Occasion};
 pub use answer::Answer;
-pub use burst::Burst;
+pub use burst::{Burst, Left};
 pub use dialog::{Dialog, DialogKind, REASON};
 pub use ending::outcome;
 pub use failure::Failure;

@@ -27,10 +27,11 @@ pub(crate) fn sentences(found: &BlastRadius) -> Vec<String> {
 fn key(key: &KeyUse) -> String {
     let state = if key.active { "active" } else { "inactive" };
     let used = match key.last_used {
-        None => "never used".to_owned(),
+        None => "no use is known (AWS reports a use hours later)".to_owned(),
         Some(at) => {
-            let service = key.service.as_ref().map(|service| format!(" for `{service}`")).unwrap_or_default();
-            let region = key.region.as_ref().map(|region| format!(" in `{region}`")).unwrap_or_default();
+            let known = |name: &&String| !name.is_empty() && name.as_str() != "N/A";
+            let service = key.service.as_ref().filter(known).map(|service| format!(" for `{service}`")).unwrap_or_default();
+            let region = key.region.as_ref().filter(known).map(|region| format!(" in `{region}`")).unwrap_or_default();
             format!("last used at `{}`{service}{region}", utc(at))
         }
     };

@@ -14,7 +14,7 @@ use cordon_testkit::python::{EnvironmentError, environment};
 use serde_json::{Value, json};
 
 use crate::tests::messages_of;
-use crate::{Burst, Dialog, DialogKind, Failure, Message};
+use crate::{Burst, Dialog, DialogKind, Failure, Left, Message};
 
 const HOSTILE: [&str; 8] = [
     "",
@@ -60,7 +60,7 @@ fn messages(text: &str) -> Vec<Message> {
     let failure = |incident| Failure { incident, execution: &execution, state: text, error: text, cause: text }.message();
     let mut all = messages_of(text);
     all.extend([failure(None), failure(Some(&id))]);
-    all.extend([true, false].map(|questions| Burst { questions, count: u64::MAX }.message()));
+    all.extend([Left::Incidents, Left::Outcomes, Left::Questions].map(|left| Burst { left, count: u64::MAX }.message()));
     all
 }
 

@@ -219,12 +219,25 @@ pub struct ApprovalStatus {
     pub undo_votes: Option<UndoVotes>,
 }
 
+/// The summary that stands for an incident's question, which was not posted itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summarised {
+    /// The channel's id; `None` for the secret's own.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// The minute that the burst began in, since 1970.
+    pub since: i64,
+}
+
 /// What people have been told, and where.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct DeliveryStatus {
     /// The incident's card. `None` until it is posted.
     #[serde(default)]
     pub slack: Option<SlackMessage>,
+    /// The summary that counts its question as one that waits.
+    #[serde(default)]
+    pub summarised: Option<Summarised>,
     /// Whether people have been told of the end.
     #[serde(default)]
     pub outcome_told: bool,

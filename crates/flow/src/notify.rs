@@ -69,9 +69,9 @@ impl Notify<'_> {
             NotifyInput::Alert { incident } => self.tell(&incident, Occasion::Alert, Some((Turn::Told, cards::alert))).await,
             NotifyInput::Exempt { incident } => self.tell(&incident, Occasion::Exempt, Some((Turn::Told, cards::exempt))).await,
             NotifyInput::Asked { incident } => self.tell(&incident, Occasion::Asked, None).await,
-            NotifyInput::Acting { incident } => self.tell(&incident, Occasion::Acting, Some((Turn::Wanted, cards::acting))).await,
+            NotifyInput::Acting { incident } => self.tell(&incident, Occasion::Acting, Some((Turn::Ended, cards::acting))).await,
             NotifyInput::NeedsPerson { incident } => {
-                self.tell(&incident, Occasion::NeedsPerson, Some((Turn::Wanted, cards::needs_person))).await
+                self.tell(&incident, Occasion::NeedsPerson, Some((Turn::Urgent, cards::needs_person))).await
             }
             NotifyInput::Merged { incident } => self.merged(&incident).await,
             NotifyInput::Containing { incident } => self.tell(&incident, Occasion::Containing, None).await,
@@ -159,7 +159,7 @@ impl Told {
         let (slack, message) = match posted {
             None => (Delivery::Skipped, None),
             Some(Posted::Card(message)) => (Delivery::Sent, Some(message)),
-            Some(Posted::InSummary) => (Delivery::Summarised, None),
+            Some(Posted::InSummary(_)) => (Delivery::Summarised, None),
             Some(Posted::Failed(error)) => {
                 failures.push(error);
                 (Delivery::Failed, None)

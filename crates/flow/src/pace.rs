@@ -1,26 +1,27 @@
 //! Limits the messages of a channel: up to a number per minute are posted, and one message with a count stands for the rest.
 //!
-//! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. If the count cannot be stored,
-//! the message is posted.
+//! INVARIANT: it only ever keeps a message out of Slack. SNS and the table have every incident. A message is kept out only where
+//! a summary stands that counts it; where nothing can be counted, or no summary could be posted, it is posted itself. Failures and
+//! what needs a person are never kept out.
 
-use cordon_cards::{Burst, Message};
+use cordon_cards::{Burst, Left, Message};
 use cordon_core::Notifications;
-use cordon_core::incident::SlackMessage;
-use cordon_store::{BurstSummary, Minute, Store, Turn};
+use cordon_core::incident::{SlackMessage, Summarised};
+use cordon_store::{BurstSummary, InSummary, Minute, Store, Turn};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Channel, Clock, DeliveryError};
 
-/// Counts are of no use after this.
-const KEPT: SignedDuration = SignedDuration::from_hours(2);
+/// Longer than a question waits, so that its summary can still say that it is over.
+const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 
 /// What became of a message.
 #[derive(Debug)]
 pub enum Posted {
     /// Posted, as a message of its own.
     Card(SlackMessage),
-    /// Counted in the summary of a burst.
-    InSummary,
+    /// Counted in the summary of a burst, which stands in the channel.
+    InSummary(Summarised),
     /// Slack did not take it.
     Failed(DeliveryError),
 }
@@ -37,15 +38,17 @@ pub struct Pace<'a> {
 }
 
 impl Pace<'_> {
-    /// Posts into the named channel, or the default one, if it is still this message's turn.
+    /// Posts into the named channel, or the default one, if it is still this message's turn. One that is urgent always is, and so
+    /// is one for which no summary stands.
     pub async fn post(&self, channel: &dyn Channel, place: Option<&str>, turn: Turn, message: &Message) -> Posted {
         let minute = Minute { channel: place, turn, number: self.clock.now().as_second().div_euclid(60) };
-        let limit = u64::from(match turn {
-            Turn::Told => self.notifications.cards_per_minute,
+        let limit = match turn {
+            Turn::Told | Turn::Ended => self.notifications.cards_per_minute,
             Turn::Wanted => self.notifications.questions_per_minute,
-        });
+            Turn::Urgent => return sent(post(channel, place, message).await),
+        };
         let over = match self.store.count_message(minute, self.expiry()).await {
-            Ok(count) => count.saturating_sub(limit),
+            Ok(count) => count.saturating_sub(u64::from(limit)),
             Err(error) => {
                 tracing::warn!(reason = %error, "messages could not be counted, so this one is posted");
                 0
@@ -54,47 +57,84 @@ impl Pace<'_> {
         if over == 0 {
             return sent(post(channel, place, message).await);
         }
-        if !is_step(over) {
-            return Posted::InSummary;
-        }
-        match self.summarise(channel, minute, over, limit).await {
-            Ok(()) => Posted::InSummary,
-            Err(error) => Posted::Failed(error),
-        }
-    }
-
-    /// Writes the summary, or brings its count up to date. A burst of several minutes keeps the message it began with.
-    async fn summarise(&self, channel: &dyn Channel, minute: Minute<'_>, over: u64, limit: u64) -> Result<(), DeliveryError> {
-        let burst = |count: u64| Burst { questions: minute.turn == Turn::Wanted, count }.message();
-        if over > 1 {
-            // None: its post has just failed, or is under way.
-            let Some(summary) = self.summary(minute).await else { return Ok(()) };
-            return channel.update(&summary.at, &burst(summary.carried_over + over)).await;
-        }
-        let (at, carried_over) = match self.summary(minute.previous()).await {
-            Some(earlier) if earlier.at.ts.is_some() => {
-                let counted = self.store.messages_counted(minute.previous()).await.unwrap_or(0);
-                let carried_over = earlier.carried_over + counted.saturating_sub(limit);
-                channel.update(&earlier.at, &burst(carried_over + over)).await?;
-                (earlier.at, carried_over)
+        match self.leave_to_summary(channel, minute, over).await {
+            Ok(summarised) => Posted::InSummary(summarised),
+            Err(reason) => {
+                tracing::warn!(reason, "no summary stands for a message, so it is posted");
+                sent(post(channel, place, message).await)
             }
-            _ => (post(channel, minute.channel, &burst(over)).await?, 0),
-        };
-        let summary = BurstSummary { at, carried_over, expires_at: self.expiry() };
-        if let Err(error) = self.store.keep_burst_summary(minute, &summary).await {
-            tracing::warn!(reason = %error, "the summary of a burst could not be kept, so its count stays as it is");
         }
-        Ok(())
     }
 
-    async fn summary(&self, minute: Minute<'_>) -> Option<BurstSummary> {
-        self.store.burst_summary(minute).await.ok().flatten()
+    /// What a question wanted that a summary stands for is over: the summary counts it no more.
+    pub async fn settle(&self, channel: &dyn Channel, summarised: &Summarised) {
+        let began = Minute { channel: summarised.channel.as_deref(), turn: Turn::Wanted, number: summarised.since };
+        let waiting = match self.store.count_in_summary(began, InSummary::Settled, self.expiry()).await {
+            Ok(waiting) => waiting,
+            Err(error) => {
+                tracing::warn!(reason = %error, "the summary of a burst counts a question that is over");
+                return;
+            }
+        };
+        match self.store.burst_summary(began).await {
+            // What a webhook posted cannot be changed.
+            Ok(Some(summary)) if summary.at.ts.is_none() => {}
+            Ok(Some(summary)) => {
+                if let Err(error) = channel.update(&summary.at, &burst(Turn::Wanted, waiting.open())).await {
+                    tracing::warn!(reason = %error, "the summary of a burst could not be brought up to date");
+                }
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(reason = %error, "the summary of a burst cannot be found"),
+        }
+    }
+
+    /// Makes sure that a summary stands, then counts the message in it. A burst of several minutes keeps the message it began with.
+    async fn leave_to_summary(&self, channel: &dyn Channel, minute: Minute<'_>, over: u64) -> Result<Summarised, String> {
+        let found = self.store.burst_summary(minute).await.map_err(|error| error.to_string())?;
+        let is_adopted = found.is_none();
+        let earlier = match found {
+            Some(summary) => Some(summary),
+            None => self.store.burst_summary(minute.previous()).await.ok().flatten().filter(|earlier| earlier.at.ts.is_some()),
+        };
+        let (summary, is_new) = match earlier {
+            Some(summary) => (summary, false),
+            None => {
+                let at = post(channel, minute.channel, &burst(minute.turn, 1)).await.map_err(|error| error.message)?;
+                (BurstSummary { at, since: minute.number, expires_at: self.expiry() }, true)
+            }
+        };
+        if is_adopted {
+            let kept = BurstSummary { expires_at: self.expiry(), ..summary.clone() };
+            self.store.keep_burst_summary(minute, &kept).await.map_err(|error| error.to_string())?;
+        }
+        let began = Minute { number: summary.since, ..minute };
+        let waiting =
+            self.store.count_in_summary(began, InSummary::Left, self.expiry()).await.map_err(|error| error.to_string())?;
+        if !is_new && summary.at.ts.is_some() && (is_adopted || is_step(over)) {
+            let updated = channel.update(&summary.at, &burst(minute.turn, waiting.open())).await;
+            if let Err(error) = updated {
+                // It is posted itself, so it is not left to the summary, whatever stands there.
+                let _back = self.store.count_in_summary(began, InSummary::Settled, self.expiry()).await;
+                return Err(error.message);
+            }
+        }
+        Ok(Summarised { channel: minute.channel.map(str::to_owned), since: summary.since })
     }
 
     fn expiry(&self) -> i64 {
         let now = self.clock.now();
         now.checked_add(KEPT).unwrap_or(Timestamp::MAX).as_second()
     }
+}
+
+fn burst(turn: Turn, count: u64) -> Message {
+    let left = match turn {
+        Turn::Told | Turn::Urgent => Left::Incidents,
+        Turn::Ended => Left::Outcomes,
+        Turn::Wanted => Left::Questions,
+    };
+    Burst { left, count }.message()
 }
 
 async fn post(channel: &dyn Channel, place: Option<&str>, message: &Message) -> Result<SlackMessage, DeliveryError> {

@@ -109,6 +109,8 @@ impl Wait<'_> {
         let question = approval.question().while_stopped(stopped.as_deref());
         let card = cards::asking(incident, &question, question::has_glass(&self.config.approval, channel));
         let notifications = &self.config.notifications;
+        let pace = Pace { store: self.store, notifications, clock: self.clock };
+        let mut summarised = None;
         let (posted, data) = match &incident.delivery.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
@@ -117,14 +119,16 @@ impl Wait<'_> {
             // What a webhook posted cannot be changed, and its buttons go on working.
             Some(_) => return Ok(()),
             None => {
-                let pace = Pace { store: self.store, notifications, clock: self.clock };
                 let place = destination(notifications, incident).channel;
                 match pace.post(channel, place, Turn::Wanted, &card).await {
                     Posted::Card(message) => {
                         let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
                         (Some(message), data)
                     }
-                    Posted::InSummary => (None, json!({"slack": "summarised"})),
+                    Posted::InSummary(counted) => {
+                        summarised = Some(counted);
+                        (None, json!({"slack": "summarised"}))
+                    }
                     Posted::Failed(error) => (None, json!({"slack": "failed", "reason": error.message})),
                 }
             }
@@ -134,9 +138,16 @@ impl Wait<'_> {
                 if posted.is_some() {
                     incident.delivery.slack.clone_from(&posted);
                 }
+                if posted.is_some() || summarised.is_some() {
+                    incident.delivery.summarised.clone_from(&summarised);
+                }
                 Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])
             })
             .await?;
+        // An earlier summary counted it, and it has a card now, or is counted by a later one.
+        if let Some(earlier) = incident.delivery.summarised.as_ref().filter(|_| posted.is_some() || summarised.is_some()) {
+            pace.settle(channel, earlier).await;
+        }
         Ok(())
     }
 

@@ -6,14 +6,14 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use cordon_contract::{ClassifyOutput, NotifyInput, WaitInput};
+use cordon_contract::{ClassifyOutput, Delivery, NotifyInput, WaitInput};
 use cordon_core::{IncidentId, Outcome};
 use cordon_flow::export;
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
 use cordon_testkit::run;
 use serde_json::{Value, json};
-use support::{ADMIN_POLICY, World, event};
+use support::{ADMIN_POLICY, CONFIG, World, event};
 
 /// Secrets as they leak, each with the part of it that must not be told.
 const SECRETS: [(&str, &str); 9] = [
@@ -178,4 +178,163 @@ fn attack_17_what_is_no_secret_stays_readable() {
 fn around(text: &str, part: &str) -> String {
     let at = text.find(part).unwrap_or_default();
     text.chars().skip(text.get(..at).unwrap_or_default().chars().count().saturating_sub(200)).take(300).collect()
+}
+
+/// A world whose channel takes one message of each kind a minute.
+fn narrow() -> World {
+    World::with(&format!("{CONFIG}\n[notifications]\ncards_per_minute = 1\nquestions_per_minute = 1"))
+}
+
+/// An incident of its own: another subject each.
+fn another(world: &World, n: usize) -> IncidentId {
+    let parameters = json!({"userName": format!("iam-test-{n}"), "policyArn": ADMIN_POLICY});
+    world.checked_as(event(&format!("e-{n}"), "AttachUserPolicy", parameters), &format!("x-{n}")).0
+}
+
+fn slack(world: &World, input: NotifyInput) -> Delivery {
+    run(world.notify().run(input)).unwrap().slack
+}
+
+fn alerted(world: &World, n: usize) -> Delivery {
+    let incident = another(world, n);
+    slack(world, NotifyInput::Alert { incident })
+}
+
+fn ask(world: &World, n: usize) -> IncidentId {
+    let incident = another(world, n);
+    let token = format!("token-{n}");
+    let input = WaitInput::Ask { incident: incident.clone(), task_token: token, timeout_seconds: 600, last: true };
+    run(world.wait().run(input)).unwrap();
+    incident
+}
+
+/// What the newest text of the summary says, by its first sentence.
+fn summary(world: &World) -> String {
+    let updates = world.heard.updates.lock().unwrap();
+    let posts = world.heard.posts.lock().unwrap();
+    let is_summary = |message: &&cordon_cards::Message| message.text.starts_with("A burst");
+    let newest = updates.iter().rev().find(is_summary).or_else(|| posts.iter().rev().find(is_summary));
+    newest.map(|message| message.text.clone()).unwrap_or_default()
+}
+
+#[test]
+fn attack_23_where_no_summary_could_be_posted_each_message_is_posted_and_none_is_called_summarised() {
+    let world = narrow();
+    assert_eq!(alerted(&world, 1), Delivery::Sent);
+    *world.heard.slack_refuses.lock().unwrap() = Some("A burst");
+    assert_eq!([alerted(&world, 2), alerted(&world, 3)], [Delivery::Sent, Delivery::Sent]);
+    *world.heard.slack_is_down.lock().unwrap() = true;
+    assert_eq!(alerted(&world, 4), Delivery::Failed, "neither the summary nor the message was taken");
+    *world.heard.slack_is_down.lock().unwrap() = false;
+    *world.heard.slack_refuses.lock().unwrap() = None;
+    assert_eq!(alerted(&world, 5), Delivery::Summarised);
+    assert!(
+        summary(&world).starts_with("A burst: 1 more incident, at least."),
+        "the posted ones are not counted: {}",
+        summary(&world)
+    );
+    // The summary stands and cannot be changed: what would have changed it is posted itself.
+    *world.heard.slack_refuses.lock().unwrap() = Some("A burst");
+    let said: Vec<Delivery> = (6..20).map(|n| alerted(&world, n)).collect();
+    assert!(said.contains(&Delivery::Sent), "{said:?}");
+    let posts = world.heard.posts.lock().unwrap().iter().filter(|post| !post.text.starts_with("A burst")).count();
+    assert_eq!(posts, 3 + said.iter().filter(|said| **said == Delivery::Sent).count());
+}
+
+#[test]
+fn attack_23_a_question_whose_summary_could_not_be_posted_has_a_card_with_buttons() {
+    let world = narrow();
+    ask(&world, 1);
+    *world.heard.slack_refuses.lock().unwrap() = Some("A burst");
+    let second = world.stored(&ask(&world, 2));
+    assert!(second.delivery.slack.is_some() && second.delivery.summarised.is_none());
+}
+
+#[test]
+fn attack_23_what_a_person_must_look_at_is_always_posted() {
+    let world = narrow();
+    for n in 0..4 {
+        alerted(&world, n);
+    }
+    let incidents: Vec<IncidentId> = (10..14).map(|n| another(&world, n)).collect();
+    for incident in &incidents {
+        assert_eq!(slack(&world, NotifyInput::NeedsPerson { incident: incident.clone() }), Delivery::Sent);
+    }
+    for (n, outcome) in (20..).zip([Outcome::Partial, Outcome::Failed, Outcome::Partial, Outcome::Failed]) {
+        let incident = another(&world, n);
+        assert_eq!(slack(&world, NotifyInput::Outcome { incident, outcome }), Delivery::Sent, "{outcome:?}");
+    }
+    for n in 0..4 {
+        let failure = NotifyInput::Failure {
+            incident: None,
+            event: None,
+            execution: format!("x-{n}"),
+            state: "Classify".to_owned(),
+            error: "States.Timeout".to_owned(),
+            cause: String::new(),
+        };
+        assert_eq!(slack(&world, failure), Delivery::Sent);
+    }
+}
+
+#[test]
+fn attack_23_a_summary_counts_one_kind() {
+    let world = narrow();
+    let asked: Vec<IncidentId> = (0..3).map(|n| ask(&world, n)).collect();
+    assert!(summary(&world).starts_with("A burst: 2 more questions wait for a decision"), "{}", summary(&world));
+    for n in 10..15 {
+        alerted(&world, n);
+    }
+    for n in 20..25 {
+        let incident = another(&world, n);
+        slack(&world, NotifyInput::Outcome { incident, outcome: Outcome::Contained });
+    }
+    // An outcome is no question: those that wait are still two.
+    run(world.wait().run(WaitInput::Ask {
+        incident: asked[2].clone(),
+        task_token: "again".to_owned(),
+        timeout_seconds: 600,
+        last: true,
+    }))
+    .unwrap();
+    let texts: Vec<String> = {
+        let (posts, updates) = (world.heard.posts.lock().unwrap(), world.heard.updates.lock().unwrap());
+        posts
+            .iter()
+            .chain(updates.iter())
+            .map(|message| message.text.clone())
+            .filter(|text| text.starts_with("A burst"))
+            .collect()
+    };
+    let newest = |kind: &str| texts.iter().rev().find(|text| text.contains(kind)).cloned().unwrap_or_default();
+    assert!(newest("question").starts_with("A burst: 2 more questions wait"), "{texts:?}");
+    assert!(newest("outcome").starts_with("A burst: 2 more outcomes"), "{texts:?}");
+    assert!(newest("more incident").starts_with("A burst: 2 more incidents"), "{texts:?}");
+}
+
+#[test]
+fn attack_23_the_count_of_questions_falls_with_each_decision_down_to_none() {
+    let world = narrow();
+    let asked: Vec<IncidentId> = (0..4).map(|n| ask(&world, n)).collect();
+    let close = |incident: &IncidentId, outcome| slack(&world, NotifyInput::Outcome { incident: incident.clone(), outcome });
+    // One is decided on the command line, and its calls are still to be made.
+    let voter = cordon_flow::approver::Voter::Slack(support::APPROVER);
+    run(world.decide().run(&asked[1], voter, cordon_flow::decide::Choice::Approve, None)).unwrap();
+    slack(&world, NotifyInput::Voted { incident: asked[1].clone() });
+    assert!(summary(&world).starts_with("A burst: 2 more questions wait"), "{}", summary(&world));
+    close(&asked[1], Outcome::Contained);
+    assert!(summary(&world).starts_with("A burst: 2 more questions wait"), "it is settled once: {}", summary(&world));
+    close(&asked[2], Outcome::Denied);
+    close(&asked[2], Outcome::Denied);
+    assert!(summary(&world).starts_with("A burst: 1 more question waits"), "{}", summary(&world));
+    let failure = NotifyInput::Failure {
+        incident: Some(asked[3].clone()),
+        event: None,
+        execution: "x".to_owned(),
+        state: "Wait".to_owned(),
+        error: "Lambda.Unknown".to_owned(),
+        cause: String::new(),
+    };
+    slack(&world, failure);
+    assert!(summary(&world).contains("no question of it waits"), "{}", summary(&world));
 }

@@ -162,7 +162,7 @@ fn questions_are_still_asked_while_alerts_are_summarised_and_have_a_limit_of_the
     let last = asked.last().unwrap();
     assert!(world.stored(last).delivery.slack.is_none() && world.timeline(last).contains(&"asked".to_owned()));
     let outcome = NotifyInput::Outcome { incident: last.clone(), outcome: Outcome::Denied };
-    assert_eq!(run(world.notify().run(outcome)).unwrap().slack, Delivery::Summarised);
+    assert_eq!(run(world.notify().run(outcome)).unwrap().slack, Delivery::Sent);
 }
 
 #[test]

@@ -149,6 +149,14 @@ pub(crate) fn burst_summary(minute: &Minute<'_>) -> Key {
     Key::new(pace_partition(minute), "SUMMARY")
 }
 
+pub(crate) fn left_to_summary(minute: &Minute<'_>) -> Key {
+    Key::new(pace_partition(minute), "LEFT")
+}
+
+pub(crate) fn settled_in_summary(minute: &Minute<'_>) -> Key {
+    Key::new(pace_partition(minute), "SETTLED")
+}
+
 fn pace_partition(minute: &Minute<'_>) -> String {
     format!("PACE#{}#{}#{}", minute.channel.unwrap_or("default"), minute.turn.word(), minute.number)
 }

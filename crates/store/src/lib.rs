@@ -36,7 +36,7 @@ pub use exceptions::{AddExceptionError, EndedException, RecordedException, RuleS
 pub use former::{Before, ObservedSetting, Setting};
 pub use incidents::Opening;
 pub use joined::{Joined, Told};
-pub use pace::{BurstSummary, Minute, Turn};
+pub use pace::{BurstSummary, InSummary, Minute, Turn, Waiting};
 pub use provenance::{Change, Grant, Observed, Provenance};
 pub use steps::Steps;
 pub use switch::SwitchNote;

@@ -6,20 +6,27 @@ use serde::{Deserialize, Serialize};
 use crate::table::Condition;
 use crate::{Store, StoreError, keys, put};
 
-/// What kind of message waits for its turn: each has a limit of its own, so that alerts never crowd out questions.
+/// What kind of message waits for its turn: each has a limit and a summary of its own, so that nothing crowds out questions, and
+/// a summary counts one kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turn {
     /// It is told, and nothing is wanted.
     Told,
-    /// A person is asked, or has to look now.
+    /// It ended, or is being answered without a question.
+    Ended,
+    /// A person is asked.
     Wanted,
+    /// A person has to look now: never counted, never left to a summary.
+    Urgent,
 }
 
 impl Turn {
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Told => "TOLD",
+            Self::Ended => "ENDED",
             Self::Wanted => "WANTED",
+            Self::Urgent => "URGENT",
         }
     }
 }
@@ -48,11 +55,39 @@ impl Minute<'_> {
 pub struct BurstSummary {
     /// Where it stands.
     pub at: SlackMessage,
-    /// How many messages earlier minutes of the same burst left to it.
-    #[serde(default, rename = "before")]
-    pub carried_over: u64,
+    /// The minute that the burst began in, under which it is counted what is left to the message.
+    #[serde(default)]
+    pub since: i64,
     /// When DynamoDB may delete the item, in Unix seconds.
     pub expires_at: i64,
+}
+
+/// What happens to the count of a summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InSummary {
+    /// One more message is left to it.
+    Left,
+    /// What one of them wanted is over.
+    Settled,
+    /// It is only read.
+    Unchanged,
+}
+
+/// The counts of a summary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many messages were left to it.
+    pub left: u64,
+    /// Of how many of them what they wanted is over.
+    pub settled: u64,
+}
+
+impl Waiting {
+    /// How many are still open.
+    #[must_use]
+    pub fn open(self) -> u64 {
+        self.left.saturating_sub(self.settled)
+    }
 }
 
 impl Store<'_> {
@@ -64,12 +99,25 @@ impl Store<'_> {
         Ok(self.table.count(&keys::messages_counted(&minute), expires_at).await?)
     }
 
-    /// How many messages there were in a minute.
+    /// Counts one message more, or none, that a burst left to its summary. `minute` is the one that the burst began in.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn messages_counted(&self, minute: Minute<'_>) -> Result<u64, StoreError> {
-        let found = self.table.get(&keys::messages_counted(&minute)).await?;
+    pub async fn count_in_summary(&self, minute: Minute<'_>, change: InSummary, expires_at: i64) -> Result<Waiting, StoreError> {
+        let (left, settled) = (keys::left_to_summary(&minute), keys::settled_in_summary(&minute));
+        Ok(match change {
+            InSummary::Left => {
+                Waiting { left: self.table.count(&left, expires_at).await?, settled: self.counted(&settled).await? }
+            }
+            InSummary::Settled => {
+                Waiting { left: self.counted(&left).await?, settled: self.table.count(&settled, expires_at).await? }
+            }
+            InSummary::Unchanged => Waiting { left: self.counted(&left).await?, settled: self.counted(&settled).await? },
+        })
+    }
+
+    async fn counted(&self, key: &crate::Key) -> Result<u64, StoreError> {
+        let found = self.table.get(key).await?;
         Ok(found.and_then(|item| item.get("n")?.as_u64()).unwrap_or(0))
     }
 

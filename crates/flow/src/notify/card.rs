@@ -3,9 +3,12 @@
 //! INVARIANT: it shows what the table holds, and never something older than before: after each update it looks for a decision or
 //! an outcome that came in between.
 
+use std::sync::Mutex;
+
 use cordon_cards as cards;
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
+use cordon_core::approval::Vote;
 use cordon_core::incident::{Incident, Outcome};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_store::Approval;
@@ -30,6 +33,7 @@ impl Notify<'_> {
     pub(super) async fn voted(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
         let slack = |slack| NotifyOutput { sns: Delivery::Skipped, slack };
         let incident = self.store.incident(id).await?;
+        self.settle_decided(&incident).await?;
         // What a webhook posted cannot be changed; an incident that is over shows its end.
         let is_posted = incident.thread().is_some();
         let Some(channel) = self.channel.filter(|_| is_posted) else { return Ok(slack(Delivery::Skipped)) };
@@ -43,6 +47,25 @@ impl Notify<'_> {
         let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [error.message]});
         self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         Ok(slack(Delivery::Failed))
+    }
+
+    /// A question that was left to a summary and is decided now waits no more, though its calls are still to be made.
+    async fn settle_decided(&self, incident: &Incident) -> Result<(), NotifyError> {
+        let approval = self.store.approval(&incident.id).await?;
+        if incident.delivery.summarised.is_none() || approval.is_none_or(|approval| approval.vote == Vote::Waiting) {
+            return Ok(());
+        }
+        let counted = Mutex::new(None);
+        let take = |incident: &mut Incident| {
+            let summarised = incident.delivery.summarised.take()?;
+            if let Ok(mut counted) = counted.lock() {
+                *counted = Some(summarised);
+            }
+            Some(Vec::new())
+        };
+        self.store.commit(&incident.id, self.clock.now(), take).await?;
+        self.settle(counted).await;
+        Ok(())
     }
 
     /// Shows who wants an undo, and calls the others in the thread.

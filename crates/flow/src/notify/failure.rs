@@ -1,5 +1,7 @@
 //! A state that failed for good: recorded on the incident, if there is one, and reported.
 
+use std::sync::Mutex;
+
 use cordon_cards::{Alert, Failure, Occasion};
 use cordon_contract::NotifyOutput;
 use cordon_core::incident::{Incident, Outcome};
@@ -42,7 +44,7 @@ impl Notify<'_> {
         alert.add("failure", &json!({"state": state, "error": error, "cause": cause}));
         let sns = self.publisher.publish(&alert).await;
         let posted = match self.channel {
-            Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Wanted, &notice).await),
+            Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Urgent, &notice).await),
             None => None,
         };
         if let (Some(channel), Some(incident)) = (self.channel, &found) {
@@ -63,7 +65,7 @@ impl Notify<'_> {
             Some(at) => channel.update(at, &card).await.map_or_else(Posted::Failed, |()| Posted::Card(at.clone())),
             // What a webhook posted cannot be changed, and where no card stands, a change needs one to be undone from.
             None if incident.delivery.slack.is_some() || self.has_begun(incident).await? => {
-                self.post(channel, incident, Turn::Wanted, &card).await
+                self.post(channel, incident, Turn::Urgent, &card).await
             }
             None => return Ok(()),
         };
@@ -124,18 +126,25 @@ impl Notify<'_> {
                 .commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Failure, beside.clone())]))
                 .await;
         }
-        self.store
+        let counted = Mutex::new(None);
+        let failed = self
+            .store
             .close(id, self.clock.now(), |incident| {
                 if incident.is_closed() {
                     return None;
                 }
                 incident.outcome = Some(Outcome::Failed);
+                if let Ok(mut counted) = counted.lock() {
+                    *counted = incident.delivery.summarised.take();
+                }
                 Some(vec![
                     NewEntry::cordon(Kind::Failure, data.clone()),
                     NewEntry::cordon(Kind::Closed, json!({"outcome": Outcome::Failed})),
                 ])
             })
-            .await
+            .await?;
+        self.settle(counted).await;
+        Ok(failed)
     }
 
     /// An undo runs in an execution of its own. One that failed is over, so that the next click may start another at once.

@@ -33,7 +33,7 @@ impl Notify<'_> {
         }
         let sns = self.publish(&incident, Alert::of(&incident, Occasion::Merged)).await;
         let posted = match self.channel {
-            Some(channel) => Some(self.tell_in_thread(channel, &incident).await?),
+            Some(channel) => self.tell_in_thread(channel, &incident).await?,
             None => None,
         };
         let told = Told::new(&sns, posted);
@@ -56,18 +56,18 @@ impl Notify<'_> {
     }
 
     /// The card gets the count, its thread the news. Where there is no card yet, it will have the count when it comes.
-    async fn tell_in_thread(&self, channel: &dyn Channel, incident: &Incident) -> Result<Posted, NotifyError> {
-        let Some(at) = &incident.delivery.slack else { return Ok(Posted::InSummary) };
+    async fn tell_in_thread(&self, channel: &dyn Channel, incident: &Incident) -> Result<Option<Posted>, NotifyError> {
+        let Some(at) = &incident.delivery.slack else { return Ok(None) };
         let note = cards::joined(incident);
         if at.ts.is_none() {
-            return Ok(self.post(channel, incident, Turn::Told, &note).await);
+            return Ok(Some(self.post(channel, incident, Turn::Told, &note).await));
         }
         let said = channel.reply(at, &note).await;
         let updated = self.refresh(channel, incident).await?;
-        Ok(match (said, updated) {
+        Ok(Some(match (said, updated) {
             (Ok(message), Refreshed::Done) => Posted::Card(message),
             (Err(error), _) | (Ok(_), Refreshed::Failed(error)) => Posted::Failed(error),
-        })
+        }))
     }
 }
 

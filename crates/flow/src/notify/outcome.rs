@@ -1,9 +1,11 @@
 //! The outcome of an incident: written once, and reported once.
 
+use std::sync::Mutex;
+
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{Incident, Outcome};
+use cordon_core::incident::{Incident, Outcome, Summarised};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_respond::runner::StepRecord;
 use cordon_store::{Approval, Turn};
@@ -19,6 +21,7 @@ impl Notify<'_> {
     pub(super) async fn close(&self, id: &IncidentId, outcome: Outcome) -> Result<NotifyOutput, NotifyError> {
         let now = self.clock.now();
         let data = json!({"outcome": outcome});
+        let counted = Mutex::new(None);
         let incident = self
             .store
             .close(id, now, |incident| {
@@ -26,12 +29,16 @@ impl Notify<'_> {
                     return None;
                 }
                 incident.outcome = Some(outcome);
+                if let Ok(mut counted) = counted.lock() {
+                    *counted = incident.delivery.summarised.take();
+                }
                 if outcome == Outcome::Contained {
                     incident.contained_at = Some(incident.contained_at.unwrap_or(now));
                 }
                 Some(vec![NewEntry::cordon(Kind::Closed, data.clone())])
             })
             .await?;
+        self.settle(counted).await;
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
         let is_known =
             matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && incident.approval.asked_at.is_none();
@@ -49,6 +56,15 @@ impl Notify<'_> {
         self.record_told(id, &told, output.is_ok()).await?;
         self.publish_finding(&incident).await;
         output
+    }
+
+    /// A summary that counted the incident's question as one that waits counts it no more. Taken from the incident by the commit
+    /// that closed it, so that no retry settles it twice.
+    pub(super) async fn settle(&self, counted: Mutex<Option<Summarised>>) {
+        let counted = counted.into_inner().ok().flatten();
+        if let (Some(channel), Some(summarised)) = (self.channel, counted) {
+            self.pace().settle(channel, &summarised).await;
+        }
     }
 
     /// A retry after this tells nobody a second time.
@@ -82,8 +98,8 @@ impl Notify<'_> {
     async fn show_outcome(&self, channel: &dyn Channel, incident: &Incident, outcome: Outcome) -> Result<Posted, NotifyError> {
         let card = self.outcome_card(incident, outcome).await?;
         let turn = match outcome {
-            Outcome::Contained | Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Wanted,
-            Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Told,
+            Outcome::Partial | Outcome::Failed | Outcome::NeedsPerson => Turn::Urgent,
+            Outcome::Contained | Outcome::Exempt | Outcome::Alerted | Outcome::Denied | Outcome::Expired => Turn::Ended,
         };
         let Some(at) = incident.thread() else {
             return Ok(self.post(channel, incident, turn, &card).await);

@@ -40,6 +40,8 @@ pub struct Heard {
     /// What IAM has of a document that a record lacks.
     pub written: Mutex<Option<Result<&'static str, IamErrorKind>>>,
     pub slack_is_down: Mutex<bool>,
+    /// Posts and updates that hold this text fail.
+    pub slack_refuses: Mutex<Option<&'static str>>,
     pub sns_is_down: Mutex<bool>,
     pub tasks_are_down: Mutex<bool>,
 }
@@ -48,13 +50,21 @@ impl Heard {
     fn answer(down: &Mutex<bool>) -> Result<(), DeliveryError> {
         if *down.lock().unwrap() { Err(DeliveryError { message: "out of reach".to_owned() }) } else { Ok(()) }
     }
+
+    fn takes(&self, message: &Message) -> Result<(), DeliveryError> {
+        Self::answer(&self.slack_is_down)?;
+        match *self.slack_refuses.lock().unwrap() {
+            Some(text) if message.to_value().to_string().contains(text) => Err(DeliveryError { message: "refused".to_owned() }),
+            Some(_) | None => Ok(()),
+        }
+    }
 }
 
 #[async_trait]
 impl Channel for Heard {
     async fn post(&self, message: &Message) -> Result<SlackMessage, DeliveryError> {
         let heard = || {
-            Self::answer(&self.slack_is_down)?;
+            self.takes(message)?;
             let mut posts = self.posts.lock().unwrap();
             posts.push(message.clone());
             Ok(SlackMessage { channel: "C0TEST".to_owned(), ts: Some(format!("1.{}", posts.len())) })
@@ -64,7 +74,7 @@ impl Channel for Heard {
 
     async fn update(&self, _at: &SlackMessage, message: &Message) -> Result<(), DeliveryError> {
         let heard = || {
-            Self::answer(&self.slack_is_down)?;
+            self.takes(message)?;
             self.updates.lock().unwrap().push(message.clone());
             Ok(())
         };
@@ -73,7 +83,7 @@ impl Channel for Heard {
 
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
         let heard = || {
-            Self::answer(&self.slack_is_down)?;
+            self.takes(message)?;
             let mut posts = self.posts_elsewhere.lock().unwrap();
             posts.push((channel.to_owned(), message.clone()));
             Ok(SlackMessage { channel: channel.to_owned(), ts: Some(format!("2.{}", posts.len())) })

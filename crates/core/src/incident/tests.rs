@@ -18,7 +18,7 @@ fn stored() -> Value {
         "escalated_at": "2026-01-02T03:34:07Z", "break_glass": {"by": "U1", "reason": "on fire", "skipped": []}, "merged": 3,
         "last_merged": {"name": "CreateUser", "time": null, "source_ip": null}, "outcome_told": true,
         "merged_told": {"count": 2, "at": "2026-01-02T03:05:00Z"}, "statements": ["{}"], "blast_radius": null,
-        "group": "burst#ada", "log_seq": 9, "last_hash": "ab"
+        "summarised": null, "group": "burst#ada", "log_seq": 9, "last_hash": "ab"
     })
 }
 

@@ -48,6 +48,7 @@ fn facts(arn: &str, unique_id: &str, path: &str) -> PrincipalFacts {
         boundary: None,
         trust: None,
         max_session_seconds: None,
+        created_at: None,
     }
 }
 

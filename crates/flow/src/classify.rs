@@ -6,6 +6,7 @@
 //! Where a correlation is reached, the burst is one incident: the first event to reach it opens it, later ones join it, even
 //! after it was closed, until the burst pauses for its timespan or a day is over.
 
+mod apart;
 mod burst;
 mod detected;
 mod former;
@@ -109,8 +110,8 @@ impl Classify<'_> {
             return Ok(asked);
         }
         match Event::from_envelope(&input.event, self.relay_source) {
-            Ok(event) => self.judge(&event, input).await,
-            Err(unreadable) => self.needs_person(&unreadable, input).await,
+            Ok(event) => self.judge(&apart::event(event), input).await,
+            Err(unreadable) => self.needs_person(&apart::unreadable(unreadable), input).await,
         }
     }
 
@@ -131,7 +132,7 @@ impl Classify<'_> {
         let before = self.observe(event, &detections).await?;
         let id = IncidentId::derive(event.account.as_ref(), &event.id);
         let now = self.clock.now();
-        let mut bursts = self.count(tallies, event, &id).await?;
+        let mut bursts = self.count(apart::tallies(tallies, event.origin), event, &id).await?;
         // What the event wants for itself and no burst gives it, it gets by an incident of its own; the burst only counts it.
         let wants_more = |burst: &Burst| burst::wants_more(&detections, &burst.tally.detection);
         let stays_alone = event.error_code.is_none() && bursts.iter().any(wants_more);
@@ -327,8 +328,11 @@ impl Classify<'_> {
         match self.store.claim(&incident.event.id, shared, &incident.id, &incident.execution, now).await? {
             Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
             Claim::SharedWith(other) => {
-                self.opened_by_other(&other).await?;
-                return self.join_for_good(other, &incident, shared).await;
+                if says_no_more(&incident, &self.opened_by_other(&other).await?) {
+                    return self.join_for_good(other, &incident, shared).await;
+                }
+                // Another account's record of the call broke fewer rules: its incident would not answer this one.
+                self.store.point_claim(&incident.event.id, None, &incident.id, &incident.execution, now).await?;
             }
             Claim::Mine => {}
         }
@@ -365,10 +369,10 @@ impl Classify<'_> {
     }
 
     /// Waits for the incident of the other record of the same call, which is judged at this moment.
-    async fn opened_by_other(&self, id: &IncidentId) -> Result<(), ClassifyError> {
+    async fn opened_by_other(&self, id: &IncidentId) -> Result<Incident, ClassifyError> {
         for tries in 1..=OPEN_TRIES {
-            if self.store.find(id).await?.is_some() {
-                return Ok(());
+            if let Some(opened) = self.store.find(id).await? {
+                return Ok(opened);
             }
             self.store.pause(tries).await;
         }
@@ -417,6 +421,11 @@ impl Classify<'_> {
         }
         Ok(self.store.point_claim(&incident.event.id, shared, id, &incident.execution, now).await?)
     }
+}
+
+/// Whether every rule that an event broke is one that the incident of the other record of the same call answers.
+fn says_no_more(incident: &Incident, other: &Incident) -> bool {
+    incident.detections.iter().all(|own| other.detections.iter().any(|detection| detection.rule == own.rule))
 }
 
 /// An event in a few words, for whoever is told that it could not be classified.

@@ -94,6 +94,7 @@ fn attack_12_an_exemption_from_one_rule_swallows_no_other_rule() {
         ("rules = [\"iam-write\", \"widens-own-rights\"]", Level::Critical, Route::Exempt),
     ] {
         let world = world(&automation(rules));
+        world.iam.add_role("deploy");
         check(&world, level, by_role("deploy", "s", create_user("e")), expected);
     }
 }
@@ -179,6 +180,7 @@ fn attack_11_a_role_that_was_made_under_the_name_of_automation_is_none() {
     let automation = format!("[[exceptions.automation]]\nname = \"CI\"\nroles = [\"arn:aws:iam::{ACCOUNT}:role/deploy\"]\n");
     for (at, expected) in [(MINUTES_AGO, Route::Act), (LONG_AGO, Route::Exempt)] {
         let world = world(&automation);
+        world.iam.add_role("deploy");
         let made = json!({"roleName": "deploy", "assumeRolePolicyDocument": "{}"});
         happened(&world, "mallory2", at, "CreateRole", made);
         let (incident, route) = world.checked(by_role("deploy", "s", create_user("e")));

@@ -72,6 +72,7 @@ fn scenario_02_one_call_recorded_in_two_accounts_is_one_incident_with_both_recor
     let shared = |id: &str, account: &str| {
         let mut event = attach(id);
         event["detail"]["sharedEventID"] = json!("shared-1");
+        event["account"] = json!(account);
         event["detail"]["recipientAccountId"] = json!(account);
         event
     };

@@ -28,6 +28,8 @@ pub struct PrincipalFacts {
     pub trust: Option<String>,
     /// How long a role's sessions last at most.
     pub max_session_seconds: Option<u32>,
+    /// When it was made; `None` where IAM does not say.
+    pub created_at: Option<Timestamp>,
 }
 
 /// An access key of a user. Its secret is nowhere.

@@ -95,19 +95,16 @@ pub(crate) fn open(incident: &Incident) -> Key {
     hashed_if_long("OPEN", &format!("{account}#{}#{subject}#{rule}#{did}", incident.actor.display()))
 }
 
-/// What the event did, and the rules that it broke. Where something would be undone, every parameter of the request counts. What
-/// an older version stored says too little: nothing joins it.
+/// What the event did, and the rules that it broke. Every parameter of the request counts: what people say to one call is no answer
+/// to another, also where nothing but its actor would be touched. Of a call that was refused, which did nothing, it is enough what it
+/// was about. What an older version stored says too little: nothing joins it.
 fn did(incident: &Incident) -> String {
     let mut rules: Vec<&str> = incident.detections.iter().map(|detection| detection.rule.as_str()).collect();
     rules.sort_unstable();
-    let is_undone = incident
-        .detections
-        .iter()
-        .filter_map(|detection| detection.response.as_ref())
-        .any(|response| !response.revert.is_empty());
+    let is_refused = incident.event.error_code.is_some();
     let did = match &incident.event.touched.fingerprint {
-        Some(fingerprint) if is_undone => fingerprint.request.as_str(),
-        Some(fingerprint) => fingerprint.effect.as_str(),
+        Some(fingerprint) if is_refused => fingerprint.effect.as_str(),
+        Some(fingerprint) => fingerprint.request.as_str(),
         None => incident.event.id.as_str(),
     };
     format!("{did}#{}", rules.join("#"))

@@ -20,6 +20,9 @@ use crate::faults::{Faults, When};
 /// The trust policy of a new role of the fake.
 pub const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
+/// When the fake's principals were made.
+const LONG_AGO: &str = "2020-01-01T00:00:00Z";
+
 /// A principal of the fake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entity {
@@ -45,6 +48,8 @@ pub struct Entity {
     pub keys: BTreeMap<String, Key>,
     /// Whether there is a console password.
     pub login_profile: bool,
+    /// When it was made: long ago, unless a test says otherwise.
+    pub created_at: Option<Timestamp>,
 }
 
 impl Entity {
@@ -189,6 +194,7 @@ impl FakeIam {
             trust: (kind == PrincipalKind::Role).then(|| TRUST.to_owned()),
             keys: BTreeMap::new(),
             login_profile: false,
+            created_at: LONG_AGO.parse().ok(),
         };
         let known_arn = entity.arn.parse().ok();
         world.state.principals.insert((kind, name.into()), entity);

@@ -20,6 +20,7 @@ impl Iam for SdkIam {
                 answer.map(|answer| {
                     answer.user.map(|user| PrincipalFacts {
                         boundary: boundary(user.permissions_boundary()),
+                        created_at: time(user.create_date()),
                         ..facts(user.arn(), user.user_id(), user.path())
                     })
                 })
@@ -31,7 +32,12 @@ impl Iam for SdkIam {
             PrincipalKind::Group => {
                 let answer = self.client.get_group().group_name(name).max_items(1).send().await;
                 let answer = answer.map_err(|e| failed("iam:GetGroup", e));
-                answer.map(|answer| answer.group.map(|group| facts(group.arn(), group.group_id(), group.path())))
+                answer.map(|answer| {
+                    answer.group.map(|group| PrincipalFacts {
+                        created_at: time(group.create_date()),
+                        ..facts(group.arn(), group.group_id(), group.path())
+                    })
+                })
             }
         };
         none_if_missing(facts)
@@ -326,6 +332,7 @@ fn role_facts(role: &Role) -> Result<PrincipalFacts, IamError> {
     Ok(PrincipalFacts {
         boundary: boundary(role.permissions_boundary()),
         trust,
+        created_at: time(role.create_date()),
         max_session_seconds: role.max_session_duration().and_then(|seconds| u32::try_from(seconds).ok()),
         ..facts(role.arn(), role.role_id(), role.path())
     })

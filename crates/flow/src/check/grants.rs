@@ -7,7 +7,7 @@ use cordon_core::decision::{ExemptFrom, Exemption, Verdict};
 use cordon_core::incident::Incident;
 use cordon_core::{ActorKind, Principal, PrincipalKind, Response, same_name};
 use cordon_store::{Change, Grant, Provenance};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::checked::Checked;
 use super::objections::{contradiction, objection, said};
@@ -176,6 +176,9 @@ impl Grants<'_> {
     /// Why an exception that matches an ARN does not count for how its principal came to that ARN; `None` where it does. Where that
     /// was before Cordon watched, it does.
     pub async fn arn(&self, principal: &Principal, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        if let Some(verdict) = self.too_young(principal, checked).await? {
+            return Ok(Some(verdict));
+        }
         let what = format!("the ARN `{principal}`");
         let standing = Standing { principal, grant: Grant::Arn, what, value: None };
         self.seen(&standing, checked).await
@@ -189,8 +192,37 @@ impl Grants<'_> {
         })
     }
 
+    /// Why nothing exempts a principal for when IAM says that it was made; `None` where that is long ago. What a young one carries
+    /// was given with it or since, whether an event says so or not: an event can come late, never, or without its parameters, and what
+    /// is remembered of a name may be of another principal that had it before.
+    async fn too_young(&self, principal: &Principal, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        let found = match self.check.iam(Some(&principal.account), &self.incident.id).await {
+            Ok(iam) => iam.principal(principal).await,
+            Err(error) => Err(error),
+        };
+        let hours = self.check.config.exceptions.min_age_hours;
+        let objection = match found {
+            Err(error) => return Ok(Some(checked.unknown(format!("When `{principal}` was made could not be read ({error})")))),
+            Ok(None) => Some("no longer exists".to_owned()),
+            Ok(Some(facts)) => match facts.created_at {
+                None => Some("has no date of making in IAM".to_owned()),
+                Some(made) if self.event_time.duration_since(made) < SignedDuration::from_hours(i64::from(hours)) => {
+                    Some(format!("was made at {made}, less than {hours} hours before the event"))
+                }
+                Some(_) => None,
+            },
+        };
+        Ok(objection.map(|objection| {
+            checked.say(format!("`{principal}` {objection}, so no exception of it counts."));
+            Verdict::Caught
+        }))
+    }
+
     /// A grant stands; does it count? `None` where it does.
     async fn weigh(&self, standing: &Standing<'_>, checked: &mut Checked) -> Result<Option<Verdict>, CheckError> {
+        if let Some(verdict) = self.too_young(standing.principal, checked).await? {
+            return Ok(Some(verdict));
+        }
         let what = &standing.what;
         let origin = match self.provenance(standing, checked).await? {
             Origin::Unknown(verdict) => return Ok(Some(verdict)),

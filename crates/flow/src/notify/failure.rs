@@ -97,10 +97,14 @@ impl Notify<'_> {
     /// `Classify` can fail after it opened an incident. One that cannot be looked up is told of without its id.
     pub(super) async fn opened_before_it_failed(&self, event: Option<&str>, execution: &str) -> Option<IncidentId> {
         let event: EventId = event?.parse().ok()?;
-        self.store.opened_by(&event, execution).await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "what a failed execution had opened cannot be looked up");
-            None
-        })
+        for event in [event.untrusted(), event] {
+            match self.store.opened_by(&event, execution).await {
+                Ok(None) => {}
+                Ok(opened) => return opened,
+                Err(error) => tracing::warn!(%error, "what a failed execution had opened cannot be looked up"),
+            }
+        }
+        None
     }
 
     /// Ends an open incident as failed. A closed one keeps its outcome: what failed is its last message, or an undo.

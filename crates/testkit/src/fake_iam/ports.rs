@@ -20,6 +20,7 @@ impl Iam for FakeIam {
                 boundary: entity.boundary.clone(),
                 trust: entity.trust.clone(),
                 max_session_seconds: (principal.kind == PrincipalKind::Role).then_some(3_600),
+                created_at: entity.created_at,
             }))
         };
         self.read(&named("Get", principal, ""), facts).await

@@ -38,6 +38,8 @@ pub enum Occasion {
     Held,
     /// Nobody answered in time, and more people are called.
     Escalated,
+    /// So many approvers may not decide that no approval can come about.
+    NobodyMayDecide,
     /// One person approved alone, past the quorum.
     BreakGlass,
     /// An undo ran that somebody asked for in Slack.
@@ -62,6 +64,7 @@ impl Occasion {
             Self::Containing => "containing",
             Self::Held => "held",
             Self::Escalated => "escalated",
+            Self::NobodyMayDecide => "nobody_may_decide",
             Self::BreakGlass => "break_glass",
             Self::Undone => "undone",
             Self::Outcome => "outcome",
@@ -173,6 +176,7 @@ fn body(incident: &Incident, occasion: Occasion) -> Value {
         ("votes", json!(incident.approval.votes)),
         ("looking", json!(incident.approval.looking)),
         ("escalated_at", json!(incident.approval.escalated_at)),
+        ("electorate", json!(incident.approval.electorate)),
     ] {
         set(&mut body, key, value);
     }
@@ -225,6 +229,7 @@ fn subject(incident: &Incident, occasion: Occasion) -> String {
         (None, Occasion::Asked) => " approval wanted".to_owned(),
         (None, Occasion::Held) => " HELD, ENFORCEMENT IS STOPPED".to_owned(),
         (None, Occasion::Escalated) => " STILL UNANSWERED".to_owned(),
+        (None, Occasion::NobodyMayDecide) => " NOBODY MAY APPROVE".to_owned(),
         (None, Occasion::BreakGlass) => " approved by one alone".to_owned(),
         (None, Occasion::Containing) => " contained, approval wanted".to_owned(),
         (

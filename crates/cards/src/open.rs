@@ -6,6 +6,7 @@ use cordon_slack::Message;
 use cordon_slack::blocks::Block;
 
 use crate::card::Card;
+use crate::electorate::spoken;
 use crate::layout::{counted, lead, local, utc, with_full_stop};
 use crate::people::{Decider, Place, names};
 
@@ -83,6 +84,7 @@ impl Card<'_> {
             stopped
                 .map(|reason| Block::Section(lead("⏸ Enforcement is stopped: nothing would be done now.", &held_prose(reason)))),
         );
+        blocks.extend(self.electorate_section());
         let none = || Block::Section("*What Approve does*\nNo call: there is nothing here that Cordon may change.".into());
         blocks.extend(self.reach_section());
         let title = format!("What Approve does: {}", counted(self.incident.assessment.plan.calls().len(), "call", "calls"));
@@ -95,8 +97,9 @@ impl Card<'_> {
         let break_glass = can_ask_why && question.quorum > 1 && !self.incident.is_dry_run();
         blocks.extend([self.buttons(break_glass, stopped.is_some()), self.footer()]);
         let standing = self.standing(question, Place::Notification).map(|said| format!(" {said}")).unwrap_or_default();
+        let shut_out = self.incident.approval.electorate.as_ref().map(spoken).unwrap_or_default();
         let stopped = if stopped.is_some() { " Enforcement is stopped: nothing would be done now." } else { "" };
-        self.message(&format!("Approve or deny before {}. {news}{stopped}{standing}", utc(question.deadline)), blocks)
+        self.message(&format!("Approve or deny before {}. {news}{stopped}{standing}{shut_out}", utc(question.deadline)), blocks)
     }
 
     /// In bold, in prose, and in a notification.

@@ -2,7 +2,7 @@
 //!
 //! Names and Slack ids come from `cordon.toml`. Reasons that a person wrote are prose like any other and cannot mention.
 
-use cordon_core::incident::{BrokenGlass, Incident, Skipped};
+use cordon_core::incident::{BrokenGlass, Electorate, Incident, Skipped};
 use cordon_core::{Outcome, Question};
 use cordon_respond::runner::StepRecord;
 use cordon_slack::blocks::Block;
@@ -76,6 +76,21 @@ pub fn escalated(incident: &Incident, everybody: &[Skipped]) -> Message {
         incident.actor.display()
     );
     calling(incident, "Nobody has answered. Please decide:", everybody, &prose)
+}
+
+/// Tells at once that nobody, or not enough people, may approve an incident, and calls those who may at least say something.
+#[must_use]
+pub fn nobody_may_decide(incident: &Incident, electorate: &Electorate) -> Message {
+    let out = electorate.shut_out.iter().map(|out| format!("`{}`: {}", out.name, out.why)).collect::<Vec<_>>().join("; ");
+    let hopeless = electorate.hopeless.as_deref().unwrap_or("somebody may not approve this");
+    let id = &incident.id;
+    let prose = format!(
+        "{} incident: `{}` by `{}`. The question expires unless somebody contains it by hand, or `approval.approvers` of cordon.toml gets another person: {hopeless}. {out}. `cordon incident show {id}` prints the calls.",
+        incident.severity,
+        incident.event.name,
+        incident.actor.display()
+    );
+    calling(incident, "🚨 Cordon cannot get an approval:", &electorate.others, &prose)
 }
 
 /// Tells everybody who was not waited for that one person approved alone.

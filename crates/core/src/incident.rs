@@ -17,7 +17,7 @@ use crate::principal::{Actor, Subject};
 use crate::timeline;
 
 pub use facts::EventFacts;
-pub use people::{BrokenGlass, Held, Looking, ShownVote, Skipped, UndoVotes};
+pub use people::{BrokenGlass, Electorate, Held, Looking, ShownVote, ShutOut, Skipped, UndoVotes};
 
 /// How far an incident has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,6 +214,9 @@ pub struct ApprovalStatus {
     /// Since when enforcement has kept waiting what was released. `None` where it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<Held>,
+    /// Who may decide, where some of the approvers may not. `None` where all may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub electorate: Option<Electorate>,
     /// Who wants it undone, where that is not yet enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_votes: Option<UndoVotes>,

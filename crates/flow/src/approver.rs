@@ -2,7 +2,7 @@
 
 use cordon_core::approval::Ballot;
 use cordon_core::config::{Approval, Approver};
-use cordon_core::incident::Skipped;
+use cordon_core::incident::{Electorate, ShutOut, Skipped};
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Arn, Config, same_arn};
 
@@ -117,6 +117,33 @@ pub fn everybody(approval: &Approval, actor: &Actor) -> Vec<Skipped> {
     let groups = approval.groups.iter().filter(|group| !group.may_be_actor(actor));
     let groups = groups.map(|group| Skipped { slack_id: group.slack_user_group.clone(), name: group.name.clone() });
     people.chain(groups).collect()
+}
+
+/// Who may decide an incident of this actor that takes `quorum` approvals, and who may not; `None` where all may.
+#[must_use]
+pub fn electorate(approval: &Approval, actor: &Actor, quorum: u32) -> Option<Electorate> {
+    let said = |(pattern, arn): (&Pattern, String), of: &str| {
+        format!("the actor's ARN `{arn}` fits `{pattern}` of {of}, and nobody decides their own incident")
+    };
+    let people = approval.approvers.iter().filter_map(|approver| {
+        let why = said(approver.fit(actor)?, "their principals");
+        Some(ShutOut { slack_id: approver.slack_user_id.clone(), name: approver.name.clone(), why })
+    });
+    let groups = approval.groups.iter().filter_map(|group| {
+        let why = said(group.fit(actor)?, "the group's principals");
+        Some(ShutOut { slack_id: group.slack_user_group.clone(), name: group.name.clone(), why })
+    });
+    let shut_out: Vec<ShutOut> = people.chain(groups).collect();
+    let others = everybody(approval, actor);
+    let people_left = approval.approvers.iter().filter(|approver| !approver.is_actor(actor)).count();
+    // The number of members of a group is not known here.
+    let has_group = others.len() > people_left;
+    let enough = has_group || usize::try_from(quorum.max(1)).is_ok_and(|wanted| people_left >= wanted);
+    let hopeless = (!enough).then(|| match people_left {
+        0 => "nobody is left who may approve this".to_owned(),
+        left => format!("{quorum} people have to approve this, and {left} of the approvers may"),
+    });
+    (!shut_out.is_empty()).then_some(Electorate { shut_out, others, hopeless })
 }
 
 fn as_approver(approver: &Approver, by: &str, actor: &Actor) -> Result<Person, NotEntitled> {

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use cordon_contract::{CheckInput, CheckOutput, StateError};
 use cordon_core::decision::{Facts, decide};
 use cordon_core::incident::{Incident, State};
+use cordon_core::json::set;
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan, Route, RuleId};
@@ -26,6 +27,7 @@ use cordon_respond::port::{Account, IamError};
 use serde_json::json;
 
 use crate::accounts::{Accounts, unknown_account};
+use crate::approver;
 use crate::ports::Clock;
 use crate::switch;
 use checked::Checked;
@@ -102,12 +104,17 @@ impl Check<'_> {
         let decision = self.decide(incident, &checked, &planning, planning_failed, too_old).await?;
         let takes_no_more = takes_no_more || decision.route == Route::Exempt;
         let blast_radius = blast_radius::gather(self.accounts, incident).await;
-        let data = json!({
+        let electorate =
+            approver::electorate(&self.config.approval, &incident.actor, self.config.approval.quorum.of(incident.severity));
+        let mut data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
             "left_out": planning.left_out, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
             "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by,
         });
+        if let Some(electorate) = &electorate {
+            set(&mut data, "electorate", json!(electorate));
+        }
         let caught: Vec<RuleId> = caught.into_iter().map(|detection| detection.rule).collect();
         let before = incident.assessment.decision.clone();
         let decided = self
@@ -124,6 +131,7 @@ impl Check<'_> {
                 incident.assessment.nothing_to_undo.clone_from(&planning.nothing_to_undo);
                 incident.assessment.takes_no_more = takes_no_more;
                 incident.assessment.blast_radius.clone_from(&blast_radius);
+                incident.approval.electorate.clone_from(&electorate);
                 let folded = joined.fold_into(incident);
                 Some(folded.into_iter().chain([NewEntry::cordon(Kind::Decided, data.clone())]).collect())
             })

@@ -68,7 +68,7 @@ impl Notify<'_> {
         match input {
             NotifyInput::Alert { incident } => self.tell(&incident, Occasion::Alert, Some((Turn::Told, cards::alert))).await,
             NotifyInput::Exempt { incident } => self.tell(&incident, Occasion::Exempt, Some((Turn::Told, cards::exempt))).await,
-            NotifyInput::Asked { incident } => self.tell(&incident, Occasion::Asked, None).await,
+            NotifyInput::Asked { incident } => self.asked(&incident).await,
             NotifyInput::Acting { incident } => self.tell(&incident, Occasion::Acting, Some((Turn::Ended, cards::acting))).await,
             NotifyInput::NeedsPerson { incident } => {
                 self.tell(&incident, Occasion::NeedsPerson, Some((Turn::Urgent, cards::needs_person))).await

@@ -16,6 +16,7 @@ use cordon_store::{Approval, Budget, Store, StoreError, Turn};
 use jiff::SignedDuration;
 use serde_json::json;
 
+use crate::approver;
 use crate::destination::destination;
 use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Tasks};
@@ -85,6 +86,7 @@ impl Wait<'_> {
             None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(incident.severity)) },
         };
         let joined = self.store.joined(id).await?;
+        let electorate = approver::electorate(&self.config.approval, &incident.actor, approval.quorum);
         let incident = self
             .store
             .commit_with(id, now, |incident| {
@@ -93,8 +95,12 @@ impl Wait<'_> {
                 incident.approval.asked_at = Some(incident.approval.asked_at.unwrap_or(now));
                 incident.approval.deadline = Some(deadline);
                 incident.approval.quorum = approval.quorum;
+                incident.approval.electorate.clone_from(&electorate);
                 let write = Store::approval_write(id, &approval).ok()?;
-                let data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
+                let mut data = json!({"deadline": deadline, "last": last, "quorum": approval.quorum});
+                if let Some(electorate) = &electorate {
+                    set(&mut data, "electorate", json!(electorate));
+                }
                 Some((folded.into_iter().chain([NewEntry::cordon(Kind::Asked, data)]).collect(), vec![write]))
             })
             .await?;

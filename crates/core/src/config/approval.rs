@@ -159,7 +159,13 @@ impl Approver {
     /// Whether the incident's actor is this person, by the actor's own ARN or by the role or user behind a session.
     #[must_use]
     pub fn is_actor(&self, actor: &Actor) -> bool {
-        is_any_of(&self.principals, actor)
+        self.fit(actor).is_some()
+    }
+
+    /// The pattern by which the actor is this person, and the actor's ARN that fits it.
+    #[must_use]
+    pub fn fit(&self, actor: &Actor) -> Option<(&Pattern, String)> {
+        fit(&self.principals, actor)
     }
 }
 
@@ -167,16 +173,22 @@ impl ApproverGroup {
     /// Whether the incident's actor may be a member.
     #[must_use]
     pub fn may_be_actor(&self, actor: &Actor) -> bool {
-        is_any_of(&self.principals, actor)
+        self.fit(actor).is_some()
+    }
+
+    /// The pattern by which the actor may be a member, and the actor's ARN that fits it.
+    #[must_use]
+    pub fn fit(&self, actor: &Actor) -> Option<(&Pattern, String)> {
+        fit(&self.principals, actor)
     }
 }
 
-fn is_any_of(patterns: &[Pattern], actor: &Actor) -> bool {
+fn fit<'a>(patterns: &'a [Pattern], actor: &Actor) -> Option<(&'a Pattern, String)> {
     let principal = actor.principal().map(|principal| principal.arn());
     [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()]
         .into_iter()
         .flatten()
-        .any(|arn| patterns.iter().any(|pattern| pattern.matches_any_spelling(arn)))
+        .find_map(|arn| Some((patterns.iter().find(|pattern| pattern.matches_any_spelling(arn))?, arn.to_owned())))
 }
 
 impl Approval {

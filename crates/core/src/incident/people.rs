@@ -60,6 +60,31 @@ pub struct BrokenGlass {
     pub skipped: Vec<Skipped>,
 }
 
+/// Who may decide an incident, and who of the approvers may not.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Electorate {
+    /// The approvers and groups who may not, for who the actor is.
+    #[serde(default)]
+    pub shut_out: Vec<ShutOut>,
+    /// Everybody else on the list.
+    #[serde(default)]
+    pub others: Vec<Skipped>,
+    /// Why no approval can come about, in a sentence without a full stop; `None` where one can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hopeless: Option<String>,
+}
+
+/// An approver, or a group of them, who may not decide an incident.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShutOut {
+    /// `U…`, `W…`, or `S…` for a user group.
+    pub slack_id: String,
+    /// The name that `cordon.toml` gives them.
+    pub name: String,
+    /// Why, in a sentence without a full stop.
+    pub why: String,
+}
+
 /// An approver, or a group of them, whose word was not waited for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {

@@ -6,7 +6,7 @@
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{BrokenGlass, Incident, Skipped};
+use cordon_core::incident::{BrokenGlass, Electorate, Incident, Skipped};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
 use serde_json::{Value, json};
@@ -39,6 +39,44 @@ impl Notify<'_> {
             }
         }
         self.told(id, "escalated", sns, slack).await
+    }
+
+    /// A decision is wanted. Where nobody may give it, more people are called at once, and not at the first deadline.
+    pub(super) async fn asked(&self, id: &IncidentId) -> Result<NotifyOutput, NotifyError> {
+        let told = self.tell(id, Occasion::Asked, None).await;
+        let incident = self.store.incident(id).await?;
+        let electorate = incident.approval.electorate.clone().filter(|_| !incident.is_escalated() && !incident.is_dry_run());
+        let Some(electorate) = electorate.filter(|electorate| electorate.hopeless.is_some()) else { return told };
+        let called = self.nobody_may_decide(&incident, &electorate).await;
+        let now = self.clock.now();
+        self.store
+            .commit(id, now, |incident| {
+                if incident.is_escalated() {
+                    return None;
+                }
+                incident.approval.escalated_at = Some(now);
+                Some(vec![NewEntry::cordon(Kind::Escalated, json!({"electorate": electorate}))])
+            })
+            .await?;
+        called.and(told)
+    }
+
+    async fn nobody_may_decide(&self, incident: &Incident, electorate: &Electorate) -> Result<NotifyOutput, NotifyError> {
+        let alert = Alert::of(incident, Occasion::NobodyMayDecide);
+        let escalation = self.approval.escalation.as_ref();
+        let mut sns = vec![self.publish(incident, alert.clone()).await];
+        if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
+            sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
+        }
+        let message = cards::nobody_may_decide(incident, electorate);
+        let mut slack = Vec::new();
+        if let Some(channel) = self.channel {
+            slack.push(in_thread(channel, incident, &message).await);
+            if let Some(second) = escalation.and_then(|escalation| escalation.slack_channel.as_deref()) {
+                slack.push(channel.post_to(second, &message).await.map(|_| ()));
+            }
+        }
+        self.told(&incident.id, "nobody_may_decide", sns, slack).await
     }
 
     /// Enforcement is stopped, so what was released waits: the card and its thread say so, and SNS.

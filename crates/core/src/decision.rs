@@ -136,6 +136,8 @@ pub struct Facts {
     pub left_out: Vec<String>,
     /// A failed read while planning, in a sentence.
     pub planning_failed: Option<String>,
+    /// Why a person has to decide on the plan as it is, in a sentence: something came to its name or path lately.
+    pub doubt: Option<String>,
     /// Why the event is too old to be answered by a change, in a sentence.
     pub too_old: Option<String>,
     /// Why nothing may be changed without asking, in a sentence: the budget is used up.
@@ -168,7 +170,7 @@ pub fn decide(facts: &Facts) -> Decision {
     if let Some(reason) = &facts.too_old {
         return alert(format!("Not approved for remediation: {reason}"));
     }
-    let unknown = facts.planning_failed.clone().or_else(|| {
+    let unknown = facts.planning_failed.clone().or_else(|| facts.doubt.clone()).or_else(|| {
         caught.iter().find_map(|judged| match &judged.verdict {
             Verdict::Unknown(reason) => Some(reason.clone()),
             Verdict::Exempt(_) | Verdict::Caught => None,
@@ -243,6 +245,7 @@ mod tests {
             containing_steps: 1,
             left_out: vec![],
             planning_failed: None,
+            doubt: None,
             too_old: None,
             only_by_asking: None,
         }

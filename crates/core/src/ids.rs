@@ -196,6 +196,14 @@ impl Arn {
         self.parts().resource
     }
 
+    /// The path of a principal or policy of IAM, such as `/` or `/division/`; `None` where the resource has no name.
+    #[must_use]
+    pub fn path(&self) -> Option<String> {
+        let (_, rest) = self.resource().split_once('/')?;
+        let (path, _) = rest.rsplit_once('/').unwrap_or_default();
+        Some(if path.is_empty() { "/".to_owned() } else { format!("/{path}/") })
+    }
+
     /// `aws`, `aws-cn`, `aws-us-gov`.
     #[must_use]
     pub fn partition(&self) -> &str {

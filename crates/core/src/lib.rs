@@ -34,7 +34,7 @@ pub use fingerprint::Fingerprint;
 pub use ids::{AccountId, Arn, ArnParts, EventId, ExceptionId, IncidentId, RuleId};
 pub use incident::{Incident, Outcome, State};
 pub use names::{Name, canonical_arn, same_arn, same_name};
-pub use plan::{Call, Change, Plan, PlannedStep, Purpose, Setting, Target};
+pub use plan::{Call, Change, JudgedArn, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
 pub use timeline::Entry;
 pub use touched::{Former, RefusedFormer, Touched};

@@ -213,6 +213,20 @@ pub struct PlannedStep {
     /// What undo puts back where that is not the state before the event, in a sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub undo_note: Option<String>,
+    /// The principals that its calls are authorised on, beside a target that is plainly in the scope, as the scope judged them when
+    /// the plan was made.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<JudgedArn>,
+}
+
+/// A principal as the scope judged it when a plan was made: a new name or path since then takes nothing out of the plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedArn {
+    /// Its ARN at that moment.
+    pub arn: Arn,
+    /// Whether that ARN alone is out of the scope, and a person decides, because the principal came to it lately.
+    #[serde(default)]
+    pub doubtful: bool,
 }
 
 /// An ordered list of remedies, and what is left to a person.

@@ -109,7 +109,7 @@ impl Check<'_> {
         let mut data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
-            "left_out": planning.left_out, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
+            "left_out": planning.left_out, "doubts": planning.doubts, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
             "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by,
         });
         if let Some(electorate) = &electorate {
@@ -158,6 +158,7 @@ impl Check<'_> {
             containing_steps: planning.plan.steps.iter().filter(|step| step.may_go_ahead()).count(),
             left_out: planning.left_out.clone(),
             planning_failed: planning_failed.or_else(undated),
+            doubt: planning.doubts.first().cloned(),
             too_old,
             only_by_asking: self.stopped().await?,
         };

@@ -190,7 +190,7 @@ impl Remediate<'_> {
             event: &incident.event,
             now: self.clock.now(),
         };
-        match planner::remaining(iam, self.config, &case, &incident.assessment.plan).await {
+        match planner::remaining(iam, &self.store, self.config, &case, &incident.assessment.plan).await {
             Ok(remaining) => Ok(remaining),
             Err(error) if error.retryable() => Err(RemediateError::Busy(error)),
             Err(error) => Ok(vec![format!("whether the event's effect is gone could not be read: {error}")]),

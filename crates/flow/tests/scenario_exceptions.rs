@@ -86,7 +86,7 @@ fn scenario_26_another_spelling_a_new_name_or_a_new_end_does_not_hide_who_it_was
     renamed["detail"]["userIdentity"]["arn"] = json!("arn:aws:iam::111111111111:user/division/iam-test-eve");
     world.classified(made_at(LONG_AGO, renamed), "t");
     world.iam.tag(&mallory(), TAG.0, TAG.1);
-    check(&world, attach("e"), Route::Act, "came under this name by the actor");
+    check(&world, attach("e"), Route::Ask, "came under this name by the actor");
 
     let world = with("");
     tags(&world, "alice", LONG_AGO, &[TAG, (UNTIL, "2026-01-01")]);

@@ -290,6 +290,7 @@ fn routes(
         // Only shown to people.
         left_out: Vec::new(),
         planning_failed: None,
+        doubt: None,
         // As if the log were read while it was written, with the hour's budget untouched.
         too_old: None,
         only_by_asking: None,

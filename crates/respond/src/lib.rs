@@ -7,6 +7,7 @@
 //! INVARIANT: nothing is written to IAM before a snapshot is stored, and nothing is written to a principal whose unique id is
 //! not the one that was planned for.
 
+pub mod arns;
 pub mod authorised;
 pub mod bounds;
 pub mod call;
@@ -21,6 +22,7 @@ pub mod runner;
 pub mod sessions;
 pub mod settings;
 
+pub use arns::{ArnBefore, Arns, Known, Since};
 pub use bounds::Bounds;
 pub use holds::{Hold, Holds, Kept, Layer, NoHolds, Thing};
 pub use planner::{Case, Planning};

@@ -12,9 +12,10 @@ mod targets;
 use cordon_core::incident::EventFacts;
 use cordon_core::pattern::Pattern;
 use cordon_core::{AccountId, Actor, Config, Detection, IncidentId, Plan, PlannedStep, Purpose, RemedyKind, RuleId, Subject};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use crate::bounds::Bounds;
+use crate::arns::{Arns, Known, Since};
+use crate::bounds::{Bounds, Past};
 use crate::holds::{Holds, NoHolds};
 use crate::port::{Account, IamError};
 use crate::quarantine;
@@ -54,16 +55,18 @@ pub struct Planning {
     /// Whether the same call might be undone a moment later, as things stand in AWS then: a remedy found nothing, or not what the
     /// event had left.
     pub may_change: bool,
+    /// Why a person has to decide, in sentences without a full stop: something came to its name or path lately.
+    pub doubts: Vec<String>,
 }
 
-/// Makes the plan. `holds` tells what other incidents need of the same targets. `never` holds ARN patterns that are refused
+/// Makes the plan. `holds` tells what other incidents need of the same targets, and what was seen of their ARNs. `never` holds ARN patterns that are refused
 /// whatever the configuration says: Cordon's own roles.
 ///
 /// # Errors
 /// The first read that was refused, of the account or of the holds.
 pub async fn plan(
     account: &dyn Account,
-    holds: &dyn Holds,
+    holds: &dyn Known,
     config: &Config,
     never: &[Pattern],
     case: &Case<'_>,
@@ -78,13 +81,24 @@ pub async fn plan(
 /// As [`plan`].
 pub async fn plan_with_bursts(
     account: &dyn Account,
-    holds: &dyn Holds,
+    holds: &dyn Known,
     config: &Config,
     never: &[Pattern],
     case: &Case<'_>,
     bursts: &[RuleId],
 ) -> Result<Planning, IamError> {
-    let mut planner = Planner { account, holds, config, never, case, seen: Seen::default(), planning: Planning::default() };
+    let planning = Planning::default();
+    let mut planner = Planner {
+        account,
+        holds,
+        arns: holds,
+        config,
+        never,
+        case,
+        actor: case.actor.principal(),
+        seen: Seen::default(),
+        planning,
+    };
     if let Some(code) = &case.event.error_code {
         let (of_bursts, of_call): (Vec<Detection>, Vec<Detection>) =
             case.detections.iter().cloned().partition(|detection| bursts.contains(&detection.rule));
@@ -109,12 +123,28 @@ pub async fn plan_with_bursts(
 ///
 /// # Errors
 /// The first read that was refused.
-pub async fn remaining(account: &dyn Account, config: &Config, case: &Case<'_>, plan: &Plan) -> Result<Vec<String>, IamError> {
+pub async fn remaining(
+    account: &dyn Account,
+    arns: &dyn Arns,
+    config: &Config,
+    case: &Case<'_>,
+    plan: &Plan,
+) -> Result<Vec<String>, IamError> {
     if case.event.error_code.is_some() {
         return Ok(Vec::new());
     }
     let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: Vec::new() }, ..Planning::default() };
-    let mut planner = Planner { account, holds: &NoHolds, config, never: &[], case, seen: Seen::default(), planning };
+    let mut planner = Planner {
+        account,
+        holds: &NoHolds,
+        arns,
+        config,
+        never: &[],
+        case,
+        actor: case.actor.principal(),
+        seen: Seen::default(),
+        planning,
+    };
     for remedy in wanted(case.detections, Purpose::Revert, &case.event.name) {
         planner.add(Purpose::Revert, remedy).await?;
     }
@@ -181,9 +211,11 @@ fn rank(remedy: RemedyKind) -> u8 {
 struct Planner<'a> {
     account: &'a dyn Account,
     holds: &'a dyn Holds,
+    arns: &'a dyn Arns,
     config: &'a Config,
     never: &'a [Pattern],
     case: &'a Case<'a>,
+    actor: Option<cordon_core::Principal>,
     seen: Seen,
     planning: Planning,
 }
@@ -229,15 +261,22 @@ impl Planner<'_> {
             now: self.case.now,
         };
         match remedies::remedy(remedy).plan(self.account, &request).await? {
-            Planned::Step(step) => match self.bounds().refusal_beside_target(self.account, &step).await? {
-                None => self.add_step(*step, &resolved),
-                Some(reason) => {
+            Planned::Step(mut step) => {
+                let past = self.past();
+                let beside = self.bounds().beside_target(self.account, &step, Some(&past)).await?;
+                beside.doubts.into_iter().for_each(|doubt| self.doubt(doubt));
+                let Some(reason) = beside.refused else {
+                    step.judged = resolved.judged().into_iter().chain(beside.judged).collect();
+                    self.add_step(*step, &resolved);
+                    return Ok(());
+                };
+                {
                     self.planning.may_change |= purpose == Purpose::Revert;
                     let calls = shown(&step);
                     let instruction = format!("decide yourself whether to make these calls, and make them by hand: {calls}");
                     self.by_hand(ByHand { reason, instruction });
                 }
-            },
+            }
             Planned::Nothing(reason) => {
                 if purpose == Purpose::Revert {
                     self.planning.nothing_to_undo.push(remedy);
@@ -255,6 +294,21 @@ impl Planner<'_> {
 
     fn bounds(&self) -> Bounds<'_> {
         Bounds { config: self.config, never: self.never }
+    }
+
+    /// A name or path that somebody got within `exceptions.min_age_hours` before the event, or since, is not believed alone.
+    fn past(&self) -> Past<'_> {
+        let min_age = SignedDuration::from_hours(i64::from(self.config.exceptions.min_age_hours));
+        let event_time = self.case.event.time.unwrap_or(self.case.now);
+        let believed_until = event_time.checked_sub(min_age).unwrap_or(event_time);
+        Past { arns: self.arns, since: Since { believed_until, actor: self.actor.as_ref() } }
+    }
+
+    /// A reason to ask a person, once.
+    fn doubt(&mut self, doubt: String) {
+        if !self.planning.doubts.contains(&doubt) {
+            self.planning.doubts.push(doubt);
+        }
     }
 
     fn add_step(&mut self, step: PlannedStep, resolved: &Resolved) {

@@ -128,6 +128,7 @@ impl<'a> Request<'a> {
             irreversible: None,
             unknown_before: None,
             undo_note: None,
+            judged: Vec::new(),
         }
     }
 

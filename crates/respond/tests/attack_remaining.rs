@@ -62,7 +62,7 @@ fn planned(iam: &FakeIam, target: &Target, kind: RemedyKind, event: &EventFacts,
     let iam: &dyn Account = iam;
     let config = Config::parse("cordon.toml", SCOPE).unwrap();
     match plan {
-        Some(plan) => (plan.clone(), run(planner::remaining(iam, &config, &case, plan)).unwrap()),
+        Some(plan) => (plan.clone(), run(planner::remaining(iam, &NoHolds, &config, &case, plan)).unwrap()),
         None => (run(planner::plan(iam, &NoHolds, &config, &[], &case)).unwrap().plan, Vec::new()),
     }
 }

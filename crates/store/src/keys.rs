@@ -125,6 +125,12 @@ pub(crate) fn exception(id: &ExceptionId) -> Key {
     Key::new(EXCEPTIONS, format!("{EXCEPTION}{id}"))
 }
 
+/// The principal of a name that a recorded exception is for.
+pub(crate) fn pin(exception: &ExceptionId, principal: &Principal) -> Key {
+    let whom = format!("{}#{}#{}", principal.account, principal.kind, principal.name.canonical());
+    Key::new(format!("PIN#{exception}"), whom)
+}
+
 /// The hour of the clock, in UTC.
 pub(crate) fn budget(now: Timestamp) -> Key {
     Key::new(format!("RATE#{}", now.strftime("%Y-%m-%dT%H")), "BUDGET")

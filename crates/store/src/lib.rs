@@ -5,6 +5,7 @@
 //! nobody but the table.
 
 mod approvals;
+mod arns;
 mod budget;
 mod claims;
 mod counts;
@@ -17,6 +18,7 @@ mod joined;
 mod keys;
 mod own_calls;
 mod pace;
+mod pins;
 mod provenance;
 mod steps;
 mod switch;
@@ -37,7 +39,8 @@ pub use former::{Before, ObservedSetting, Setting};
 pub use incidents::Opening;
 pub use joined::{Joined, Told};
 pub use pace::{BurstSummary, InSummary, Minute, Turn, Waiting};
-pub use provenance::{Change, Grant, Observed, Provenance};
+pub use pins::Pin;
+pub use provenance::{Change, Grant, Moved, Observed, Provenance};
 pub use steps::Steps;
 pub use switch::SwitchNote;
 pub use table::{Condition, End, Key, Table, TableError, Write};

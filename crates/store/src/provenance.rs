@@ -15,7 +15,7 @@ pub enum Grant<'a> {
     Tag(&'a str),
     /// An exempt group, by its name. Of a user, the membership; of the group, that it has this name.
     Group(&'a str),
-    /// The principal's ARN: its path and name, on which recorded exceptions and automation match.
+    /// The principal's ARN: its path and name, on which the scope, recorded exceptions and automation match.
     Arn,
 }
 
@@ -50,9 +50,29 @@ pub struct Provenance {
     /// What the tag was set to before, where Cordon saw that: what an undoing would put back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub former: Option<String>,
+    /// Of an ARN, how it changed. `None` in older items, and for everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved: Option<Moved>,
+    /// Of an ARN, the changes before this one, the newest first: the newest [`Provenance::EARLIER_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Provenance>,
     /// Counts the writes of the item: each is conditional on the one that was read.
     #[serde(default)]
     pub version: u64,
+}
+
+/// How the ARN of a name changed. A path is nothing where the event does not say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// The name before, in the spelling of the event; nothing where the principal was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_name: Option<String>,
+    /// The path before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_path: Option<String>,
+    /// The path that the event set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_path: Option<String>,
 }
 
 /// What an event did to one grant.
@@ -67,6 +87,9 @@ pub struct Observed<'a> {
 }
 
 impl Provenance {
+    /// More changes of an ARN are not kept.
+    pub const EARLIER_MAX: usize = 12;
+
     /// What stands after this event, where `found` stood before; `None` where nothing has to be written: events come late and
     /// twice, and the newest stands.
     #[must_use]
@@ -75,16 +98,33 @@ impl Provenance {
             self.version = 1;
             return Some(self);
         };
-        if found.event == self.event || found.at > self.at {
+        if found.event == self.event || found.earlier.iter().any(|earlier| earlier.event == self.event) {
             return None;
         }
+        if found.at > self.at {
+            // Events come out of order, and how a principal came to its ARN is told by all of them.
+            return self.moved.is_some().then(|| found.with_earlier(self));
+        }
         self.version = found.version + 1;
+        if self.moved.is_some() {
+            let newest = Self { earlier: Vec::new(), ..found.clone() };
+            self.earlier = std::iter::once(newest).chain(found.earlier.iter().cloned()).take(Self::EARLIER_MAX).collect();
+        }
         self.former = match found.change {
             Change::Given => found.value.clone(),
             Change::TakenAway => None,
             Change::Renamed => found.former.clone(),
         };
         Some(self)
+    }
+
+    fn with_earlier(&self, late: Self) -> Self {
+        let mut next = self.clone();
+        next.version += 1;
+        next.earlier.push(late);
+        next.earlier.sort_by_key(|earlier| std::cmp::Reverse(earlier.at));
+        next.earlier.truncate(Self::EARLIER_MAX);
+        next
     }
 }
 
@@ -135,6 +175,8 @@ mod tests {
             change: Change::Given,
             value: Some(value.to_owned()),
             former: None,
+            moved: None,
+            earlier: Vec::new(),
             version: 0,
         }
     }

@@ -44,6 +44,7 @@ pub(super) fn step(calls: &[&str], undo: &[&str]) -> PlannedStep {
         irreversible: None,
         unknown_before: None,
         undo_note: None,
+        judged: Vec::new(),
     }
 }
 

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use cordon_aws::{DynamoTable, SystemClock};
+use cordon_aws::{DynamoTable, SdkIam, SystemClock};
 use cordon_bundle::{Bundle, read_config};
 use cordon_core::ids::InvalidId;
-use cordon_core::{Config, ExceptionId, ExceptionKind, RuleId};
+use cordon_core::{Arn, Config, ExceptionId, ExceptionKind, Principal, PrincipalKind, RuleId};
 use cordon_flow::exceptions::{self, ExceptionRefused, Wanted};
 use cordon_flow::ports::Clock;
-use cordon_store::{AddExceptionError, RuleScope, Store, StoreError};
+use cordon_respond::port::Iam;
+use cordon_store::{AddExceptionError, Pin, RecordedException, RuleScope, Store, StoreError};
 use serde_json::json;
 
 use crate::caller::Caller;
@@ -151,9 +152,31 @@ async fn add(wanted: &Wanted, config: &Config, deployment: &Deployment) -> Resul
     let caller = Caller::find(&sdk).await?;
     let now = SystemClock.now();
     let recorded = exceptions::record(wanted, &caller.principals, config, now).map_err(ExceptionError::Refused)?;
-    Store::new(&table).add_exception(&recorded, now).await.map_err(ExceptionError::Add)?;
+    let store = Store::new(&table);
+    store.add_exception(&recorded, now).await.map_err(ExceptionError::Add)?;
+    pin(&store, &sdk, &caller, &recorded, now).await?;
     println!("{}", show::exception(&recorded, now));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Pins the exception to the principal that has the ARN now, where IAM of the caller's account knows it. Else the first one that is
+/// seen with it is pinned.
+async fn pin(
+    store: &Store<'_>,
+    sdk: &cordon_aws::config::SdkConfig,
+    caller: &Caller,
+    recorded: &RecordedException,
+    now: jiff::Timestamp,
+) -> Result<(), Failure> {
+    let arn = recorded.principal.as_str().parse::<Arn>().ok().filter(|arn| !arn.as_str().contains('*'));
+    let Some(arn) = arn.filter(|arn| arn.account().as_ref() == Some(&caller.account)) else { return Ok(()) };
+    let kind = if arn.resource().starts_with("role/") { PrincipalKind::Role } else { PrincipalKind::User };
+    let Some(name) = arn.resource().rsplit('/').next() else { return Ok(()) };
+    let principal = Principal::new(kind, caller.account.clone(), name);
+    let Ok(Some(facts)) = SdkIam::new(sdk).principal(&principal).await else { return Ok(()) };
+    let pin = Pin { unique_id: facts.unique_id, since: now, expires_at: recorded.expires_at };
+    store.pin(&recorded.id, &principal, &pin).await.map_err(ExceptionError::Store)?;
+    Ok(())
 }
 
 async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitCode, ExceptionError> {

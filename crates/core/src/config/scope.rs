@@ -68,6 +68,26 @@ impl Config {
         self.out_of("principals", &self.scope.principals, &principal.arn(), &principal.account)
     }
 
+    /// The same as if `never_touch` were empty.
+    #[must_use]
+    pub fn out_of_scope_but_for_never_touch(&self, principal: &Principal) -> Option<String> {
+        let arn = principal.arn();
+        self.account_out_of_scope(&arn, &principal.account).or_else(|| not_in("principals", &self.scope.principals, &arn))
+    }
+
+    /// Why nothing of an account may be changed, whatever its name and path, in a sentence; `None` if it may.
+    #[must_use]
+    pub fn account_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
+        if self.scope.management_account.as_ref() == Some(account) {
+            return Some(format!(
+                "`{arn}` is in the organization's management account, where Cordon changes nothing: sign in there with an \
+                 administrator of the organization, and contain it by hand"
+            ));
+        }
+        let is_in = self.scope.accounts.iter().any(|pattern| pattern.matches(account.as_str()));
+        (!is_in).then(|| format!("account `{account}` is not in scope.accounts"))
+    }
+
     /// Why a managed policy must not be changed, in a sentence; `None` if it may.
     #[must_use]
     pub fn policy_out_of_scope(&self, arn: &str, account: &AccountId) -> Option<String> {
@@ -84,18 +104,11 @@ impl Config {
         if let Some(pattern) = self.scope.never_touch.iter().find(|pattern| pattern.matches_any_spelling(arn)) {
             return Some(format!("`{arn}` is never changed: it matches `{pattern}` of scope.never_touch"));
         }
-        if self.scope.management_account.as_ref() == Some(account) {
-            return Some(format!(
-                "`{arn}` is in the organization's management account, where Cordon changes nothing: sign in there with an \
-                 administrator of the organization, and contain it by hand"
-            ));
-        }
-        if !self.scope.accounts.iter().any(|pattern| pattern.matches(account.as_str())) {
-            return Some(format!("account `{account}` is not in scope.accounts"));
-        }
-        if !patterns.iter().any(|pattern| pattern.matches(arn)) {
-            return Some(format!("`{arn}` matches no pattern of scope.{list}"));
-        }
-        None
+        self.account_out_of_scope(arn, account).or_else(|| not_in(list, patterns, arn))
     }
+}
+
+fn not_in(list: &str, patterns: &[Pattern], arn: &str) -> Option<String> {
+    let is_in = patterns.iter().any(|pattern| pattern.matches(arn));
+    (!is_in).then(|| format!("`{arn}` matches no pattern of scope.{list}"))
 }

@@ -5,8 +5,8 @@
 
 use cordon_core::decision::{Alerting, ExemptFrom, Exemption, Judged, Verdict};
 use cordon_core::incident::Incident;
-use cordon_core::{ExceptionKind, Response, RuleId};
-use cordon_store::{RecordedException, RuleScope};
+use cordon_core::{ExceptionKind, Principal, PrincipalKind, Response, RuleId};
+use cordon_store::{Grant, Pin, RecordedException, RuleScope};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -120,22 +120,28 @@ impl<'a> ExceptionCheck<'a> {
             None => return Ok(Verdict::Caught),
         };
         // One from every rule first.
-        let (every, named): (Vec<_>, Vec<_>) = recorded.iter().partition(|exception| exception.rule == RuleScope::Any);
+        let (every, named): (Vec<_>, Vec<_>) = recorded.iter().cloned().partition(|exception| exception.rule == RuleScope::Any);
         let mut covers = None;
         for exception in every.into_iter().chain(named) {
-            match bearing(exception, &self.incident.actor, rule, self.event_time, self.check.config) {
+            match bearing(&exception, &self.incident.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
-                    covers = Some((exception.clone(), sentence));
-                    break;
+                    if let Some(verdict) = self.came_by_arn().await? {
+                        return Ok(verdict);
+                    }
+                    match self.is_of_pinned(&exception).await? {
+                        Pinned::Same => {
+                            covers = Some((exception, sentence));
+                            break;
+                        }
+                        Pinned::Another(why) => self.checked.say(format!("{sentence}, but {why}, so it does not count.")),
+                        Pinned::Unknown(why) => return Ok(self.checked.unknown(why)),
+                    }
                 }
                 Bearing::Not(sentence) => self.checked.say(sentence),
                 Bearing::None => {}
             }
         }
         let Some((exception, sentence)) = covers else { return Ok(Verdict::Caught) };
-        if let Some(verdict) = self.came_by_arn().await? {
-            return Ok(verdict);
-        }
         self.checked.say(format!("{sentence}."));
         self.checked.exempted_by(json!({
             "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,
@@ -147,4 +153,54 @@ impl<'a> ExceptionCheck<'a> {
         };
         Ok(Verdict::Exempt(Exemption { reason: sentence, from }))
     }
+
+    /// Whether the actor is the principal that an exception is for, by its unique id: the first that was seen.
+    async fn is_of_pinned(&self, exception: &RecordedException) -> Result<Pinned, CheckError> {
+        let Some(principal) = self.incident.actor.principal() else {
+            return Ok(Pinned::Unknown("The event names no user or role that an exception could be for".to_owned()));
+        };
+        let unread = |error, what: &str| Ok(Pinned::Unknown(unreadable(error, what)?));
+        match self.check.store.provenance(&principal, Grant::Arn).await {
+            Ok(Some(came)) if came.at.is_none_or(|at| at >= exception.created_at) => {
+                let why =
+                    format!("`{}` changed who has this ARN after it was recorded, and nobody has recorded it again", came.by);
+                return Ok(Pinned::Another(why));
+            }
+            Ok(_) => {}
+            Err(error) => return unread(error, &format!("How `{principal}` came to its ARN")),
+        }
+        let Some(unique_id) = self.unique_id(&principal).await else {
+            return Ok(Pinned::Unknown(format!(
+                "The unique id of `{principal}` is not known, and exceptions are for a unique id"
+            )));
+        };
+        let pin = Pin { unique_id, since: self.check.clock.now(), expires_at: exception.expires_at };
+        match self.check.store.pin(&exception.id, &principal, &pin).await {
+            Ok(found) if found.unique_id == pin.unique_id => Ok(Pinned::Same),
+            Ok(found) => Ok(Pinned::Another(format!(
+                "it is for `{}`, and this one was made again and is `{}`: an approver has to record it again",
+                found.unique_id, pin.unique_id
+            ))),
+            Err(error) => unread(error, "The unique id that the exception is for"),
+        }
+    }
+
+    /// The actor's unique id as the event gives it; else as IAM does: a name that has the pinned id now had it at the event, too.
+    async fn unique_id(&self, principal: &Principal) -> Option<String> {
+        let prefix = if principal.kind == PrincipalKind::Role { "AROA" } else { "AIDA" };
+        if let Some(id) = self.incident.actor.unique_id.as_ref().filter(|id| id.starts_with(prefix)) {
+            return Some(id.clone());
+        }
+        let iam = self.check.iam(Some(&principal.account), &self.incident.id).await.ok()?;
+        iam.principal(principal).await.ok()?.map(|facts| facts.unique_id)
+    }
+}
+
+/// Whether an exception is for this very principal.
+enum Pinned {
+    Same,
+    /// It is for another one, in a clause.
+    Another(String),
+    /// A read that decides failed, in a sentence.
+    Unknown(String),
 }

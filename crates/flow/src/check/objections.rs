@@ -75,6 +75,8 @@ mod tests {
             change: Change::Given,
             value: Some(value.to_owned()),
             former: None,
+            moved: None,
+            earlier: Vec::new(),
             version: 0,
         }
     }

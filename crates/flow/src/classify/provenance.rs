@@ -7,7 +7,7 @@
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::{Actor, Config, Event, Principal, PrincipalKind, Subject};
-use cordon_store::{Change, Grant, Observed, Provenance};
+use cordon_store::{Change, Grant, Moved, Observed, Provenance};
 use serde_json::Value;
 
 /// The exceptions which an event gave or took away; none where it did neither, or failed.
@@ -24,9 +24,9 @@ pub fn observed<'a>(event: &Event, config: &'a Config) -> Vec<Observed<'a>> {
         "UntagUser" | "UntagRole" => observer.tags_removed(),
         "AddUserToGroup" => observer.membership(Change::Given),
         "RemoveUserFromGroup" => observer.membership(Change::TakenAway),
-        "CreateGroup" => observer.group("groupName", Change::Given),
-        "DeleteGroup" => observer.group("groupName", Change::TakenAway),
-        "UpdateGroup" => observer.group_renamed(),
+        "CreateGroup" => [observer.group("groupName", Change::Given), observer.group_arn(Change::Given)].concat(),
+        "DeleteGroup" => [observer.group("groupName", Change::TakenAway), observer.group_arn(Change::TakenAway)].concat(),
+        "UpdateGroup" => [observer.group_renamed(), observer.moved(PrincipalKind::Group, "groupName", "newGroupName")].concat(),
         "UpdateUser" => observer.renamed(),
         _ => Vec::new(),
     }
@@ -52,6 +52,8 @@ impl<'c> Observer<'_, 'c> {
             change,
             value: value.map(str::to_owned),
             former: None,
+            moved: None,
+            earlier: Vec::new(),
             version: 0,
         }
     }
@@ -91,7 +93,7 @@ impl<'c> Observer<'_, 'c> {
         exempt.map(|name| self.observed(&group, Grant::Group(name), change, None)).into_iter().collect()
     }
 
-    /// With a new name come all members. A new path changes nothing: groups are exempt by their names.
+    /// With a new name come all members. A new path exempts nobody: groups are exempt by their names.
     fn group_renamed(&self) -> Vec<Observed<'c>> {
         if self.principal(PrincipalKind::Group, "newGroupName").is_none() {
             return Vec::new();
@@ -101,26 +103,58 @@ impl<'c> Observer<'_, 'c> {
 
     /// The principal that was made or deleted has its ARN by that.
     fn arn(&self, change: Change) -> Vec<Observed<'c>> {
-        self.subject().map(|principal| self.observed(&principal, Grant::Arn, change, None)).into_iter().collect()
+        self.subject().map(|principal| self.arn_of(&principal, change)).into_iter().collect()
+    }
+
+    fn group_arn(&self, change: Change) -> Vec<Observed<'c>> {
+        let group = self.principal(PrincipalKind::Group, "groupName");
+        group.map(|group| self.arn_of(&group, change)).into_iter().collect()
+    }
+
+    fn arn_of(&self, principal: &Principal, change: Change) -> Observed<'c> {
+        let mut observed = self.observed(principal, Grant::Arn, change, None);
+        let path = self.parameters["path"].as_str().unwrap_or("/");
+        let to_path = (change == Change::Given).then(|| path.to_owned());
+        observed.provenance.moved = Some(Moved { to_path, ..Moved::default() });
+        observed
+    }
+
+    /// A new name or path: what the old name has no longer, and how the new one came to its ARN.
+    fn moved(&self, kind: PrincipalKind, old: &str, new: &str) -> Vec<Observed<'c>> {
+        let Some(from) = self.principal(kind, old) else { return Vec::new() };
+        let to_path = self.parameters["newPath"].as_str().filter(|path| !path.is_empty()).map(str::to_owned);
+        let renamed = self.principal(kind, new).filter(|to| to.name != from.name);
+        if renamed.is_none() && to_path.is_none() {
+            return Vec::new();
+        }
+        // Only of the caller does an event say the ARN from before.
+        let caller = Actor::from_record(&self.event.record).principal().filter(|caller| *caller == from);
+        let from_path = caller.and_then(|caller| caller.known_arn).and_then(|arn| arn.path());
+        let moved = Moved { from_name: Some(from.name.to_string()), from_path, to_path };
+        let left = renamed.is_some().then(|| {
+            let mut left = self.observed(&from, Grant::Arn, Change::TakenAway, None);
+            left.provenance.moved = Some(Moved::default());
+            left
+        });
+        let mut came = self.observed(renamed.as_ref().unwrap_or(&from), Grant::Arn, Change::Renamed, None);
+        came.provenance.moved = Some(moved);
+        left.into_iter().chain([came]).collect()
     }
 
     /// Whatever the user had counts from now on, as if the one who renamed had given it. A new path changes the ARN alone.
     fn renamed(&self) -> Vec<Observed<'c>> {
-        let Some(user) = self.user("newUserName") else {
-            let moved = self.user("userName").filter(|_| self.parameters["newPath"].is_string());
-            return moved.map(|user| self.observed(&user, Grant::Arn, Change::Renamed, None)).into_iter().collect();
-        };
-        let left = self.user("userName").filter(|left| left.name != user.name);
-        let left = left.map(|left| self.observed(&left, Grant::Arn, Change::TakenAway, None));
+        let moved = self.moved(PrincipalKind::User, "userName", "newUserName");
+        let Some(user) = self.user("newUserName") else { return moved };
         let tags = self.tag_keys().map(Grant::Tag).into_iter();
         let groups = self.config.exceptions.exempt_groups.iter().map(|group| Grant::Group(group));
-        let all = tags.chain(groups).chain([Grant::Arn]);
-        let mut brought: Vec<Observed<'c>> = all.map(|grant| self.observed(&user, grant, Change::Renamed, None)).collect();
+        let brought = tags.chain(groups).map(|grant| self.observed(&user, grant, Change::Renamed, None));
+        let mut all: Vec<Observed<'c>> = moved.into_iter().chain(brought).collect();
         if self.is_by_the_renamed() {
             // The event names the caller as they were called before. Under the new name they are the actor all the same.
-            brought.iter_mut().for_each(|observed| observed.provenance.by = user.arn());
+            let came = all.iter_mut().filter(|observed| observed.provenance.change == Change::Renamed);
+            came.for_each(|observed| observed.provenance.by = user.arn());
         }
-        left.into_iter().chain(brought).collect()
+        all
     }
 
     /// Whether somebody renamed themself.

@@ -117,6 +117,7 @@ pub fn decided(mut incident: Incident) -> Incident {
             irreversible: None,
             unknown_before: None,
             undo_note: None,
+            judged: Vec::new(),
         }],
         by_hand: vec!["End the sessions of `iam-test-mallory`.".to_owned()],
     };

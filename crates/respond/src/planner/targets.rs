@@ -1,9 +1,9 @@
 //! Decides what a remedy works on, as AWS knows it, and what it must not touch.
 
-use cordon_core::{AccountId, Arn, Principal, PrincipalKind, Purpose, RemedyKind, Subject, Target};
+use cordon_core::{AccountId, Arn, JudgedArn, Principal, PrincipalKind, Purpose, RemedyKind, Subject, Target};
 
 use super::{Planner, actor};
-use crate::bounds::OutOfBounds;
+use crate::bounds::{Judged, OutOfBounds};
 use crate::port::{IamError, IamErrorKind, PolicyFacts, PrincipalFacts, TrailFacts};
 use crate::remedies;
 use crate::remedy::{ByHand, On, WorksOn};
@@ -14,7 +14,8 @@ pub(super) struct Seen(Vec<(Principal, Option<PrincipalFacts>)>);
 
 /// A target that may be changed, with what AWS knows of it.
 pub(super) enum Resolved {
-    Principal(Principal, PrincipalFacts),
+    /// With whether its ARN alone is out of the scope, and a person decides.
+    Principal(Principal, PrincipalFacts, bool),
     Policy(Arn, PolicyFacts),
     Trail(Arn, TrailFacts),
 }
@@ -51,9 +52,17 @@ pub(super) enum TargetError {
 impl Resolved {
     pub(super) fn on(&self) -> On<'_> {
         match self {
-            Self::Principal(principal, facts) => On::Principal(principal, facts),
+            Self::Principal(principal, facts, _) => On::Principal(principal, facts),
             Self::Policy(arn, facts) => On::Policy(arn, facts),
             Self::Trail(arn, facts) => On::Trail(arn, facts),
+        }
+    }
+
+    /// How the scope judged it, where that is not plain.
+    pub(super) fn judged(&self) -> Option<JudgedArn> {
+        match self {
+            Self::Principal(principal, _, true) => Some(JudgedArn { arn: principal.known_arn.clone()?, doubtful: true }),
+            Self::Principal(_, _, false) | Self::Policy(..) | Self::Trail(..) => None,
         }
     }
 }
@@ -138,8 +147,19 @@ impl Planner<'_> {
             let was = unique_id.to_owned();
             return Err(TargetError::Recreated { target: known.to_string(), was, is: facts.unique_id });
         }
-        in_bounds(&known.arn(), self.bounds().of_principal(&known))?;
-        Ok(Resolved::Principal(known, facts))
+        let before = self.arns.before(&known, &self.past().since).await?;
+        match self.bounds().of_both(&known, &before) {
+            Judged::Free => Ok(Resolved::Principal(known, facts, false)),
+            Judged::Doubtful(doubt) => {
+                self.doubt(doubt);
+                Ok(Resolved::Principal(known, facts, true))
+            }
+            Judged::Refused(out, doubt) => {
+                doubt.into_iter().for_each(|doubt| self.doubt(doubt));
+                in_bounds(&known.arn(), Some(out))?;
+                Ok(Resolved::Principal(known, facts, false))
+            }
+        }
     }
 
     async fn look_up(&mut self, target: &Principal) -> Result<Option<PrincipalFacts>, IamError> {

@@ -17,7 +17,10 @@ policies that AWS publishes: without it, denies that find no other room could no
 
 It loads what `STATE_DIR` holds. By itself it would save its state there only when it ends, with all
 that has happened since; instead it saves when it reads the line `save`, and answers with the file
-`STATE_DIR/saved`, which holds `ok` or the reason why not.
+`STATE_DIR/saved`, which holds `ok` or the reason why not. A line `event` and a JSON object has it
+deliver an event of AWS, see `organisation/voice.py`.
+
+The folder `organisation` beside this file adds what several accounts need.
 """
 
 import json
@@ -27,6 +30,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 
 GRACE_SECONDS = 5.0
 AWS_DENY_ALL = "arn:aws:iam::aws:policy/AWSDenyAll"
@@ -130,17 +134,33 @@ def save_state():
     os.replace(os.path.join(folder, "saved.part"), os.path.join(folder, "saved"))
 
 
+def obey(line):
+    from organisation import voice
+
+    command, _, rest = line.decode("utf-8").strip().partition(" ")
+    if command == "save":
+        save_state()
+    elif command == "event":
+        voice.speak(rest)
+
+
 def obey_the_guard():
     try:
-        while data := os.read(0, 4096):
-            if b"save" in data.split():
-                save_state()
+        for line in sys.stdin.buffer:
+            try:
+                obey(line)
+            except Exception:
+                # The emulator goes on; whoever wrote the line finds this in its log.
+                traceback.print_exc()
     except OSError:
         pass
     kill_group(os.getpgrp(), signal.SIGKILL)
 
 
 def emulator(ledger_path):
+    import organisation
+
+    organisation.install()
     threading.Thread(target=obey_the_guard, daemon=True).start()
 
     from ministack.services import iam, sts

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 
 use crate::emulator::{self, Emulator};
 use crate::error::{SandboxError, chain};
+use crate::launcher;
 use crate::layout::Layout;
 use crate::options::{Options, StackSpec};
-use crate::process::{GUARD, Guard};
+use crate::process::Guard;
 use crate::progress::Progress;
 use crate::setup::REQUIREMENTS;
 use crate::snapshot::{Found, Key, Ports, Snapshot, StackOutputs};
@@ -74,8 +75,12 @@ impl Site<'_> {
     /// Whatever the deployments depend on, but for the ports: those are replaced when a state is loaded.
     fn key(&self) -> Result<String, SandboxError> {
         let mut key = Key::new();
-        for part in [FORMAT, GUARD, REQUIREMENTS, &self.tools.python_version, &self.tools.terraform_version] {
+        for part in [FORMAT, REQUIREMENTS, &self.tools.python_version, &self.tools.terraform_version] {
             key.add(part);
+        }
+        for (place, text) in launcher::FILES {
+            key.add(place);
+            key.add(text);
         }
         key.add(self.terraform.digest(self.layout)?);
         key.add(first_account(self.options));

@@ -12,6 +12,7 @@ mod deploy;
 mod emulator;
 mod error;
 mod http;
+mod launcher;
 mod layout;
 mod options;
 mod page;

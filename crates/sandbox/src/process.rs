@@ -13,9 +13,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::error::SandboxError;
-use crate::layout;
+use crate::launcher;
 
-pub(crate) const GUARD: &str = include_str!("../launcher/guard.py");
 const TAIL_LINES: usize = 25;
 const TAIL_BYTES: u64 = 16 * 1024;
 const POLL: Duration = Duration::from_millis(120);
@@ -29,9 +28,7 @@ pub(crate) struct Guard {
 
 impl Guard {
     pub fn install(python: &Path, folder: &Path) -> Result<Self, SandboxError> {
-        let script = folder.join("guard.py");
-        layout::write_if_changed(&script, GUARD.as_bytes())?;
-        Ok(Self { python: python.to_owned(), script })
+        Ok(Self { python: python.to_owned(), script: launcher::install(folder)? })
     }
 
     pub fn script(&self) -> &Path {

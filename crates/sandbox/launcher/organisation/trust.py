@@ -6,7 +6,8 @@ The emulator evaluates trust policies with `sts:ExternalId`; here are added
   needs in places where AWS uses a service);
 - a trust that names a service admits that service alone, and never the root user of another account;
 - `SourceIdentity`: its form, `sts:SetSourceIdentity` on both sides, the key `sts:SourceIdentity` in the trust policy,
-  `aws:SourceIdentity` in the session and in every session that is made with it, where it cannot be changed;
+  `aws:SourceIdentity` in the session and in every session that is made with it, where it cannot be changed. AWS's reference
+  lists `sts:ExternalId` for `sts:AssumeRole` alone, so a statement that asks it of `sts:SetSourceIdentity` too admits nobody;
 - a chained session lasts an hour at most, every other as long as the role allows.
 
 Source: docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html and
@@ -87,11 +88,7 @@ def _check(parameters, headers, query):
         raise _denied(caller.arn, "sts:SetSourceIdentity", arn)
     identity = inherited or wanted
     if identity:
-        _check_source_identity(key, caller, role, {
-            "sts:sourceidentity": identity,
-            "sts:externalid": parameters.get("ExternalId"),
-            "sts:rolesessionname": parameters.get("RoleSessionName"),
-        })
+        _check_source_identity(key, caller, role, {"sts:sourceidentity": identity})
     return identity
 
 

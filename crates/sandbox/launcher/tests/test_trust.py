@@ -26,7 +26,12 @@ class Trust(Case):
         """A role in the spoke that trusts the hub's root under these conditions."""
         name = f"containment-{number()}"
         who = who or {"AWS": f"arn:aws:iam::{self.hub.account}:root"}
-        statements = [trust(who, condition, list(actions)) for condition in conditions or [None]]
+        statements = [trust(who, condition, action) for condition in conditions or [None] for action in actions]
+        for statement in statements:
+            asked = statement.get("Condition", {}).get("StringEquals", {})
+            if statement["Action"] == "sts:SetSourceIdentity" and "sts:ExternalId" in asked:
+                rest = {key: value for key, value in asked.items() if key != "sts:ExternalId"}
+                statement["Condition"] = {**statement["Condition"], "StringEquals": rest}
         return self.spoke.role(name, statements, *rights)
 
     def is_refused(self, caller, role, action="sts:AssumeRole", **more):
@@ -124,6 +129,13 @@ class SourceIdentity(Trust):
         self.is_refused(first, second, "sts:SetSourceIdentity", SourceIdentity="INC-2")
         without = self.outsider.role("without", [trust(who)])
         self.is_refused(first, without, "sts:SetSourceIdentity")
+
+    def test_an_external_id_is_not_asked_of_it(self):
+        who = {"AWS": f"arn:aws:iam::{self.hub.account}:root"}
+        both = trust(who, {"StringEquals": {"sts:ExternalId": "e-1"}}, ["sts:AssumeRole", "sts:SetSourceIdentity"])
+        role = self.spoke.role(f"r-{number()}", [both])
+        self.cordon().assume(role, ExternalId="e-1")
+        self.is_refused(self.cordon(name="second"), role, "sts:SetSourceIdentity", ExternalId="e-1", SourceIdentity=IDENTITY)
 
     def test_its_form_is_checked(self):
         for wrong in ["x" * 65, "a b", "aws:x"]:

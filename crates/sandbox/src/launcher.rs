@@ -9,7 +9,7 @@ use crate::layout;
 const SCRIPT: &str = "guard.py";
 
 /// Each file's place beside the script, and its text.
-pub(crate) const FILES: [(&str, &str); 12] = [
+pub(crate) const FILES: [(&str, &str); 13] = [
     (SCRIPT, include_str!("../launcher/guard.py")),
     ("organisation/__init__.py", include_str!("../launcher/organisation/__init__.py")),
     ("organisation/buses.py", include_str!("../launcher/organisation/buses.py")),
@@ -19,6 +19,7 @@ pub(crate) const FILES: [(&str, &str); 12] = [
     ("organisation/pinned.py", include_str!("../launcher/organisation/pinned.py")),
     ("organisation/principals.py", include_str!("../launcher/organisation/principals.py")),
     ("organisation/request_keys.py", include_str!("../launcher/organisation/request_keys.py")),
+    ("organisation/resources.py", include_str!("../launcher/organisation/resources.py")),
     ("organisation/scope.py", include_str!("../launcher/organisation/scope.py")),
     ("organisation/trust.py", include_str!("../launcher/organisation/trust.py")),
     ("organisation/voice.py", include_str!("../launcher/organisation/voice.py")),

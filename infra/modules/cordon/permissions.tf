@@ -167,8 +167,8 @@ data "aws_iam_policy_document" "notify" {
       actions   = ["events:PutEvents"]
       resources = ["arn:aws:events:${local.region}:${local.account}:event-bus/${statement.value}"]
 
-      # Under no other source, such as one that a rule of somebody else's trusts. AWS always sends both keys with this action;
-      # `ForAllValues` also lets in a request without them, for the emulator does not know them.
+      # Under no other source, such as one that a rule of somebody else's trusts. A request with several events has several
+      # values; AWS always sends both keys with this action.
       condition {
         test     = "ForAllValues:StringEquals"
         variable = "events:source"
@@ -249,13 +249,10 @@ data "aws_iam_policy_document" "remediate" {
         "iam:DetachRolePolicy",
         "iam:DetachUserPolicy",
       ]
-      # AWS authorises these on the principal. The policies are listed for the sandbox's emulator, which takes a group's
-      # attachment for an action on the policy; on AWS they match nothing.
-      resources = concat(local.remediable_principals, local.remediable_policies)
+      resources = local.remediable_principals
 
-      # AWS always sends this key with these actions. `IfExists` is again for the emulator, which does not know it.
       condition {
-        test     = "ArnLikeIfExists"
+        test     = "ArnLike"
         variable = "iam:PolicyARN"
         values   = local.remediable_policies
       }
@@ -296,9 +293,8 @@ data "aws_iam_policy_document" "remediate" {
       actions   = ["iam:AttachRolePolicy", "iam:AttachUserPolicy", "iam:DetachRolePolicy", "iam:DetachUserPolicy"]
       resources = local.remediable_principals
 
-      # `IfExists` for the emulator, as above.
       condition {
-        test     = "ArnEqualsIfExists"
+        test     = "ArnEquals"
         variable = "iam:PolicyARN"
         values   = [local.deny_all]
       }
@@ -315,7 +311,7 @@ data "aws_iam_policy_document" "remediate" {
 
       # To the deny, or back to one of the account's own.
       condition {
-        test     = "ArnLikeIfExists"
+        test     = "ArnLike"
         variable = "iam:PermissionsBoundary"
         values   = [local.deny_all, "${local.iam}:policy/*"]
       }

@@ -5,6 +5,7 @@
 | `membership` | one organisation, its members, `aws:PrincipalOrgID` |
 | `principals` | `aws:PrincipalArn` of a session; what a role in a service's hands may do |
 | `request_keys` | `iam:PolicyARN`, `iam:PermissionsBoundary`, `iam:ResourceTag`, `events:source`, `events:detail-type` |
+| `resources` | the ARN that a call of IAM is authorised on |
 | `controls` | service control policies |
 | `trust` | `sts:AssumeRole` across accounts, source identities |
 | `buses` | bus policies, `PutTargets` and `PutEvents` across accounts |
@@ -21,12 +22,13 @@ def install():
     from ministack.core import iam_evaluator
     from ministack.services.cloudformation import provisioners
 
-    from . import buses, controls, delivery, membership, pinned, principals, request_keys, trust
+    from . import buses, controls, delivery, membership, pinned, principals, request_keys, resources, trust
 
     pinned.check()
     membership.install(iam_evaluator)
     principals.install()
     request_keys.install()
+    resources.install()
     controls.install()
     trust.install()
     buses.install(provisioners)

@@ -17,6 +17,7 @@ FUNCTIONS = {
     "core.iam_actions": {
         "eventbridge_resource_arns": "0615291c4d9bbe53",
         "extract_iam_action": "ec476b92d969822b",
+        "extract_resource_arn": "82f51700695c62fd",
         "request_tag_context": "d46adb816e024778",
     },
     "core.iam_evaluator": {

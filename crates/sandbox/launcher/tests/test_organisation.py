@@ -195,3 +195,46 @@ class Keys(Case):
         for wrong in [{"Source": "other"}, {"DetailType": "other"}]:
             self.refused("AccessDeniedException", actor.events.put_events, Entries=[{**entry, **wrong}])
             self.refused("AccessDeniedException", actor.events.put_events, Entries=[entry, {**entry, **wrong}])
+
+
+class Resources(Case):
+    """The ARN that a call of IAM is authorised on."""
+
+    def setUp(self):
+        self.account = Caller(new_account())
+
+    def test_a_role_and_a_user_are_named_with_their_paths(self):
+        self.account.role("inside", [trust("*")], Path="/cordon/")
+        self.account.iam.create_user(UserName="inside", Path="/cordon/")
+        self.account.role("outside", [trust("*")])
+        paths = ["arn:aws:iam::*:role/cordon/*", "arn:aws:iam::*:user/cordon/*"]
+        actor = self.account.user("actor", allow(["iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutUserPolicy"], paths))
+        put = {"PolicyName": "p", "PolicyDocument": policy(deny("*"))}
+        actor.iam.put_role_policy(RoleName="inside", **put)
+        actor.iam.attach_role_policy(RoleName="inside", PolicyArn="arn:aws:iam::aws:policy/AWSDenyAll")
+        actor.iam.put_user_policy(UserName="inside", **put)
+        self.refused("AccessDenied", actor.iam.put_role_policy, RoleName="outside", **put)
+        self.refused("AccessDenied", actor.iam.put_user_policy, UserName="actor", **put)
+
+    def test_a_membership_and_an_attachment_belong_to_the_group(self):
+        iam = self.account.iam
+        for group in ["good", "other"]:
+            iam.create_group(GroupName=group)
+        self.account.user("victim")
+        actor = self.account.user("actor", allow("iam:*", "arn:aws:iam::*:group/good"))
+        deny_all = "arn:aws:iam::aws:policy/AWSDenyAll"
+        actor.iam.add_user_to_group(GroupName="good", UserName="victim")
+        actor.iam.remove_user_from_group(GroupName="good", UserName="victim")
+        actor.iam.attach_group_policy(GroupName="good", PolicyArn=deny_all)
+        self.refused("AccessDenied", actor.iam.add_user_to_group, GroupName="other", UserName="victim")
+        self.refused("AccessDenied", actor.iam.attach_group_policy, GroupName="other", PolicyArn=deny_all)
+        by_user = self.account.user("by-user", allow("iam:*", ["arn:aws:iam::*:user/victim", deny_all]))
+        self.refused("AccessDenied", by_user.iam.add_user_to_group, GroupName="good", UserName="victim")
+        self.refused("AccessDenied", by_user.iam.attach_group_policy, GroupName="good", PolicyArn=deny_all)
+
+    def test_what_is_made_is_authorised_by_the_arn_that_it_gets(self):
+        actor = self.account.user("actor", allow("iam:Create*", ["arn:aws:iam::*:user/a/*", "arn:aws:iam::*:policy/a/*"]))
+        actor.iam.create_user(UserName="x", Path="/a/")
+        actor.iam.create_policy(PolicyName="x", Path="/a/", PolicyDocument=policy(deny("*")))
+        self.refused("AccessDenied", actor.iam.create_user, UserName="y")
+        self.refused("AccessDenied", actor.iam.create_policy, PolicyName="y", PolicyDocument=policy(deny("*")))

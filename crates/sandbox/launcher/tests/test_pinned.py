@@ -18,7 +18,7 @@ class Pinned(unittest.TestCase):
     def test_every_function_that_is_replaced_is_pinned(self):
         # `install` replaces attributes by these names.
         replaced = {
-            "core.iam_actions": ["request_tag_context"],
+            "core.iam_actions": ["extract_resource_arn", "request_tag_context"],
             "core.iam_evaluator": [
                 "enforce", "evaluate_trust_policy", "_principal_keys", "_principal_org_id", "_resolve_condition_key",
             ],

@@ -36,8 +36,20 @@ fn what_is_right_is_one_summary() {
     assert_eq!((code, err.as_str()), (Some(0), ""));
     assert_eq!(
         out,
-        "1 rule loaded; all their cases pass.\nMode: dry run, nothing is changed. Approvers: 0. Patterns in scope: 3.\n"
+        "1 rule loaded; all their cases pass.\nMode: dry run, nothing is changed. Approvers: 0. Patterns in scope: 3.\n\
+         Notices about other accounts: believed from nobody ([organization] names no administrator).\n"
     );
+}
+
+#[test]
+fn the_administrators_that_are_believed_about_other_accounts_are_named() {
+    let policy = "[organization]\nguardduty_administrator = \"999999999999\"\nhealth_administrator = \"888888888888\"\n";
+    let (code, out, _) = check(&[("cordon.toml", policy), ("rules/a.yml", RULE)]);
+    assert_eq!(code, Some(0));
+    assert!(out.contains("Notices about other accounts: GuardDuty from 999999999999, AWS Health from 888888888888.\n"), "{out}");
+    let (code, _, err) = check(&[("cordon.toml", "[organization]\nhealth_administrator = \"*\"\n"), ("rules/a.yml", RULE)]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("organization.health_administrator: `*`") && err.contains("list-delegated-administrators"), "{err}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod error;
 mod exceptions;
 mod limits;
 mod notifications;
+mod organization;
 mod reader;
 mod scope;
 
@@ -21,6 +22,7 @@ pub use error::{ConfigError, Fault, Problem, nearest};
 pub use exceptions::{Automation, Exceptions, end};
 pub use limits::Limits;
 pub use notifications::{Destination, NotificationRoute, Notifications};
+pub use organization::Organization;
 pub use reader::RuleReference;
 pub use scope::Scope;
 
@@ -58,6 +60,8 @@ pub struct Config {
     pub notifications: Notifications,
     /// `[limits]`
     pub limits: Limits,
+    /// `[organization]`
+    pub organization: Organization,
 }
 
 /// `[gates]`: the rules that do not wait for an approval.
@@ -154,6 +158,7 @@ impl Config {
             rules: table(top, "rules", Rules::read),
             notifications: table(top, "notifications", Notifications::read),
             limits: table(top, "limits", Limits::read),
+            organization: table(top, "organization", Organization::read),
         };
         if let Some(mode) = mode.filter(|mode| *mode.get_ref() == Mode::Enforce && !anybody) {
             top.fault(mode.span(), Problem::NobodyApproves);

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::Mode;
 use crate::detection::{Gate, Level};
-use crate::event::Origin;
 use crate::ids::RuleId;
 
 /// The way that an incident takes.
@@ -122,8 +121,8 @@ pub struct Facts {
     pub mode: Mode,
     /// Whether a dry run asks for real.
     pub rehearse: bool,
-    /// Whether the event may lead to a change.
-    pub origin: Origin,
+    /// Why the event may not lead to a change, in a sentence; `None` where it may.
+    pub not_believed: Option<String>,
     /// Rules that carry a response, each judged. Rules that only alert are not among them.
     pub judged: Vec<Judged>,
     /// Those that only alert.
@@ -164,8 +163,8 @@ pub fn decide(facts: &Facts) -> Decision {
         }
         return Decision { route: Route::Exempt, approved_for_remediation: false, decision_reason: reason, dry_run };
     }
-    if !facts.origin.may_enforce() {
-        return alert("The event's source is not trusted to change anything".to_owned());
+    if let Some(reason) = &facts.not_believed {
+        return alert(reason.clone());
     }
     if let Some(reason) = &facts.too_old {
         return alert(format!("Not approved for remediation: {reason}"));
@@ -238,7 +237,7 @@ mod tests {
         Facts {
             mode: Mode::Enforce,
             rehearse: false,
-            origin: Origin::Aws,
+            not_believed: None,
             judged: vec![judged(Verdict::Caught, Gate::Ask)],
             alerting: vec![],
             planned_steps: 1,
@@ -288,7 +287,7 @@ mod tests {
             let rehearsal = Facts { mode: Mode::DryRun, rehearse: true, judged: vec![judged(Verdict::Caught, gate)], ..facts() };
             let decision = decide(&rehearsal);
             assert_eq!((decision.route, decision.dry_run), (Route::Ask, true), "{gate:?}");
-            assert_eq!(decide(&Facts { origin: Origin::Untrusted, ..rehearsal }).route, Route::Alert);
+            assert_eq!(decide(&Facts { not_believed: Some("Anybody can send it".to_owned()), ..rehearsal }).route, Route::Alert);
         }
     }
 
@@ -342,7 +341,7 @@ mod tests {
     fn dry_run_untrusted_sources_and_empty_plans_only_alert() {
         let dry = decide(&Facts { mode: Mode::DryRun, ..facts() });
         assert_eq!((dry.route, dry.approved_for_remediation, dry.dry_run), (Route::Alert, true, true));
-        assert_eq!(decide(&Facts { origin: Origin::Untrusted, ..facts() }).route, Route::Alert);
+        assert_eq!(decide(&Facts { not_believed: Some("Anybody can send it".to_owned()), ..facts() }).route, Route::Alert);
         let out = decide(&Facts { planned_steps: 0, left_out: vec!["`x` is outside the scope".to_owned()], ..facts() });
         assert_eq!((out.route, out.approved_for_remediation), (Route::Alert, false));
         assert!(out.decision_reason.contains("outside the scope"));

@@ -1,9 +1,11 @@
 //! One CloudTrail record, or a notice from another AWS service, in its EventBridge envelope; and whether its source may start an
 //! enforcing incident.
 //!
-//! [`Origin`] says what is trusted: what AWS alone can send. A relay is trusted if the deployment names it, which only the sandbox
-//! does.
+//! [`Origin`] says what is trusted: what AWS alone can send, about the account that it names ([`believed`] is the table). A relay is
+//! trusted if the deployment names it, which only the sandbox does.
 
+pub mod believed;
+mod distrust;
 mod notice;
 mod origin;
 
@@ -11,7 +13,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use origin::{CLOUDTRAIL_DETAIL_TYPES, Origin};
+pub use distrust::Distrust;
+pub use origin::{CLOUDTRAIL_DETAIL_TYPES, Origin, Standing, Trust};
 
 use crate::ids::{AccountId, EventId};
 use crate::json::at;
@@ -56,6 +59,17 @@ impl Log {
         }
     }
 
+    /// The key of `[organization]` in `cordon.toml` that names the account whose notices of this kind may be about others.
+    #[must_use]
+    pub fn administrator_key(self) -> Option<&'static str> {
+        match self {
+            Self::CloudTrail => None,
+            Self::Health => Some("health_administrator"),
+            Self::GuardDuty => Some("guardduty_administrator"),
+            Self::AccessAnalyzer => Some("access_analyzer_administrator"),
+        }
+    }
+
     /// The kind of log in an envelope. Anything that is no known notice is taken for a record of CloudTrail.
     #[must_use]
     pub fn of(envelope: &Value) -> Self {
@@ -75,6 +89,8 @@ pub struct Event {
     pub shared_id: Option<EventId>,
     /// Its source, as far as trust goes.
     pub origin: Origin,
+    /// Why it may change nothing, where that is so.
+    pub distrust: Option<Distrust>,
     /// The account in which the call took effect.
     pub account: Option<AccountId>,
     /// The region that was called, such as `us-east-1`.
@@ -101,43 +117,50 @@ pub struct Unreadable {
     pub account: Option<AccountId>,
     /// Its source, as far as trust goes.
     pub origin: Origin,
+    /// Why it may change nothing, where that is so.
+    pub distrust: Option<Distrust>,
     /// The part that cannot be read, in a few words.
     pub reason: String,
 }
 
 impl Event {
-    /// Decodes an envelope as EventBridge delivers it. `relay_source` is the one further source that is trusted.
+    /// Decodes an envelope as EventBridge delivers it. `trust`: what is believed beside AWS's events about the sender's account.
     ///
     /// # Errors
     /// [`Unreadable`], which still carries an id to claim, where a field that a judgement rests on is missing.
-    pub fn from_envelope(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
-        let mut event = Self::outline(envelope, relay_source)?;
+    pub fn from_envelope<'a>(envelope: &Value, trust: impl Into<Trust<'a>>) -> Result<Self, Unreadable> {
+        let mut event = Self::outline(envelope, Standing::of(envelope, trust))?;
         if event.log == Log::CloudTrail {
             event.record = envelope["detail"].clone();
         }
         Ok(event)
     }
 
-    /// The same without a copy of CloudTrail's record, for a caller that has it and decodes many. A notice has its own all the same.
+    /// The same without a copy of CloudTrail's record, for a caller that has it, knows whether it is believed, and decodes many. A
+    /// notice has its own all the same.
     ///
     /// # Errors
     /// As [`Self::from_envelope`].
-    pub fn outline(envelope: &Value, relay_source: Option<&str>) -> Result<Self, Unreadable> {
+    pub fn outline(envelope: &Value, standing: Standing) -> Result<Self, Unreadable> {
         let record = &envelope["detail"];
         let log = Log::of(envelope);
-        let origin = Origin::of(envelope, relay_source);
         let id = identify(envelope);
         let account = [&record["recipientAccountId"], &envelope["account"], at(record, "/userIdentity/accountId")]
             .into_iter()
             .find_map(|value| value.as_str()?.parse().ok());
-        let unreadable =
-            |reason: &str| Unreadable { id: id.clone(), account: account.clone(), origin, reason: reason.to_owned() };
+        let unreadable = |reason: &str| Unreadable {
+            id: id.clone(),
+            account: account.clone(),
+            origin: standing.origin,
+            distrust: standing.distrust.clone(),
+            reason: reason.to_owned(),
+        };
 
         if !record.is_object() {
             return Err(unreadable("the event carries no CloudTrail record in `detail`"));
         }
         if log != Log::CloudTrail {
-            return notice::decode(log, envelope, origin);
+            return notice::decode(log, envelope, standing);
         }
         let Some(name) = record["eventName"].as_str() else {
             return Err(unreadable("the record has no `eventName`"));
@@ -158,7 +181,8 @@ impl Event {
             id: id.clone(),
             log,
             shared_id: record["sharedEventID"].as_str().and_then(|id| id.parse().ok()),
-            origin,
+            origin: standing.origin,
+            distrust: standing.distrust.clone(),
             account: account.clone(),
             region: record["awsRegion"].as_str().or(envelope["region"].as_str()).map(str::to_owned),
             time: record["eventTime"].as_str().or(envelope["time"].as_str()).and_then(|time| time.parse().ok()),

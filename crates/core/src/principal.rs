@@ -208,11 +208,26 @@ impl Actor {
         }
     }
 
+    /// The accounts that the record names for the actor: one, unless it contradicts itself.
+    fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        let of_arn = |arn: &Option<String>| arn.as_deref().and_then(ArnParts::of).and_then(ArnParts::account);
+        self.account.clone().into_iter().chain(of_arn(&self.arn)).chain(of_arn(&self.issuer_arn))
+    }
+
+    /// Whether the actor came from another account than this one, as far as the record says where they came from.
+    #[must_use]
+    pub fn is_foreign_to(&self, account: &AccountId) -> bool {
+        self.accounts().any(|own| own != *account)
+    }
+
     /// The user or role whose permissions the call used: what a deny policy is put on. `None` for root, services, other
-    /// accounts and whatever could not be read.
+    /// accounts, a record that names several accounts, and whatever could not be read.
     #[must_use]
     pub fn principal(&self) -> Option<Principal> {
         let account = self.account.clone()?;
+        if self.is_foreign_to(&account) {
+            return None;
+        }
         let name = self.name.clone()?;
         let (kind, known_arn) = match self.kind {
             ActorKind::IamUser => (PrincipalKind::User, self.arn.as_deref()),
@@ -289,13 +304,15 @@ impl Subject {
                 (Field::AskedRoleName, PrincipalKind::Role),
                 (Field::AskedGroupName, PrincipalKind::Group),
             ] {
-                if let Some(name) = record.text(field).filter(|name| !name.is_empty()) {
+                if let Some(name) = record.text(field).filter(|name| may_be_name(name)) {
                     return Self::Principal { principal: named(kind, account, name, actor) };
                 }
             }
         }
         if let Some(id) = text(record, Field::AskedAccessKeyId) {
-            return Self::AccessKey { id, user: actor.name.clone() };
+            // A caller from another account has no name in this one.
+            let is_own = account.as_ref().is_none_or(|account| !actor.is_foreign_to(account));
+            return Self::AccessKey { id, user: actor.name.clone().filter(|_| is_own) };
         }
         if let Some(arn) = text(record, Field::AskedPolicyArn) {
             return Self::Policy { arn };
@@ -335,6 +352,12 @@ impl fmt::Display for Subject {
 #[must_use]
 pub fn recipient(record: &(impl Record + ?Sized)) -> Option<AccountId> {
     record.text(Field::RecipientAccountId).and_then(|account| account.parse().ok())
+}
+
+/// A name of IAM's has neither a colon nor a slash. What has is an ARN or a path, maybe of another account: it is the caller's text,
+/// and names nobody of the account in which the call took effect.
+fn may_be_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains([':', '/'])
 }
 
 /// The principal of a name; where it is the actor's own, with the actor's ARN, which has the path.
@@ -411,5 +434,45 @@ mod tests {
             "arn:aws:iam::111111111111:policy/p",
         );
         check("ListUsers", Value::Null, "account 111111111111");
+    }
+
+    #[test]
+    fn attack_spoke_a_record_that_names_two_accounts_for_its_caller_names_nobody_to_put_a_policy_on() {
+        let caller = |account: &str, arn: &str, issuer: &str| {
+            Actor::from_record(&json!({"userIdentity": {"type": "AssumedRole", "accountId": account,
+                "arn": format!("arn:aws:sts::{arn}:assumed-role/deploy/s"),
+                "sessionContext": {"sessionIssuer": {"userName": "deploy", "arn": format!("arn:aws:iam::{issuer}:role/deploy")}}}}))
+        };
+        let (own, other) = ("111111111111", "222222222222");
+        assert!(caller(own, own, own).principal().is_some());
+        for (account, arn, issuer) in [(own, other, own), (own, own, other), (other, own, own)] {
+            let actor = caller(account, arn, issuer);
+            assert_eq!(actor.principal(), None, "{account} {arn} {issuer}");
+            assert!(actor.is_foreign_to(&own.parse().unwrap()), "{account} {arn} {issuer}");
+        }
+        assert!(!caller(own, own, own).is_foreign_to(&own.parse().unwrap()));
+    }
+
+    #[test]
+    fn attack_spoke_an_arn_in_place_of_a_name_is_nobody_of_the_account_in_which_the_call_took_effect() {
+        for text in ["arn:aws:iam::222222222222:user/bob", "arn:aws:iam::111111111111:user/bob", "team/bob", "a:b"] {
+            for parameter in ["userName", "roleName", "groupName"] {
+                let record = json!({"recipientAccountId": "111111111111", "requestParameters": {parameter: text}});
+                assert_eq!(Subject::from_record(&record).principal(), None, "{parameter} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn attack_spoke_the_key_of_a_caller_from_another_account_is_of_no_user_of_this_one() {
+        let user = |account: &str| {
+            let record = json!({"recipientAccountId": "111111111111", "requestParameters": {"accessKeyId": "AKIA1"},
+                "userIdentity": {"type": "IAMUser", "userName": "bob", "accountId": account}});
+            match Subject::from_record(&record) {
+                Subject::AccessKey { user, .. } => user,
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!((user("111111111111").as_deref(), user("222222222222")), (Some("bob"), None));
     }
 }

@@ -12,6 +12,7 @@ mod parse;
 mod placeholders;
 mod places;
 mod sigma;
+mod whose;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

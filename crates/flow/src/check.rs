@@ -103,7 +103,11 @@ impl Check<'_> {
         let takes_no_more = planning.may_change || planning_failed.is_some() || too_old.is_some();
         let decision = self.decide(incident, &checked, &planning, planning_failed, too_old).await?;
         let takes_no_more = takes_no_more || decision.route == Route::Exempt;
-        let blast_radius = blast_radius::gather(self.accounts, incident).await;
+        // Of somebody whom an event accuses that nobody believes, nothing is gathered.
+        let blast_radius = match incident.event.origin.may_enforce() {
+            true => blast_radius::gather(self.accounts, incident).await,
+            false => None,
+        };
         let electorate =
             approver::electorate(&self.config.approval, &incident.actor, self.config.approval.quorum.of(incident.severity));
         let mut data = json!({
@@ -151,7 +155,7 @@ impl Check<'_> {
         let mut facts = Facts {
             mode: self.config.mode,
             rehearse: self.config.approval.rehearse,
-            origin: incident.event.origin,
+            not_believed: incident.event.not_believed(),
             judged: checked.judged.clone(),
             alerting: checked.alerting.clone(),
             planned_steps: planning.plan.steps.len(),

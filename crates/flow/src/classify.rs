@@ -10,28 +10,29 @@ mod apart;
 mod burst;
 mod detected;
 mod former;
+mod opening;
 mod own_calls;
 mod provenance;
 mod request;
+mod shared;
 
 use std::cmp::Reverse;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, StateError};
-use cordon_core::event::{Event, Unreadable};
-use cordon_core::incident::{EventFacts, Found, Incident, JoinedEvent};
+use cordon_core::event::{Event, Trust, Unreadable};
+use cordon_core::incident::{EventFacts, Found, Incident};
 use cordon_core::json::at;
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, redact, request as shown_request};
+use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject, redact, request as shown_request};
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde_json::json;
 
-use self::detected::detected;
 use crate::ports::{Clock, Policies};
 use cordon_respond::IamError;
-use cordon_store::{Before, Claim, Opening, Store, StoreError};
+use cordon_store::{Before, Store, StoreError};
 
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
@@ -89,9 +90,6 @@ pub struct Classify<'a> {
     pub relay_source: Option<&'a str>,
 }
 
-/// How often opening is tried against other executions of the same case.
-const OPEN_TRIES: u32 = 12;
-
 impl Classify<'_> {
     /// Judges an event as EventBridge delivered it.
     ///
@@ -109,7 +107,8 @@ impl Classify<'_> {
         if let Some(asked) = request::of_input(&input.event) {
             return Ok(asked);
         }
-        match Event::from_envelope(&input.event, self.relay_source) {
+        let trust = Trust { relay_source: self.relay_source, organization: Some(&self.config.organization) };
+        match Event::from_envelope(&input.event, trust) {
             Ok(event) => self.judge(&apart::event(event), input).await,
             Err(unreadable) => self.needs_person(&apart::unreadable(unreadable), input).await,
         }
@@ -119,14 +118,14 @@ impl Classify<'_> {
         if event.origin.may_enforce() {
             self.store.remember(provenance::observed(event, self.config)).await?;
         }
-        let by_own_role = self.is_by_own_role(event);
+        let by_own_role = event.origin.may_enforce() && self.is_by_own_role(event);
         if by_own_role && self.store.is_announced(event).await? {
             self.observe(event, &[]).await?;
             return Ok(ClassifyOutput::Ignored);
         }
         let (facts, written) = self.facts(event).await?;
         let Judgement { mut detections, tallies } = self.rules.judge(event, &facts);
-        if by_own_role && event.origin.may_enforce() {
+        if by_own_role {
             detections.extend(own_calls::misused(event, !detections.is_empty()));
         }
         let before = self.observe(event, &detections).await?;
@@ -171,7 +170,7 @@ impl Classify<'_> {
         incident.statements = enrich::dangerous_statements(&event.record, &facts);
         incident.group = leading.map(|burst| burst.tally.key.clone());
         incident.bursts = bursts.iter().map(|burst| burst.tally.detection.rule.clone()).collect();
-        let output = self.claim_and_open(incident, event.shared_id.as_ref(), leading).await?;
+        let output = self.open(event, incident, leading).await?;
         // A burst that this event opened, or whose incident never came to be, is told where it ended up.
         for burst in &bursts {
             if burst.name == own || leading.is_some_and(|leading| leading.tally.key == burst.tally.key) {
@@ -292,6 +291,7 @@ impl Classify<'_> {
             id: unreadable.id.clone(),
             shared_id: None,
             origin: unreadable.origin,
+            distrust: unreadable.distrust.clone(),
             name: text(&record["eventName"]),
             service: text(&record["eventSource"]),
             region: None,
@@ -311,121 +311,15 @@ impl Classify<'_> {
         let (actor, subject) = (Actor::from_record(record), Subject::from_record(record));
         let found = Found { account: unreadable.account.clone(), actor, subject, detections: Vec::new(), event: facts };
         let mut incident = Incident::open(id, found, input.execution.clone(), self.clock.now());
-        incident.unreadable = Some(unreadable.reason.clone());
+        incident.unreadable = Some(match incident.event.not_believed() {
+            Some(sentence) => format!("{}. {sentence}", unreadable.reason),
+            None => unreadable.reason.clone(),
+        });
         match self.claim_and_open(incident, None, None).await? {
             ClassifyOutput::Opened { incident } => Ok(ClassifyOutput::NeedsPerson { incident }),
             other => Ok(other),
         }
     }
-
-    async fn claim_and_open(
-        &self,
-        incident: Incident,
-        shared: Option<&EventId>,
-        burst: Option<&Burst>,
-    ) -> Result<ClassifyOutput, ClassifyError> {
-        let now = self.clock.now();
-        match self.store.claim(&incident.event.id, shared, &incident.id, &incident.execution, now).await? {
-            Claim::Taken(incident) => return Ok(ClassifyOutput::Duplicate { incident }),
-            Claim::SharedWith(other) => {
-                if says_no_more(&incident, &self.opened_by_other(&other).await?) {
-                    return self.join_for_good(other, &incident, shared).await;
-                }
-                // Another account's record of the call broke fewer rules: its incident would not answer this one.
-                self.store.point_claim(&incident.event.id, None, &incident.id, &incident.execution, now).await?;
-            }
-            Claim::Mine => {}
-        }
-        if let Some(other) = self.open_burst(burst, &incident).await? {
-            return self.join_for_good(other, &incident, shared).await;
-        }
-        let mut tries = 0;
-        loop {
-            let mut opened = incident.clone();
-            match self.store.open(&mut opened, detected(&incident, burst), now).await {
-                Ok(Opening::Opened) => return Ok(ClassifyOutput::Opened { incident: opened.id }),
-                Ok(Opening::Taken(incident)) => return Ok(ClassifyOutput::Duplicate { incident }),
-                // Where it was decided in this very moment, this event opens the next incident.
-                Ok(Opening::Joined(other)) => match self.join(&other, &incident, shared).await? {
-                    true => return Ok(ClassifyOutput::Merged { incident: other }),
-                    false if tries < OPEN_TRIES => {}
-                    false => return Err(ClassifyError::OpensAndCloses),
-                },
-                Err(error) if error.is_conflict() && tries < OPEN_TRIES => {}
-                Err(error) => return Err(error.into()),
-            }
-            tries += 1;
-            self.store.pause(tries).await;
-        }
-    }
-
-    /// The incident of a burst that another event opened. Where that never came to be, the event goes its own way.
-    async fn open_burst(&self, burst: Option<&Burst>, incident: &Incident) -> Result<Option<IncidentId>, ClassifyError> {
-        let Some(other) = burst.and_then(|burst| burst.name.parse::<IncidentId>().ok()) else { return Ok(None) };
-        if other == incident.id {
-            return Ok(None);
-        }
-        Ok(self.store.find(&other).await?.map(|found| found.id))
-    }
-
-    /// Waits for the incident of the other record of the same call, which is judged at this moment.
-    async fn opened_by_other(&self, id: &IncidentId) -> Result<Incident, ClassifyError> {
-        for tries in 1..=OPEN_TRIES {
-            if let Some(opened) = self.store.find(id).await? {
-                return Ok(opened);
-            }
-            self.store.pause(tries).await;
-        }
-        Err(ClassifyError::NotOpenYet)
-    }
-
-    /// Joins the event to the open incident of its case; `false` where that one no longer takes it in.
-    ///
-    /// The event's own item comes first, and then the incident is read again. Whoever decides does so the other way round: the
-    /// decision first, and then it looks for events that came before it. So one of the two sees the other.
-    async fn join(&self, id: &IncidentId, incident: &Incident, shared: Option<&EventId>) -> Result<bool, ClassifyError> {
-        let now = self.clock.now();
-        let joined = joined_event(incident, now);
-        let is_new = self.store.put_joined(id, &joined).await?;
-        if !self.store.find(id).await?.is_some_and(|open| open.takes_more(now)) {
-            self.store.put_left(id, &JoinedEvent { answered_by: Some(incident.id.clone()), ..joined }).await?;
-            return Ok(false);
-        }
-        self.note_joined(id, incident, shared, is_new).await?;
-        Ok(true)
-    }
-
-    /// Joins the event to an incident however that stands: another record of the call that opened it, or one more of the calls that
-    /// make up a burst. Neither has an effect that the incident would have to undo.
-    async fn join_for_good(
-        &self,
-        id: IncidentId,
-        incident: &Incident,
-        shared: Option<&EventId>,
-    ) -> Result<ClassifyOutput, ClassifyError> {
-        let is_new = self.store.put_joined(&id, &joined_event(incident, self.clock.now())).await?;
-        self.note_joined(&id, incident, shared, is_new).await?;
-        Ok(ClassifyOutput::Merged { incident: id })
-    }
-
-    async fn note_joined(
-        &self,
-        id: &IncidentId,
-        incident: &Incident,
-        shared: Option<&EventId>,
-        is_new: bool,
-    ) -> Result<(), ClassifyError> {
-        let now = self.clock.now();
-        if is_new {
-            self.store.count_joined(id, now).await?;
-        }
-        Ok(self.store.point_claim(&incident.event.id, shared, id, &incident.execution, now).await?)
-    }
-}
-
-/// Whether every rule that an event broke is one that the incident of the other record of the same call answers.
-fn says_no_more(incident: &Incident, other: &Incident) -> bool {
-    incident.detections.iter().all(|own| other.detections.iter().any(|detection| detection.rule == own.rule))
 }
 
 /// An event in a few words, for whoever is told that it could not be classified.
@@ -439,19 +333,6 @@ fn named(event: &serde_json::Value) -> String {
     let actor = if actor.kind == ActorKind::Unknown { "an unknown actor".to_owned() } else { actor.display() };
     let actor: String = actor.chars().take(300).collect();
     format!("{call} by {actor} (event {})", text(&record["eventID"], "without an id"))
-}
-
-fn joined_event(incident: &Incident, now: Timestamp) -> JoinedEvent {
-    JoinedEvent {
-        event: incident.event.id.clone(),
-        name: incident.event.name.clone(),
-        time: incident.event.time,
-        actor: incident.actor.display(),
-        source_ip: incident.event.source_ip.clone(),
-        execution: incident.execution.clone(),
-        joined_at: now,
-        answered_by: None,
-    }
 }
 
 /// The statements of a trust policy that let somebody outside of the account in.
@@ -475,7 +356,8 @@ struct Burst {
 
 fn omitted(event: &Event) -> Unreadable {
     let reason = cordon_core::event::OMITTED.to_owned();
-    Unreadable { id: event.id.clone(), account: event.account.clone(), origin: event.origin, reason }
+    let (id, account, distrust) = (event.id.clone(), event.account.clone(), event.distrust.clone());
+    Unreadable { id, account, origin: event.origin, distrust, reason }
 }
 
 fn account_of(event: &Event) -> Subject {

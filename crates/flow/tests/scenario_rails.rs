@@ -70,7 +70,8 @@ fn scenario_01_fifty_deliveries_at_once_are_one_incident_one_message_and_one_set
 fn scenario_02_one_call_recorded_in_two_accounts_is_one_incident_with_both_records() {
     let world = World::new();
     let shared = |id: &str, account: &str| {
-        let mut event = attach(id);
+        // Of a caller from outside nothing can be undone here, and they are stopped on the record of their own account.
+        let mut event = create_user(id);
         event["detail"]["sharedEventID"] = json!("shared-1");
         event["account"] = json!(account);
         event["detail"]["recipientAccountId"] = json!(account);

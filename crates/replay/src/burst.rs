@@ -74,6 +74,8 @@ struct Addition {
 struct Group {
     correlation: usize,
     key: String,
+    /// Whether nobody is stopped for it, whatever the correlation says: another account has a part in it.
+    only_alerts: bool,
 }
 
 impl Counted {
@@ -82,9 +84,11 @@ impl Counted {
         let place = |tally: &Tally| book.correlations().iter().position(|known| known.id == tally.detection.rule);
         let additions = tallies.into_iter().filter_map(|tally| {
             let correlation = place(&tally)?;
+            let has_response = book.correlations().get(correlation).is_some_and(|known| known.response.is_some());
+            let only_alerts = has_response && tally.detection.response.is_none();
             let long = tally.key.len() > MAX_GROUP_BYTES;
             let key = if long { EventId::from_content(tally.key.as_bytes()).to_string() } else { tally.key };
-            Some(Addition { group: Group { correlation, key }, value: tally.value })
+            Some(Addition { group: Group { correlation, key, only_alerts }, value: tally.value })
         });
         let caller = Caller {
             actor: actor.display(),
@@ -176,6 +180,8 @@ pub(crate) struct Ledger {
 #[derive(Debug)]
 pub(crate) struct Burst<'b> {
     pub(crate) correlation: &'b Correlation,
+    /// Whether nobody is stopped for it, whatever the correlation says.
+    pub(crate) only_alerts: bool,
     pub(crate) id: EventId,
     pub(crate) at: Timestamp,
     pub(crate) name: String,
@@ -250,6 +256,7 @@ impl Ledger {
                 let (name, caller) = ((*name).clone(), (*caller).clone());
                 let burst = Burst {
                     correlation,
+                    only_alerts: group.only_alerts,
                     id: event.id.event_id(),
                     at: event.at,
                     name,

@@ -6,7 +6,7 @@
 
 use cordon_core::config::Mode;
 use cordon_core::decision::{self, Facts, Verdict, decide};
-use cordon_core::event::{Event, Log, OMITTED, Origin, Unreadable, omits_parameters};
+use cordon_core::event::{Event, Log, OMITTED, Origin, Standing, Trust, Unreadable, omits_parameters};
 use cordon_core::json::at;
 use cordon_core::principal::recipient;
 use cordon_core::record::{Field, Record};
@@ -92,18 +92,20 @@ pub(crate) enum Counting {
 
 /// Evaluates a parsed event, whose origin its envelope tells.
 pub(crate) fn evaluate<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
-    evaluate_from(Origin::of(envelope, None), envelope, book, config)
+    let trust = Trust { relay_source: None, organization: Some(&config.organization) };
+    evaluate_from(Standing::of(envelope, trust), envelope, book, config)
 }
 
 /// Evaluates a parsed record of a trail's file, which is read as what AWS wrote.
 pub(crate) fn evaluate_recorded<'r>(envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
-    evaluate_from(Origin::Aws, envelope, book, config)
+    evaluate_from(Standing::AWS, envelope, book, config)
 }
 
-fn evaluate_from<'r>(origin: Origin, envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
+fn evaluate_from<'r>(standing: Standing, envelope: &'r Value, book: &'r RuleBook, config: &Config) -> Evaluated<'r> {
     let record = &envelope["detail"];
-    let undecidable =
-        if is_usual(record) { None } else { Event::outline(envelope, None).err().map(|Unreadable { reason, .. }| reason) };
+    let origin = standing.origin;
+    let outline = || Event::outline(envelope, standing.clone());
+    let undecidable = if is_usual(record) { None } else { outline().err().map(|Unreadable { reason, .. }| reason) };
     let head = EventHead {
         id: record["eventID"].as_str().or_else(|| envelope["id"].as_str()),
         name: record["eventName"].as_str(),
@@ -112,7 +114,7 @@ fn evaluate_from<'r>(origin: Origin, envelope: &'r Value, book: &'r RuleBook, co
         origin,
     };
     // What the deployed function cannot read is not counted either.
-    let event = || Event::outline(envelope, None).ok().map(|event| Event { origin, ..event });
+    let event = || outline().ok();
     let (matched, counting) = match Log::of(envelope) {
         Log::CloudTrail => evaluate_record(&head, &Enriched::new(record), book, config, None, || event().map(CountedCall::from)),
         // A notice names the holder of the credentials elsewhere; the decoded event has it where the rules look.
@@ -181,7 +183,8 @@ fn evaluate_record<'r>(
     let reported = |rule: &&'r Rule| !rule.only_counted;
     let rules: Vec<&'r About> = matching.into_iter().filter(reported).map(|rule| &rule.about).collect();
     let matched = (!rules.is_empty()).then(|| rule_match(head, enriched, rules, config));
-    let call = if tallies.is_empty() { None } else { call() };
+    // As the deployed function does: what is not believed is not counted.
+    let call = if tallies.is_empty() || !head.origin.may_enforce() { None } else { call() };
     let counting = call.map_or(Counting::Nothing, |call| {
         Counted::new(book, call, enriched.actor(), tallies)
             .map_or(Counting::Untimed, |counted| Counting::Counted(Box::new(counted)))
@@ -232,7 +235,8 @@ pub(crate) fn burst<'b>(burst: &'b Burst<'_>, time: &'b str, config: &Config) ->
         (None, None) => Subject::Unknown,
     };
     let rules: Vec<&'b About> = vec![&burst.correlation.about];
-    let (route, enforced_route) = routes(config, caller.origin, &rules, account, principal, &subject);
+    let answered: &[&About] = if burst.only_alerts { &[] } else { &rules };
+    let (route, enforced_route) = routes(config, caller.origin, answered, account, principal, &subject);
     RuleMatch {
         event_id: Some(burst.id.as_str()),
         event_name: Some(&burst.name),
@@ -281,7 +285,7 @@ fn routes(
         mode: Mode::Enforce,
         // A replay asks nobody, so what a rehearsal would ask is an alert.
         rehearse: false,
-        origin,
+        not_believed: (!origin.may_enforce()).then(String::new),
         judged,
         // They tell only where every rule with a response is exempt, and here none is.
         alerting: Vec::new(),

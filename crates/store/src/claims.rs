@@ -98,6 +98,34 @@ impl Store<'_> {
         }
     }
 
+    /// Claims the call that an event's record shares with another account's, for records of it that want nothing done. Where the
+    /// other record has it already, it stays that one's.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_call(
+        &self,
+        shared: &EventId,
+        incident: &IncidentId,
+        execution: &str,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let item = ClaimItem::new(incident, execution, now);
+        match self.write(vec![put(keys::shared_event(shared), &item, Condition::Absent)?]).await {
+            Err(error) if error.is_conflict() => Ok(()),
+            result => result,
+        }
+    }
+
+    /// The incident that has an event, whoever claimed it. It claims nothing.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn answered_by(&self, event: &EventId) -> Result<Option<IncidentId>, StoreError> {
+        let Some(claim) = self.get::<ClaimItem>(&keys::event(event)).await? else { return Ok(None) };
+        Ok(self.find(&claim.incident).await?.map(|incident| incident.id))
+    }
+
     /// Writes the claims on an event whatever they said before.
     pub(crate) async fn keep_claims(
         &self,

@@ -166,6 +166,7 @@ pub fn event(name: &str) -> EventFacts {
         id: "event".parse().expect("an id"),
         shared_id: None,
         origin: Origin::Aws,
+        distrust: None,
         name: name.to_owned(),
         service: "iam.amazonaws.com".to_owned(),
         region: None,

@@ -96,6 +96,7 @@ pub(super) fn incident() -> Incident {
             id: "e-1".parse().unwrap(),
             shared_id: None,
             origin: Origin::Aws,
+            distrust: None,
             name: "AttachUserPolicy".into(),
             service: "iam.amazonaws.com".into(),
             region: Some("us-east-1".into()),

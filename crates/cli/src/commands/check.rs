@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use cordon_bundle::Bundle;
 use cordon_core::config::Mode;
+use cordon_core::{Config, Log};
 
 use crate::commands::deployment_name;
 use crate::commands::rule::{RulesError, count};
@@ -17,6 +18,20 @@ pub struct Arguments {
     /// The folder that holds cordon.toml and rules/.
     #[arg(default_value = ".")]
     root: PathBuf,
+}
+
+/// Whose notices count about other accounts than their own.
+fn about_others(config: &Config) -> String {
+    let named = |log: Log, name: &str| Some(format!("{name} from {}", config.organization.administrator(log)?));
+    let named: Vec<String> =
+        [named(Log::GuardDuty, "GuardDuty"), named(Log::AccessAnalyzer, "Access Analyzer"), named(Log::Health, "AWS Health")]
+            .into_iter()
+            .flatten()
+            .collect();
+    if named.is_empty() {
+        return "Notices about other accounts: believed from nobody ([organization] names no administrator).".to_owned();
+    }
+    format!("Notices about other accounts: {}.", named.join(", "))
 }
 
 /// Prints what a deployment would do.
@@ -37,6 +52,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
         config.approval.approvers.len(),
         config.scope.principals.len()
     );
+    println!("{}", about_others(config));
     if config.approval.undo_by_one && config.approval.quorum.highest() > 1 {
         println!("Undo: one approver is enough, also where the quorum wants more (`undo_by_one` of [approval]).");
     }

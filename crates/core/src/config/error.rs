@@ -153,6 +153,16 @@ pub enum Problem {
     /// An entry of `scope.accounts`.
     #[error("scope.accounts: `{0}` is not an account id of twelve digits")]
     NotAnAccount(String),
+    /// An entry of `[organization]`.
+    #[error("{key}: `{value}` is not an account id of twelve digits")]
+    NotAnAdministrator {
+        /// The key with its section.
+        key: String,
+        /// The text.
+        value: String,
+        /// The service principal whose administrator it is.
+        service: &'static str,
+    },
     /// A pattern that is not an ARN's.
     #[error("{key}: `{pattern}` is not an ARN pattern")]
     NotAnArnPattern {
@@ -319,6 +329,12 @@ impl Problem {
             },
             Self::Missing { key, .. } => return Some(format!("add `{key} = …`")),
             Self::NotAnAccount(_) => "write an account id, or `*` for every account",
+            Self::NotAnAdministrator { service, .. } => {
+                return Some(format!(
+                    "`aws organizations list-delegated-administrators --service-principal {service}` prints it; leave the key \
+                     out to believe nobody about other accounts"
+                ));
+            }
             Self::NotAnArnPattern { .. } => "write it like `arn:aws:iam::*:user/iam-test-*`",
             Self::EmptyTag { .. } => "write the tag that exempts, such as `SecurityApproved`",
             Self::TagText { .. } => "use letters, digits, spaces and `_.:/=+-@`",

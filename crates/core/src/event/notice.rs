@@ -10,7 +10,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Event, Log, Origin, Unreadable, text};
+use super::believed::BELIEVED;
+use super::{Event, Log, Standing, Unreadable, text};
 use crate::ids::{AccountId, Arn, EventId};
 use crate::json::at;
 
@@ -34,7 +35,6 @@ const RECORD_FIELDS: [&str; 12] = [
 struct Notice {
     /// The identity of the notice, which is the same on every delivery.
     id: Vec<Option<String>>,
-    account: Option<AccountId>,
     region: Option<String>,
     time: Option<String>,
     name: String,
@@ -45,27 +45,27 @@ struct Notice {
 }
 
 /// Decodes a notice.
-pub(super) fn decode(log: Log, envelope: &Value, origin: Origin) -> Result<Event, Unreadable> {
+pub(super) fn decode(log: Log, envelope: &Value, standing: Standing) -> Result<Event, Unreadable> {
     let detail = at(envelope, "/detail");
+    let account = account_in(log, detail).or_else(|| envelope["account"].as_str()?.parse().ok());
     let read = match log {
-        Log::Health => health(detail),
-        Log::GuardDuty => guard_duty(detail),
-        Log::AccessAnalyzer => access_analyzer(detail),
+        Log::Health => health(detail, account.as_ref()),
+        Log::GuardDuty => guard_duty(detail, account.as_ref()),
+        Log::AccessAnalyzer => access_analyzer(detail, account.as_ref()),
         Log::CloudTrail => Err("the event is a record of CloudTrail, and no notice"),
     };
-    let sent_to = || envelope["account"].as_str().and_then(|account| account.parse().ok());
     let notice = match read {
         Ok(notice) => notice,
         Err(reason) => {
             return Err(Unreadable {
                 id: super::identify(envelope),
-                account: account_in(detail).or_else(sent_to),
-                origin,
+                account,
+                origin: standing.origin,
+                distrust: standing.distrust,
                 reason: reason.to_owned(),
             });
         }
     };
-    let account = notice.account.or_else(sent_to);
     let id = identify(log, &notice.id, account.as_ref()).unwrap_or_else(|| super::identify(envelope));
     let region = notice.region.or_else(|| text(&envelope["region"]));
     let time = notice.time.or_else(|| text(&envelope["time"]));
@@ -94,7 +94,8 @@ pub(super) fn decode(log: Log, envelope: &Value, origin: Origin) -> Result<Event
         id,
         log,
         shared_id: None,
-        origin,
+        origin: standing.origin,
+        distrust: standing.distrust,
         account,
         region,
         time: time.and_then(|time| time.parse().ok()),
@@ -105,10 +106,15 @@ pub(super) fn decode(log: Log, envelope: &Value, origin: Origin) -> Result<Event
     })
 }
 
-fn account_in(detail: &Value) -> Option<AccountId> {
-    ["/affectedAccount", "/eventMetadata/accountId", "/accountId"]
-        .into_iter()
-        .find_map(|path| at(detail, path).as_str()?.parse().ok())
+/// The account that the notice is about, from the one field by which it is believed.
+fn account_in(log: Log, detail: &Value) -> Option<AccountId> {
+    let line = BELIEVED.iter().find(|line| line.log == log)?;
+    detail[line.named_by].as_str()?.parse().ok()
+}
+
+/// An ARN of the account that the notice is about. One of another account names nobody there.
+fn of_account(text: &str, account: Option<&AccountId>) -> Option<Arn> {
+    text.parse::<Arn>().ok().filter(|arn| arn.account().as_ref() == account)
 }
 
 /// The id of a notice: the same on a redelivery, and in each Region to which it was sent. `None` where it lacks a part.
@@ -127,7 +133,7 @@ fn identify(log: Log, parts: &[Option<String>], account: Option<&AccountId>) -> 
 }
 
 /// AWS found credentials in public, or sees them misused.
-fn health(detail: &Value) -> Result<Notice, &'static str> {
+fn health(detail: &Value, account: Option<&AccountId>) -> Result<Notice, &'static str> {
     let name =
         text(&detail["eventTypeCode"]).ok_or("the notice of AWS Health does not say what it is about (`eventTypeCode`)")?;
     let metadata = at(detail, "/eventMetadata");
@@ -135,7 +141,7 @@ fn health(detail: &Value) -> Result<Notice, &'static str> {
         detail["affectedEntities"].as_array().into_iter().flatten().filter_map(|entity| entity["entityValue"].as_str()).collect();
     let key =
         [metadata["publicKey"].as_str()].into_iter().flatten().chain(entities.iter().copied()).find(|text| is_access_key(text));
-    let arn = entities.iter().find_map(|entity| entity.parse::<Arn>().ok());
+    let arn = entities.iter().find_map(|entity| of_account(entity, account));
     let named = arn.as_ref().and_then(|arn| arn.resource().strip_prefix("user/")?.rsplit('/').next().map(str::to_owned));
     let user = text(&metadata["userName"]).or(named);
     let mut identity = Map::from_iter([("type".to_owned(), json!("IAMUser"))]);
@@ -156,7 +162,6 @@ fn health(detail: &Value) -> Result<Notice, &'static str> {
     let page = text(&detail["page"]).unwrap_or_else(|| "1".to_owned());
     Ok(Notice {
         id: vec![text(&detail["communicationId"]), Some(page)],
-        account: account_in(detail),
         region: text(&detail["eventRegion"]),
         time: None,
         name,
@@ -173,10 +178,9 @@ fn is_access_key(text: &str) -> bool {
 }
 
 /// GuardDuty sees credentials used in a way that their holder would not.
-fn guard_duty(detail: &Value) -> Result<Notice, &'static str> {
+fn guard_duty(detail: &Value, account: Option<&AccountId>) -> Result<Notice, &'static str> {
     let name = text(&detail["type"]).ok_or("the finding of GuardDuty does not say what it is about (`type`)")?;
     let holder = at(detail, "/resource/accessKeyDetails");
-    let account = account_in(detail);
     let user = text(&holder["userName"]);
     let key = text(&holder["accessKeyId"]);
     let mut parameters = Map::new();
@@ -193,7 +197,7 @@ fn guard_duty(detail: &Value) -> Result<Notice, &'static str> {
         if let Some(key) = &key {
             parameters.insert("accessKeyId".to_owned(), json!(key));
         }
-        holder_identity(&kind, user.as_deref(), key.as_deref(), text(&holder["principalId"]).as_deref(), account.as_ref())
+        holder_identity(&kind, user.as_deref(), key.as_deref(), text(&holder["principalId"]).as_deref(), account)
     });
     Ok(Notice {
         // GuardDuty sends a finding again when it sees more of the same: that is another event of the same case.
@@ -205,7 +209,6 @@ fn guard_duty(detail: &Value) -> Result<Notice, &'static str> {
         source_ip: source_ip(detail),
         identity,
         parameters: Value::Object(parameters),
-        account,
     })
 }
 
@@ -239,18 +242,17 @@ fn holder_identity(
 }
 
 /// IAM Access Analyzer sees something that can be reached from outside. It does not say who opened it.
-fn access_analyzer(detail: &Value) -> Result<Notice, &'static str> {
+fn access_analyzer(detail: &Value, account: Option<&AccountId>) -> Result<Notice, &'static str> {
     let resource =
         text(&detail["resource"]).ok_or("the finding of IAM Access Analyzer does not say what it is about (`resource`)")?;
     if text(&detail["status"]).is_none() {
         return Err("the finding of IAM Access Analyzer does not say whether it still holds (`status`)");
     }
-    let role =
-        resource.parse::<Arn>().ok().and_then(|arn| arn.resource().strip_prefix("role/")?.rsplit('/').next().map(str::to_owned));
+    let named = of_account(&resource, account);
+    let role = named.and_then(|arn| arn.resource().strip_prefix("role/")?.rsplit('/').next().map(str::to_owned));
     let parameters = role.map_or_else(|| json!({ "resource": resource }), |role| json!({ "roleName": role }));
     Ok(Notice {
         id: vec![text(&detail["id"]), text(&detail["updatedAt"]), text(&detail["status"])],
-        account: account_in(detail),
         region: text(&detail["region"]),
         time: text(&detail["updatedAt"]),
         name: "Access Analyzer Finding".to_owned(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Event, Origin};
+use crate::event::{Distrust, Event, Origin};
 use crate::ids::EventId;
 use crate::json::at;
 use crate::touched::Touched;
@@ -19,6 +19,9 @@ pub struct EventFacts {
     pub shared_id: Option<EventId>,
     /// Who sent it.
     pub origin: Origin,
+    /// Why it may change nothing, where that is so. `None` in older incidents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub distrust: Option<Distrust>,
     /// The call.
     pub name: String,
     /// `iam.amazonaws.com`
@@ -50,6 +53,18 @@ pub struct EventFacts {
 }
 
 impl EventFacts {
+    /// Why the event may change nothing, in a sentence without a full stop; `None` where it may.
+    #[must_use]
+    pub fn not_believed(&self) -> Option<String> {
+        if self.origin.may_enforce() {
+            return None;
+        }
+        Some(match &self.distrust {
+            Some(why) => format!("The event is not trusted to change anything: {why}"),
+            None => "The event's source is not trusted to change anything".to_owned(),
+        })
+    }
+
     /// Keeps the header far below DynamoDB's 400 KiB an item.
     pub const PARAMETERS_MAX_BYTES: usize = 4_000;
     const TEXT_MAX_BYTES: usize = 1_024;
@@ -65,6 +80,7 @@ impl EventFacts {
             id: event.id.clone(),
             shared_id: event.shared_id.clone(),
             origin: event.origin,
+            distrust: event.distrust.clone(),
             name: cut(&redact::text(&event.name), Self::TEXT_MAX_BYTES),
             service: cut(&redact::text(&event.service), Self::TEXT_MAX_BYTES),
             region: event.region.clone(),

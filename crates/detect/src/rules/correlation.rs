@@ -7,12 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use cordon_core::{Detection, RuleId};
+use cordon_core::{AccountId, Detection, RuleId};
 use rsigma_parser::{ConditionOperator, CorrelationCondition, CorrelationRule, CorrelationType, WindowMode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::places::line_of_word;
+use super::whose::{Whose, whose};
 use super::{About, Expected, Rule, RuleError};
 use crate::counts::{MAX_AT_LEAST, Tally};
 use crate::engine::field_text;
@@ -195,7 +196,8 @@ impl Correlation {
     }
 
     /// What the record adds to the count; `None` where none of the rules that are counted matched it, or where it lacks the
-    /// value that is counted. Records that lack a field of the group are counted together.
+    /// value that is counted. Records that lack a field of the group are counted together. What another account has a part in is
+    /// counted apart, and only told.
     pub(super) fn tally(&self, matched: &[&Rule], record: &Enriched<'_>) -> Option<Tally> {
         let rule = matched.iter().find(|rule| self.rules.contains(&rule.about.id))?;
         let value = match &self.distinct {
@@ -207,8 +209,23 @@ impl Correlation {
             key.push('#');
             key.push_str(&field_text(record, self.field(field, rule)).unwrap_or_default());
         }
+        let mut detection = Arc::clone(self.reported.get_or_init(|| Arc::new(self.about.detection())));
+        match whose(record) {
+            Whose::Own(account) if self.about.response.is_some() => {
+                key.push('@');
+                key.push_str(account.as_ref().map_or("unknown", AccountId::as_str));
+            }
+            Whose::Own(_) => {}
+            Whose::Foreign(account) => {
+                key.push_str("@seen-by-");
+                key.push_str(account.as_str());
+                if detection.response.is_some() {
+                    detection = Arc::new(Detection { response: None, ..Detection::clone(&detection) });
+                }
+            }
+        }
         Some(Tally {
-            detection: Arc::clone(self.reported.get_or_init(|| Arc::new(self.about.detection()))),
+            detection,
             key,
             // Of values, people are shown these.
             what: value.clone().unwrap_or_else(|| cut(&field_text(record, "eventName").unwrap_or_default())),

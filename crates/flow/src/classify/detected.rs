@@ -20,6 +20,9 @@ pub fn detected(incident: &Incident, burst: Option<&Burst>) -> NewEntry {
         "subject": incident.subject.to_string(), "source_ip": incident.event.source_ip, "user_agent": incident.event.user_agent,
         "policy_arn": incident.event.policy_arn, "origin": incident.event.origin, "rules": rules, "execution": incident.execution,
     });
+    if let Some(sentence) = incident.event.not_believed() {
+        set(&mut data, "not_believed", json!(sentence));
+    }
     if let Some(burst) = burst {
         let seen = burst.seen.iter().rev().take(SHOWN);
         let seen: Vec<_> = seen.map(|(what, at)| json!({"what": what, "at": Timestamp::from_second(*at).ok()})).collect();

@@ -5,7 +5,7 @@
 //! an attacker has more than one identity.
 
 use cordon_core::json::at;
-use cordon_core::{AccountId, Actor, Config, Detection, Event, Former, Level, Subject, Touched};
+use cordon_core::{AccountId, Actor, ArnParts, Config, Detection, Event, Former, Level, Subject, Touched};
 use cordon_detect::managed_grants;
 use cordon_detect::policy::{Answer, Document, Grants, grants, trusts};
 use cordon_store::{ObservedSetting, Setting};
@@ -31,7 +31,9 @@ pub fn observed(event: &Event, config: &Config, detections: &[Detection]) -> Vec
         }
         _ => None,
     };
-    let Some(on) = on else { return Vec::new() };
+    // A call names a thing of another account in its caller's words alone.
+    let is_elsewhere = |on: &String| ArnParts::of(on).and_then(ArnParts::account) != event.account;
+    let Some(on) = on.filter(|on| !is_elsewhere(on)) else { return Vec::new() };
     let actor = Actor::from_record(&event.record);
     let by = actor.principal().map_or_else(|| actor.display(), |principal| principal.arn());
     let observed = |(setting, value, readable): Set| {

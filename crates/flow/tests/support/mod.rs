@@ -9,6 +9,7 @@ mod heard;
 pub mod asking;
 pub mod merging;
 pub mod shipped;
+pub mod spoke;
 
 use std::sync::{Arc, Mutex};
 
@@ -142,7 +143,12 @@ impl World {
         Self {
             table: Arc::new(MemoryTable::with_faults(iam.faults().clone())),
             heard: Heard { faults: iam.faults().clone(), ..Heard::default() },
-            accounts: FakeAccounts { iam: iam.clone(), refuses: Mutex::default(), opened: Mutex::default() },
+            accounts: FakeAccounts {
+                iam: iam.clone(),
+                others: Mutex::default(),
+                refuses: Mutex::default(),
+                opened: Mutex::default(),
+            },
             findings: Vec::new(),
             iam,
             config: Config::parse("cordon.toml", config).unwrap(),

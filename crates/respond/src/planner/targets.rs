@@ -30,8 +30,8 @@ pub(super) enum TargetError {
     #[error("`{target}` belongs to account {owner}, and the event took effect in {account}")]
     Elsewhere { target: String, owner: AccountId, account: AccountId },
     #[error(
-        "`{target}` belongs to account {owner}, and the event took effect in {account}: tell the owner of that account, and cut \
-         the trust that let it in"
+        "`{target}` belongs to account {owner}, and the event took effect in {account}. A caller is stopped on the record of their \
+         own account alone: tell the owner of that account, and cut the trust that let it in"
     )]
     Outsider { target: String, owner: AccountId, account: AccountId },
     #[error("IAM answered for account {answered}, and the event took effect in {account}")]

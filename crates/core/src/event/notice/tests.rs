@@ -1,4 +1,5 @@
-use super::super::{Event, Log, Origin};
+use super::super::{Event, Log, Origin, Trust};
+use crate::config::Organization;
 use crate::principal::{Actor, ActorKind, Subject};
 use serde_json::{Value, json};
 
@@ -30,7 +31,8 @@ fn opened(resource: &str) -> Value {
 
 #[track_caller]
 fn read(envelope: &Value) -> Event {
-    Event::from_envelope(envelope, Some("cordon.sandbox")).unwrap()
+    let organization = Organization::with(Log::Health, "999999999999".parse().unwrap());
+    Event::from_envelope(envelope, Trust { relay_source: Some("cordon.sandbox"), organization: Some(&organization) }).unwrap()
 }
 
 #[test]
@@ -117,6 +119,7 @@ fn a_notice_is_trusted_from_its_own_service_and_the_named_relay_alone() {
     let origin = |source: &str, relay| {
         let mut envelope = exposed();
         envelope["source"] = json!(source);
+        envelope["account"] = json!("111111111111");
         Event::from_envelope(&envelope, relay).unwrap().origin
     };
     assert_eq!(origin("aws.health", None), Origin::Aws);
@@ -150,4 +153,23 @@ fn a_notice_cannot_bring_fields_that_say_who_made_a_call() {
     let event = read(&envelope);
     assert_eq!(Actor::from_record(&event.record).kind, ActorKind::IamUser);
     assert_eq!((event.error_code, event.record.get("errorCode")), (None, None));
+}
+
+#[test]
+fn attack_spoke_an_arn_of_another_account_in_a_notice_names_nobody_of_the_account_that_it_is_about() {
+    let subject = |event: &Event| Subject::from_record(&event.record);
+    let opened = read(&opened("arn:aws:iam::222222222222:role/web"));
+    assert_eq!(subject(&opened).to_string(), "account 111111111111");
+    let mut leaked = exposed();
+    leaked["detail"]["eventMetadata"] = json!({});
+    leaked["detail"]["affectedEntities"] = json!([{"entityValue": "arn:aws:iam::222222222222:user/build"}]);
+    let leaked = read(&leaked);
+    assert_eq!((Actor::from_record(&leaked.record).principal(), subject(&leaked).principal().cloned()), (None, None));
+}
+
+#[test]
+fn the_account_of_a_notice_is_in_the_one_field_by_which_it_is_believed() {
+    let mut finding = finding(Value::Null);
+    finding["detail"]["affectedAccount"] = json!("222222222222");
+    assert_eq!(read(&finding).account.unwrap().as_str(), "111111111111");
 }

@@ -211,7 +211,7 @@ impl Correlation {
         }
         let mut detection = Arc::clone(self.reported.get_or_init(|| Arc::new(self.about.detection())));
         match whose(record) {
-            Whose::Own(account) if self.about.response.is_some() => {
+            Whose::Own(account) if self.about.response.is_some() && !self.groups_by_account() => {
                 key.push('@');
                 key.push_str(account.as_ref().map_or("unknown", AccountId::as_str));
             }
@@ -234,6 +234,12 @@ impl Correlation {
             span_seconds: self.span_seconds,
             only_new: self.only_new,
         })
+    }
+
+    /// Whether a group is of one account by its fields: of callers in their own account, these name it.
+    fn groups_by_account(&self) -> bool {
+        let of_account = ["cordon.actor.identity", "cordon.actor.principal_arn", "recipientAccountId"];
+        self.group_by.iter().any(|field| of_account.contains(&field.as_str()))
     }
 
     /// The paths of the fields that counting reads beside what the rules read; `None` where it may read any.

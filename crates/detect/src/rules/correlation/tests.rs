@@ -144,6 +144,27 @@ fn a_correlation_undoes_nothing() {
 }
 
 #[test]
+fn attack_spoke_a_window_that_stops_somebody_is_of_one_account_and_of_calls_in_it() {
+    let answered = FILE.replace("level: high\n", "level: high\nresponse: {contain: [deny-iam]}\n");
+    let by_address = answered.replace("[cordon.actor.identity]", "[sourceIPAddress]");
+    let tally = |text: &str, seen_by: &str| {
+        let mut record = call("dana", "AccessDenied");
+        record["sourceIPAddress"] = json!("203.0.113.9");
+        record["recipientAccountId"] = json!(seen_by);
+        load(text.rsplit_once("cases:").unwrap().0).unwrap().judge(&Enriched::new(&record)).tallies.remove(0)
+    };
+    let (own, other) = ("111111111111", "222222222222");
+    for text in [&answered, &by_address] {
+        let (own, foreign) = (tally(text, own), tally(text, other));
+        assert!(own.key != foreign.key && foreign.key.ends_with("@seen-by-222222222222"), "{} {}", own.key, foreign.key);
+        assert!(own.detection.response.is_some() && foreign.detection.response.is_none(), "{}", own.key);
+    }
+    assert_eq!(tally(&by_address, own).key, "refusals#203.0.113.9@111111111111");
+    // One that only tells may see several accounts at once.
+    assert_eq!(tally(&FILE.replace("[cordon.actor.identity]", "[sourceIPAddress]"), own).key, "refusals#203.0.113.9");
+}
+
+#[test]
 fn a_fault_in_the_second_document_is_named_by_the_line_of_the_file() {
     let errors = load(&FILE.replace("level: high\n", "level: high\nrespones: {}\n")).unwrap_err();
     assert_eq!(errors, ["a.yml:15: `respones` is not a key of a rule: is `response` meant?"]);

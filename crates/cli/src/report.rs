@@ -7,6 +7,8 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use cordon_bundle::{BundleError, Faults, ReadError};
 use cordon_core::config::ConfigError;
 
+use cordon_record::text::visible;
+
 use crate::failure::Failure;
 
 /// Prints a failure. A terminal that is closed meanwhile is no failure of its own.
@@ -28,6 +30,10 @@ fn text(failure: &Failure, renderer: &Renderer) -> String {
         }
         Failure::Bundle(BundleError::Read(ReadError::Config(config))) | Failure::Read(ReadError::Config(config)) => {
             excerpts(config, renderer) + &summary(config.faults().len())
+        }
+        // What AWS answers and what an incident holds is somebody else's text.
+        Failure::Caller(_) | Failure::Incident(_) | Failure::Record(_) | Failure::Exception(_) | Failure::Switch(_) => {
+            format!("cordon: {}\n", visible(&chain(failure)))
         }
         other => format!("cordon: {}\n", chain(other)),
     }

@@ -136,8 +136,12 @@ pub fn whole(record: &Record) -> String {
     out
 }
 
-/// What became of undoing one step.
+/// What became of undoing one step, on one line: documents and names in it are other people's.
 pub fn undone(step: &StepOutcome<RevertResult>) -> String {
+    visible(&undone_as_told(step))
+}
+
+fn undone_as_told(step: &StepOutcome<RevertResult>) -> String {
     let calls = |calls: &[Call]| calls.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let n = step.n;
     match &step.result {
@@ -159,4 +163,33 @@ pub fn undone(step: &StepOutcome<RevertResult>) -> String {
 
 fn or_unknown(text: &Option<String>) -> &str {
     text.as_deref().unwrap_or("unknown")
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use cordon_core::{Purpose, RemedyKind};
+
+    use super::*;
+
+    #[test]
+    fn attack_a_document_writes_no_second_line_and_steers_no_terminal_when_an_undo_is_told() {
+        let document = "{}\n\u{9b}1Astep 2: undone: iam:DeleteUserPolicy\u{202e}";
+        for result in [
+            RevertResult::Drift { expected: "x".to_owned(), found: document.to_owned() },
+            RevertResult::Nothing { reason: document.to_owned() },
+            RevertResult::Failed { reason: document.to_owned() },
+            RevertResult::Reverted { calls: vec![Call::new("iam:PutUserPolicy", [("PolicyDocument", document)])] },
+        ] {
+            let said = undone(&StepOutcome {
+                n: 1,
+                remedy: RemedyKind::RemoveInlinePolicy,
+                purpose: Purpose::Revert,
+                target: String::new(),
+                result,
+            });
+            assert!(!said.contains(['\n', '\u{9b}', '\u{202e}']), "{said:?}");
+        }
+    }
 }

@@ -230,6 +230,9 @@ pub struct Summarised {
     pub channel: Option<String>,
     /// The minute that the burst began in, since 1970.
     pub since: i64,
+    /// Whether it stands for grave incidents, which are counted apart.
+    #[serde(default)]
+    pub grave: bool,
 }
 
 /// What people have been told, and where.

@@ -4,9 +4,12 @@ use cordon_core::approval::Ballot;
 use cordon_core::config::{Approval, Approver};
 use cordon_core::incident::{Electorate, ShutOut, Skipped};
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, Arn, Config, same_arn};
+use cordon_core::{Actor, Arn, Config, PrincipalKind, same_arn};
 
 use crate::ports::Channel;
+
+/// The names of Identity Center's roles begin so.
+const IDENTITY_CENTER: &str = "AWSReservedSSO_";
 
 /// Who says that they decide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +50,11 @@ pub enum NotEntitled {
     /// The incident may be about them: its actor is a role that this group shares.
     #[error("The actor of this incident may be any member of `{0}`, so somebody else has to decide it. Nothing was changed.")]
     GroupOfActor(String),
+    /// The AWS identity is a session of the very role that acted, under a name that its caller chose.
+    #[error(
+        "`{0}` is a session of the role that acted in this incident, and whoever takes on a role chooses the session's name, so it does not tell you from the actor. Decide in Slack, or use credentials of your own. Nothing was changed."
+    )]
+    ActorsRole(String),
     /// Nobody lists them.
     #[error("You are not on the list of approvers, so nothing was changed. Please ask one of them.")]
     NotListed,
@@ -97,7 +105,13 @@ pub async fn entitled(
         },
         Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor).and_then(|person| {
             // Whatever the patterns say: the very same session is the very same person.
-            if actor.arn.as_deref().is_some_and(|actor| same_arn(actor, arn)) { Err(NotEntitled::Actor) } else { Ok(person) }
+            if actor.arn.as_deref().is_some_and(|actor| same_arn(actor, arn)) {
+                return Err(NotEntitled::Actor);
+            }
+            if names_itself(arn) && is_of_actors_role(arn, actor) {
+                return Err(NotEntitled::ActorsRole(arn.to_owned()));
+            }
+            Ok(person)
         }),
     }
 }
@@ -209,6 +223,18 @@ pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Appr
     }
 }
 
+/// Whether an ARN is of a session whose name its caller chose. Identity Center names its sessions itself.
+fn names_itself(arn: &str) -> bool {
+    let role = arn.parse::<Arn>().ok().and_then(|arn| Some(arn.resource().strip_prefix("assumed-role/")?.to_owned()));
+    role.is_some_and(|role| !role.starts_with(IDENTITY_CENTER))
+}
+
+/// Whether the role behind a session is the one that acted. STS leaves its path away, and names are unique whatever the path.
+fn is_of_actors_role(arn: &str, actor: &Actor) -> bool {
+    let acted = actor.principal().filter(|acted| acted.kind == PrincipalKind::Role);
+    acted.is_some_and(|acted| roles_of(arn).iter().any(|role| acted.has_arn(role)))
+}
+
 /// The ARNs that the role behind a session can have, or the role itself: STS leaves its path away, and Identity Center's roles have one.
 fn roles_of(arn: &str) -> Vec<String> {
     let Ok(parsed) = arn.parse::<Arn>() else { return Vec::new() };
@@ -219,7 +245,7 @@ fn roles_of(arn: &str) -> Vec<String> {
     let Some(name) = rest.split('/').next().filter(|name| !name.is_empty()) else { return Vec::new() };
     let Some(account) = arn.split(':').nth(4) else { return Vec::new() };
     let mut roles = vec![format!("arn:aws:iam::{account}:role/{name}")];
-    if name.starts_with("AWSReservedSSO_") {
+    if name.starts_with(IDENTITY_CENTER) {
         roles.push(format!("arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/{name}"));
     }
     roles

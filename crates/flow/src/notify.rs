@@ -123,7 +123,8 @@ impl Notify<'_> {
     }
 
     async fn post(&self, channel: &dyn Channel, incident: &Incident, turn: Turn, message: &Message) -> Posted {
-        self.pace().post(channel, destination(self.notifications, incident).channel, turn, message).await
+        let place = destination(self.notifications, incident).channel;
+        self.pace().post(channel, place, turn, incident.severity, message).await
     }
 
     fn pace(&self) -> Pace<'_> {

@@ -5,13 +5,15 @@
 //! what needs a person are never kept out.
 
 use cordon_cards::{Burst, Left, Message};
-use cordon_core::Notifications;
 use cordon_core::incident::{SlackMessage, Summarised};
+use cordon_core::{Level, Notifications};
 use cordon_store::{BurstSummary, InSummary, Minute, Store, Turn};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::ports::{Channel, Clock, DeliveryError};
 
+/// From here on an incident is counted apart from the milder ones, which cost an attacker little.
+const GRAVE: Level = Level::High;
 /// Longer than a question waits, so that its summary can still say that it is over.
 const KEPT: SignedDuration = SignedDuration::from_hours(15 * 24);
 
@@ -39,9 +41,17 @@ pub struct Pace<'a> {
 
 impl Pace<'_> {
     /// Posts into the named channel, or the default one, if it is still this message's turn. One that is urgent always is, and so
-    /// is one for which no summary stands.
-    pub async fn post(&self, channel: &dyn Channel, place: Option<&str>, turn: Turn, message: &Message) -> Posted {
-        let minute = Minute { channel: place, turn, number: self.clock.now().as_second().div_euclid(60) };
+    /// is one for which no summary stands. What is grave takes its turns among its like alone.
+    pub async fn post(
+        &self,
+        channel: &dyn Channel,
+        place: Option<&str>,
+        turn: Turn,
+        severity: Level,
+        message: &Message,
+    ) -> Posted {
+        let grave = severity >= GRAVE;
+        let minute = Minute { channel: place, turn, grave, number: self.clock.now().as_second().div_euclid(60) };
         let limit = match turn {
             Turn::Told | Turn::Ended => self.notifications.cards_per_minute,
             Turn::Wanted => self.notifications.questions_per_minute,
@@ -68,7 +78,12 @@ impl Pace<'_> {
 
     /// What a question wanted that a summary stands for is over: the summary counts it no more.
     pub async fn settle(&self, channel: &dyn Channel, summarised: &Summarised) {
-        let began = Minute { channel: summarised.channel.as_deref(), turn: Turn::Wanted, number: summarised.since };
+        let began = Minute {
+            channel: summarised.channel.as_deref(),
+            turn: Turn::Wanted,
+            grave: summarised.grave,
+            number: summarised.since,
+        };
         let waiting = match self.store.count_in_summary(began, InSummary::Settled, self.expiry()).await {
             Ok(waiting) => waiting,
             Err(error) => {
@@ -119,7 +134,7 @@ impl Pace<'_> {
                 return Err(error.message);
             }
         }
-        Ok(Summarised { channel: minute.channel.map(str::to_owned), since: summary.since })
+        Ok(Summarised { channel: minute.channel.map(str::to_owned), since: summary.since, grave: minute.grave })
     }
 
     fn expiry(&self) -> i64 {

@@ -126,7 +126,7 @@ impl Wait<'_> {
             Some(_) => return Ok(()),
             None => {
                 let place = destination(notifications, incident).channel;
-                match pace.post(channel, place, Turn::Wanted, &card).await {
+                match pace.post(channel, place, Turn::Wanted, incident.severity, &card).await {
                     Posted::Card(message) => {
                         let data = json!({"slack": "posted", "channel": message.channel, "ts": message.ts});
                         (Some(message), data)

@@ -161,7 +161,8 @@ pub(crate) fn settled_in_summary(minute: &Minute<'_>) -> Key {
 }
 
 fn pace_partition(minute: &Minute<'_>) -> String {
-    format!("PACE#{}#{}#{}", minute.channel.unwrap_or("default"), minute.turn.word(), minute.number)
+    let grade = if minute.grave { "GRAVE-" } else { "" };
+    format!("PACE#{}#{grade}{}#{}", minute.channel.unwrap_or("default"), minute.turn.word(), minute.number)
 }
 
 /// Who gave a principal an exception. Names are unique in an account whatever the path, and an event gives no path. IAM finds

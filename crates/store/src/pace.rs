@@ -38,6 +38,8 @@ pub struct Minute<'a> {
     pub channel: Option<&'a str>,
     /// The kind of message.
     pub turn: Turn,
+    /// Whether it is about a grave incident: these are counted apart, so that nobody buries one under many that are not.
+    pub grave: bool,
     /// Minutes since 1970.
     pub number: i64,
 }

@@ -15,6 +15,7 @@ use cordon_flow::decide::{Choice, Decide, DecideError};
 use cordon_flow::switch;
 use cordon_flow::undo::{AskUndo, AskUndoError, Undo, UndoAnswer, UndoError, UndoVote};
 use cordon_flow::voted::{self, VotedError};
+use cordon_record::text::visible;
 use cordon_store::{Store, StoreError};
 use serde_json::json;
 
@@ -260,14 +261,14 @@ async fn undo(id: &str, deployment: &Deployment, asks: Asks, spoke: Spoke) -> Re
             match vote.map_err(IncidentError::AskUndo)? {
                 UndoVote::Enough(request) => undo.carry_out(&id, request).await,
                 UndoVote::Counted { so_far, wanted, others } => {
-                    println!("{}", UndoAnswer::Counted { so_far, wanted, others }.sentence());
+                    println!("{}", visible(&UndoAnswer::Counted { so_far, wanted, others }.sentence()));
                     if let Err(error) = show_wish_on_card(&sdk, store, &id).await {
                         eprintln!("Your wish is recorded, but Slack does not show it yet: {}", chain(&error));
                     }
                     return Ok(ExitCode::from(1));
                 }
                 UndoVote::No(sentence) => {
-                    println!("{sentence}");
+                    println!("{}", visible(&sentence));
                     return Ok(ExitCode::from(1));
                 }
             }
@@ -306,14 +307,14 @@ async fn decide(
     let tasks = StepFunctions::new(aws_sdk_sfn::Client::new(&sdk));
     let decide = Decide { store: Store::new(&table), config: &config, channel: None, tasks: &tasks, clock: &SystemClock };
     let answer = decide.run(&id, Voter::Principal(&arn), choice, reason).await.map_err(IncidentError::Decide)?;
-    println!("{}", answer.sentence());
+    println!("{}", visible(&answer.sentence()));
     if !answer.counts() {
         return Ok(ExitCode::from(1));
     }
     if choice != Choice::Deny
         && let Ok(Some(stopped)) = switch::stopped(Store::new(&table)).await
     {
-        println!("Nothing is done now: {stopped}. What is approved waits, and is carried out after that.");
+        println!("Nothing is done now: {}. What is approved waits, and is carried out after that.", visible(&stopped));
     }
     if let Err(error) = show_on_card(&sdk, &table, &id).await {
         eprintln!("The decision is recorded, but the card in Slack is not updated yet: {}", chain(&error));

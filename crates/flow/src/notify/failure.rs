@@ -7,7 +7,7 @@ use cordon_contract::NotifyOutput;
 use cordon_core::incident::{Incident, Outcome};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{EventId, IncidentId};
+use cordon_core::{EventId, IncidentId, Level};
 use cordon_store::{StoreError, Turn, UndoRequest, UndoState};
 use serde_json::json;
 
@@ -44,7 +44,7 @@ impl Notify<'_> {
         alert.add("failure", &json!({"state": state, "error": error, "cause": cause}));
         let sns = self.publisher.publish(&alert).await;
         let posted = match self.channel {
-            Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Urgent, &notice).await),
+            Some(channel) => Some(self.pace().post(channel, place.channel, Turn::Urgent, Level::High, &notice).await),
             None => None,
         };
         if let (Some(channel), Some(incident)) = (self.channel, &found) {

@@ -298,7 +298,7 @@ impl Subject {
     #[must_use]
     pub fn of(record: &(impl Record + ?Sized), actor: &Actor) -> Self {
         let account = recipient(record).or_else(|| actor.account.clone());
-        if let Some(account) = &account {
+        if let Some(account) = account.as_ref().filter(|_| names_iam(record)) {
             for (field, kind) in [
                 (Field::AskedUserName, PrincipalKind::User),
                 (Field::AskedRoleName, PrincipalKind::Role),
@@ -369,6 +369,13 @@ fn named(kind: PrincipalKind, account: &AccountId, name: &str, actor: &Actor) ->
     }
 }
 
+/// Whether a name in the request is one of IAM's. Other services have users, groups and roles too, whose names anybody may choose after
+/// somebody's: those of Identity Center, of a cache or of a mail server. Notices are read as records that name IAM's.
+fn names_iam(record: &(impl Record + ?Sized)) -> bool {
+    let notices = ["health.amazonaws.com", "guardduty.amazonaws.com", "access-analyzer.amazonaws.com"];
+    record.text(Field::EventSource).is_none_or(|service| service == "iam.amazonaws.com" || notices.contains(&service))
+}
+
 /// IAM's calls that touch the caller where they name nobody.
 fn on_oneself(record: &(impl Record + ?Sized)) -> bool {
     matches!(
@@ -399,6 +406,21 @@ mod tests {
         let principal = actor.principal().unwrap();
         assert_eq!(principal.kind, PrincipalKind::Role);
         assert_eq!(principal.arn(), "arn:aws:iam::111111111111:role/ci/deploy");
+    }
+
+    #[test]
+    fn attack_a_user_of_another_service_is_not_the_user_of_that_name_in_iam() {
+        let subject = |service: &str| {
+            Subject::from_record(&json!({"eventSource": service, "eventName": "CreateUser", "recipientAccountId": "111111111111",
+                "requestParameters": {"userName": "alice"}}))
+        };
+        for service in ["identitystore.amazonaws.com", "sso-directory.amazonaws.com", "memorydb.amazonaws.com", "iam.example.com"]
+        {
+            assert!(matches!(subject(service), Subject::Account { .. }), "{service}");
+        }
+        for service in ["iam.amazonaws.com", "guardduty.amazonaws.com", "health.amazonaws.com"] {
+            assert!(matches!(subject(service), Subject::Principal { .. }), "{service}");
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ const NEVER: [(&str, &[&str], &str); 3] = [
     (
         "cordon-flow",
         &HTTP_CLIENTS,
-        "a state reaches the world over its ports: put the client behind one, in cordon-aws or cordon-lambda",
+        "a state reaches the world over its ports: put the client behind one, in cordon-aws or cordon-slack-channel",
     ),
     ("cordon-cards", &HTTP_CLIENTS, "a card is made and not sent: use cordon-slack without its feature `client`"),
     ("cordon-slack", &HTTP_CLIENTS, "who needs blocks alone needs no HTTP: put it behind the feature `client`"),

@@ -17,7 +17,8 @@ const ANYBODYS: &str = "cordon-text";
 /// A member, what may never be linked into it, and why. A `*` at the end stands for any rest of a name.
 fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
     let pure = "it decides and does no I/O: put what calls out behind a port, and the call into cordon-aws";
-    let but_core = ["cordon-aws", "cordon-flow", "cordon-lambda", "cordon-sandbox", "cordon-slack", "cordon-cli"];
+    let but_core =
+        ["cordon-aws", "cordon-flow", "cordon-lambda", "cordon-sandbox", "cordon-slack", "cordon-slack-channel", "cordon-cli"];
     let with = |more: &[&'static str]| OUTSIDE.into_iter().chain(but_core).chain(more.iter().copied()).collect::<Vec<_>>();
     vec![
         (ANYBODYS, with(&["cordon-*"]), "everybody links it: keep it small, and free of everything else"),
@@ -39,7 +40,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ),
         (
             "cordon-flow",
-            vec!["aws-*", "aws_lambda_events", "lambda_runtime", "cordon-aws", "cordon-lambda"],
+            vec!["aws-*", "aws_lambda_events", "lambda_runtime", "cordon-aws", "cordon-lambda", "cordon-slack-channel"],
             "it reaches AWS over its ports, so that it can be tested without: use a port",
         ),
         (
@@ -57,13 +58,14 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
                 "cordon-detect",
                 "cordon-flow",
                 "cordon-lambda",
+                "cordon-slack-channel",
                 "cordon-store",
             ],
             "it shows an incident and knows no state and no port: give it what it shows",
         ),
         (
             "cordon-cli",
-            vec!["lambda_runtime", "aws_lambda_events", "cordon-lambda"],
+            vec!["lambda_runtime", "aws_lambda_events", "cordon-lambda", "cordon-slack-channel"],
             "a command is no function: let it read cordon.toml and rules through cordon-bundle",
         ),
         (
@@ -73,8 +75,18 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ),
         (
             "cordon-aws",
-            vec!["lambda_runtime", "cordon-lambda", "cordon-sandbox"],
+            vec!["lambda_runtime", "cordon-lambda", "cordon-slack-channel", "cordon-sandbox"],
             "the command line uses it, too, outside of Lambda",
+        ),
+        (
+            "cordon-slack-channel",
+            vec!["lambda_runtime", "cordon-lambda", "cordon-sandbox", "cordon-cli"],
+            "it answers what it is given: let the function serve it",
+        ),
+        (
+            "cordon-lambda",
+            vec!["cordon-slack-channel", "aws_lambda_events"],
+            "it is the runtime of every function: put what only some need into a crate of its own",
         ),
     ]
 }
@@ -181,6 +193,8 @@ mod tests {
             "cordon-contract",
             "cordon-flow",
             "cordon-slack",
+            "cordon-slack-channel",
+            "cordon-lambda",
             "cordon-aws",
             "cordon-bundle",
             "cordon-cli",
@@ -208,6 +222,8 @@ mod tests {
             (member("cordon-flow", &["aws-types"], &[]), "`cordon-flow` links `aws-types`"),
             (member("cordon-cli", &["lambda_runtime"], &[]), "`cordon-cli` links `lambda_runtime`"),
             (member("cordon-bundle", &["cordon-flow"], &[]), "`cordon-bundle` links `cordon-flow`"),
+            (member("cordon-slack-channel", &["lambda_runtime"], &[]), "`cordon-slack-channel` links `lambda_runtime`"),
+            (member("cordon-lambda", &["cordon-slack-channel"], &[]), "`cordon-lambda` links `cordon-slack-channel`"),
             (member("cordon-slack", &["cordon-core"], &[]), "`cordon-slack` links `cordon-core`"),
             (member("cordon-slack", &[], &[("cordon-testkit", DependencyKind::Development)]), "must stand alone"),
             (member("cordon-aws", &[], &[("cordon-testkit", DependencyKind::Normal)]), "make it a dev-dependency"),

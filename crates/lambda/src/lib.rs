@@ -3,13 +3,8 @@
 
 #![warn(missing_docs)]
 
-pub mod click;
-pub mod connection;
-pub mod haste;
-pub mod http;
-pub mod serve;
+mod serve;
 pub mod settings;
-pub mod slack;
 mod start;
 
 pub use serve::{logs, serve};

@@ -6,9 +6,9 @@ use cordon_contract::NotifyInput;
 use cordon_core::Config;
 use cordon_flow::notify::Notify;
 use cordon_flow::ports::Findings;
-use cordon_lambda::connection::Connection;
 use cordon_lambda::{Settings, StartError};
 use cordon_record::Hub;
+use cordon_slack_channel::Connection;
 use cordon_store::Store;
 
 struct App {
@@ -23,7 +23,7 @@ async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
-    let slack = Connection::of(&sdk, &settings);
+    let slack = Connection::of(&sdk, settings.slack_secret_arn.clone(), settings.slack_api_url.clone());
     // Ahead of the first invocation; where it fails, that one tries again.
     slack.slack().await;
     let findings = places(&sdk, &settings);

@@ -6,12 +6,12 @@ use cordon_aws::{DynamoTable, StateMachine, StepFunctions, SystemClock};
 use cordon_core::Config;
 use cordon_flow::callback::Callback;
 use cordon_flow::decide::Decide;
-use cordon_lambda::click::Clicks;
-use cordon_lambda::connection::Connection;
-use cordon_lambda::haste::SinceClick;
-use cordon_lambda::http::{ApiGatewayV2httpRequest, raw_body, response, signed};
 use cordon_lambda::{Settings, StartError};
 use cordon_slack::HttpResponse;
+use cordon_slack_channel::Clicks;
+use cordon_slack_channel::Connection;
+use cordon_slack_channel::gateway::{ApiGatewayV2httpRequest, raw_body, response, signed};
+use cordon_slack_channel::haste::SinceClick;
 use cordon_store::Store;
 
 struct App {
@@ -26,7 +26,7 @@ async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let config = cordon_bundle::read_config(&settings.config_file())?;
     let sdk = cordon_aws::config::load().await;
-    let slack = Connection::of(&sdk, &settings).in_haste();
+    let slack = Connection::of(&sdk, settings.slack_secret_arn.clone(), settings.slack_api_url.clone()).in_haste();
     // Ahead of the first click; where it fails, that one tries again.
     slack.slack().await;
     Ok(App {

@@ -13,9 +13,8 @@ use cordon_slack::{HttpResponse, SlackSecret};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::Settings;
+use crate::channel::SlackChannel;
 use crate::haste::{SECRET_BY, Stopwatch, within};
-use crate::slack::SlackChannel;
 
 /// Where the secret lies.
 #[async_trait]
@@ -53,12 +52,11 @@ pub enum Slack<'a> {
 }
 
 impl Connection {
-    /// To the secret and the address that the settings name.
+    /// To Slack's API at an address, with a secret in Secrets Manager. `None` is a deployment without Slack.
     #[must_use]
-    pub fn of(sdk: &SdkConfig, settings: &Settings) -> Self {
-        let arn = settings.slack_secret_arn.clone();
-        let secrets = arn.map(|arn| -> Box<dyn Secrets> { Box::new(StoredSecret::new(sdk, arn)) });
-        Self::new(secrets, settings.slack_api_url.clone())
+    pub fn of(sdk: &SdkConfig, secret_arn: Option<String>, api_url: String) -> Self {
+        let secrets = secret_arn.map(|arn| -> Box<dyn Secrets> { Box::new(StoredSecret::new(sdk, arn)) });
+        Self::new(secrets, api_url)
     }
 
     /// To Slack's API at an address, with a secret from anywhere. `None` is a deployment without Slack.

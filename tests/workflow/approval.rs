@@ -94,7 +94,8 @@ async fn the_command_line_decides_by_the_same_rules_without_slack() -> Test {
         assert_eq!(matches!(answer, Answer::Accepted(Choice::Approve)), counts, "{}: {answer:?}", person.name);
     }
     let incident = deployment.closed("iam-test-no-click", "CreateUser").await;
-    assert_eq!(incident["head"]["outcome"], "contained");
+    // No rule undoes the call: the user that was made is left to a person.
+    assert_eq!(incident["head"]["outcome"], "partial");
     Ok(())
 }
 

@@ -388,7 +388,8 @@ async fn origin_2_whoever_is_not_an_admin_and_changes_iam_is_denied_iam() -> Tes
     somebody.creates_user("iam-test-origin2-first").await?;
     somebody.is_refused("iam-test-origin2-second").await;
     let incident = deployment.closed("iam-test-origin2", "CreateUser").await;
-    assert_eq!(incident["head"]["outcome"], "contained");
+    // No rule undoes the call: the user that was made is left to a person.
+    assert_eq!(incident["head"]["outcome"], "partial");
     assert!(deployment.inline_policies("iam-test-origin2").await.iter().any(|name| name.starts_with("CordonDenyIam")));
 
     let admin = deployment.user("iam-test-origin2-admin").await;

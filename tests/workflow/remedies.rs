@@ -18,11 +18,16 @@ use super::person::{EVERYTHING, Person};
 
 /// Approves the card about a call, and waits for the end.
 pub async fn contained(deployment: &Deployment, actor: &Person, event: &str) -> Value {
+    approved(deployment, actor, event, "contained").await
+}
+
+/// The same where it ends otherwise: the actor is stopped, and what no matched rule undoes is left to a person.
+pub async fn approved(deployment: &Deployment, actor: &Person, event: &str, outcome: &str) -> Value {
     let card = deployment.card(&actor.name, event).await;
     let answer = deployment.approve(&card, APPROVER).await;
     assert_eq!(answer.status, 200, "{}", answer.body);
     let incident = deployment.closed(&actor.name, event).await;
-    assert_eq!(incident["head"]["outcome"], "contained", "{incident:#}");
+    assert_eq!(incident["head"]["outcome"], outcome, "{incident:#}");
     incident
 }
 

@@ -190,7 +190,12 @@ impl Remediate<'_> {
             event: &incident.event,
             now: self.clock.now(),
         };
-        match planner::remaining(iam, &self.store, self.config, &case, &incident.assessment.plan).await {
+        let read = match planner::renamed(&self.store, &case).await {
+            Ok(Some(renamed)) => return Ok(vec![renamed.sentence()]),
+            Ok(None) => planner::remaining(iam, &self.store, self.config, &case, &incident.assessment.plan).await,
+            Err(error) => Err(error),
+        };
+        match read {
             Ok(remaining) => Ok(remaining),
             Err(error) if error.retryable() => Err(RemediateError::Busy(error)),
             Err(error) => Ok(vec![format!("whether the event's effect is gone could not be read: {error}")]),

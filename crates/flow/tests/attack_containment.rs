@@ -204,9 +204,9 @@ fn undone(world: &World, incident: &IncidentId) -> String {
     format!("{undo} {told}")
 }
 
-/// Mallory made another user.
-fn created(id: &str, user: &str) -> Value {
-    event(id, "CreateUser", json!({"userName": user}))
+/// Mallory looked at another user: a call that leaves nothing to be undone.
+fn looked_at(id: &str, user: &str) -> Value {
+    event(id, "GetUser", json!({"userName": user}))
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn attack_3_a_key_that_two_incidents_need_off_stays_off_until_both_are_undone() 
         world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
         let before = world.iam.state();
         let rules = asks(&[], &[RemedyKind::DeactivateAccessKey]);
-        let (first, second) = two_contained(&world, &rules, created("e1", "a"), created("e2", "b"));
+        let (first, second) = two_contained(&world, &rules, looked_at("e1", "a"), looked_at("e2", "b"));
         let (goes, stays) = if second_goes_first { (&second, &first) } else { (&first, &second) };
         let told = undone(&world, goes);
         assert!(told.contains("the access key `AKIAMALLORY` stays off"), "{told}");
@@ -242,7 +242,7 @@ fn attack_3_a_deny_that_two_incidents_share_stands_until_both_are_undone() {
             world.iam.change(&mallory(), |user| user.boundary = Some(limit.clone()));
             let before = world.iam.state();
             let rules = asks(&[], &[RemedyKind::DenyAll]);
-            let (first, second) = two_contained(&world, &rules, created("e1", "a"), created("e2", "b"));
+            let (first, second) = two_contained(&world, &rules, looked_at("e1", "a"), looked_at("e2", "b"));
             let (goes, stays) = if second_goes_first { (&second, &first) } else { (&first, &second) };
             let contained = world.iam.state();
             assert!(undone(&world, goes).contains(&format!("the incident `{stays}` still needs it")));
@@ -278,7 +278,7 @@ fn attack_3_what_an_open_incident_needs_is_kept_too() {
     world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
     let rules = asks(&[], &[RemedyKind::DeactivateAccessKey]);
     // Both plans are made before either is carried out.
-    let (first, second) = (asked_for(&world, &rules, created("e1", "a")), asked_for(&world, &rules, created("e2", "b")));
+    let (first, second) = (asked_for(&world, &rules, looked_at("e1", "a")), asked_for(&world, &rules, looked_at("e2", "b")));
     for incident in [&first, &second] {
         approve(&world, incident);
         assert_eq!(apply(&world, incident), Ok(RemediateOutput::Applied));
@@ -304,7 +304,7 @@ fn attack_3_a_denial_or_expiry_of_what_went_ahead_leaves_what_another_incident_n
             verify(&world, &incident).unwrap();
             incident
         };
-        let (first, second) = (ahead(created("e1", "a")), ahead(created("e2", "b")));
+        let (first, second) = (ahead(looked_at("e1", "a")), ahead(looked_at("e2", "b")));
         let contained = world.iam.state();
         assert_ne!(contained, before);
         if denied {
@@ -347,7 +347,7 @@ fn attack_3_a_former_boundary_put_back_for_one_incident_does_not_lift_the_deny_o
         event
     });
     assert_eq!(world.stored(&restoring).assessment.plan.steps.len(), 1, "{:?}", world.stored(&restoring).assessment);
-    let denying = asked_for(&world, &asks(&[], &[RemedyKind::SetPermissionsBoundary]), created("e2", "a"));
+    let denying = asked_for(&world, &asks(&[], &[RemedyKind::SetPermissionsBoundary]), looked_at("e2", "a"));
     approve(&world, &denying);
     assert_eq!(apply(&world, &denying), Ok(RemediateOutput::Applied));
     approve(&world, &restoring);
@@ -365,7 +365,7 @@ fn attack_3_a_hold_that_cannot_be_read_is_no_smaller_plan() {
     let world = World::new();
     world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
     *world.table.unreadable.lock().unwrap() = Some(("HOLD#".to_owned(), TableError::Refused("on purpose".to_owned())));
-    let incident = asked_for(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), created("e1", "a"));
+    let incident = asked_for(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), looked_at("e1", "a"));
     let stored = world.stored(&incident).assessment;
     assert_eq!(stored.plan.steps.len(), 0);
     assert!(stored.plan.by_hand[0].contains("could not be read"), "{:?}", stored.plan);

@@ -21,7 +21,7 @@ use cordon_flow::decide::{Answer, Choice};
 use cordon_flow::undo::UndoAnswer;
 use cordon_testkit::{Failure, IamState, When, until_killed};
 use serde_json::Value;
-use support::{APPROVER, CONFIG, World, attach, create_user};
+use support::{APPROVER, CONFIG, World, attach};
 
 /// More than any state is tried again.
 const TRIES: usize = 8;
@@ -58,7 +58,7 @@ const WAYS: [Way; 6] = [
         undone: true,
         ..ASK
     },
-    Way { name: "act", config: "[gates]\nauto = [\"iam-write\"]\n", event: create_user, says: &[], ..ASK },
+    Way { name: "act", config: "[gates]\nauto = [\"admin-attached\"]\n", says: &[], ..ASK },
     Way { name: "contain, then ask, deny", config: AHEAD, says: &[&[DENIES]], ends: Outcome::Denied, ..ASK },
     Way { name: "contain, then ask, approve", config: AHEAD, ..ASK },
 ];

@@ -127,7 +127,8 @@ fn scenario_20_with_the_key_goes_the_session_and_the_step_says_until_when_the_de
     let world = World::new();
     world.iam.add_key(&mallory(), "AKIAEXAMPLE1", "2026-01-01T00:00:00Z");
     let before = world.iam.state();
-    let incident = approved(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), attach("e"));
+    let looked = event("e", "GetUser", json!({"userName": "iam-test-mallory"}));
+    let incident = approved(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), looked);
     assert_eq!(remedies(&world, &incident), [RemedyKind::RevokeSessions, RemedyKind::DeactivateAccessKey]);
     let note = world.stored(&incident).assessment.plan.steps[0].note.clone().unwrap();
     assert!(note.contains("until 2026-01-03T15:04:05Z") && note.contains("36 hours"), "{note}");

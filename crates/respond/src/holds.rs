@@ -10,7 +10,8 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use cordon_core::{IncidentId, PlannedStep, RemedyKind, Setting, Target, same_arn};
+use cordon_core::incident::EventFacts;
+use cordon_core::{IncidentId, PlannedStep, Principal, RemedyKind, Setting, Target, same_arn};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,22 @@ pub struct Thing {
 pub trait Holds: Send + Sync {
     /// Every hold of a target. An error means that it is not known.
     async fn of(&self, target: &Target) -> Result<Vec<Hold>, IamError>;
+
+    /// Who gave the name of a user or group to another one, or another name to it, after an event, where Cordon saw that.
+    async fn renamed_since(&self, _named: &Principal, _event: &EventFacts) -> Result<Option<Renaming>, IamError> {
+        Ok(None)
+    }
+}
+
+/// A user or group got or lost its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renaming {
+    /// The ARN of whoever did it, or how the actor is shown where there is none.
+    pub by: String,
+    /// When.
+    pub at: Option<Timestamp>,
+    /// The id of the event that recorded it.
+    pub event: String,
 }
 
 /// Nothing is held by anybody.

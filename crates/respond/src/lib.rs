@@ -24,7 +24,7 @@ pub mod settings;
 
 pub use arns::{ArnBefore, Arns, Known, Since};
 pub use bounds::Bounds;
-pub use holds::{Hold, Holds, Kept, Layer, NoHolds, Thing};
+pub use holds::{Hold, Holds, Kept, Layer, NoHolds, Renaming, Thing};
 pub use planner::{Case, Planning};
 pub use port::{AccessKey, Account, Iam, IamError, IamErrorKind, KeyLastUse, PolicyFacts, PrincipalFacts, TrailFacts, Trails};
 pub use remedies::remedy;

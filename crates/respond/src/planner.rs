@@ -7,6 +7,7 @@
 //! stopped whatever became of the last one.
 
 mod actor;
+mod standing;
 mod targets;
 
 use cordon_core::incident::EventFacts;
@@ -16,12 +17,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::arns::{Arns, Known, Since};
 use crate::bounds::{Bounds, Past};
-use crate::holds::{Holds, NoHolds};
+use crate::holds::Holds;
 use crate::port::{Account, IamError};
 use crate::quarantine;
 use crate::remedies;
 use crate::remedy::{ByHand, Planned, Request};
 use crate::sessions::{Sessions, sessions};
+pub use standing::{remaining, renamed};
 use targets::{Resolved, Seen, TargetError};
 
 /// The incident that a plan is made for.
@@ -115,46 +117,8 @@ pub async fn plan_with_bursts(
             planner.add(purpose, remedy).await?;
         }
     }
+    planner.add_what_nothing_undoes(bursts);
     Ok(planner.planning)
-}
-
-/// What is left of the event's effect beside what the steps of its plan have set, as sentences: it plans anew what would undo the
-/// event, as things stand now. Whether the steps themselves hold is for [`crate::verify_plan`] to say.
-///
-/// # Errors
-/// The first read that was refused.
-pub async fn remaining(
-    account: &dyn Account,
-    arns: &dyn Arns,
-    config: &Config,
-    case: &Case<'_>,
-    plan: &Plan,
-) -> Result<Vec<String>, IamError> {
-    if case.event.error_code.is_some() {
-        return Ok(Vec::new());
-    }
-    let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: Vec::new() }, ..Planning::default() };
-    let mut planner = Planner {
-        account,
-        holds: &NoHolds,
-        arns,
-        config,
-        never: &[],
-        case,
-        actor: case.actor.principal(),
-        seen: Seen::default(),
-        planning,
-    };
-    for remedy in wanted(case.detections, Purpose::Revert, &case.event.name) {
-        planner.add(Purpose::Revert, remedy).await?;
-    }
-    let found = planner.planning.plan.steps.iter().skip(plan.steps.len());
-    Ok(found
-        .map(|step| {
-            let (remedy, target, calls) = (step.remedy, &step.target, shown(step));
-            format!("`{remedy}` on `{target}` found the event's effect when it was read again, and is not in the plan: {calls}")
-        })
-        .collect())
 }
 
 fn has_response(detection: &Detection) -> bool {
@@ -222,6 +186,13 @@ struct Planner<'a> {
 
 impl Planner<'_> {
     async fn add(&mut self, purpose: Purpose, remedy: RemedyKind) -> Result<(), IamError> {
+        if purpose == Purpose::Revert
+            && let Some(by_hand) = renamed(self.holds, self.case).await?
+        {
+            self.planning.may_change = true;
+            self.by_hand(by_hand);
+            return Ok(());
+        }
         let target = match self.target(purpose, remedy) {
             Ok(target) => target,
             Err(by_hand) => {
@@ -371,7 +342,7 @@ impl Planner<'_> {
     }
 
     fn by_hand(&mut self, by_hand: ByHand) {
-        let sentence = format!("{}: {}", by_hand.reason, by_hand.instruction);
+        let sentence = by_hand.sentence();
         if !self.planning.plan.by_hand.contains(&sentence) {
             self.planning.plan.by_hand.push(sentence);
         }

@@ -132,9 +132,16 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The answer of a remedy that does not work on such a target.
+    /// The answer of a remedy that does not work on such a target: a call that it was to undo stands.
     pub(crate) fn does_not_fit(&self, remedy: RemedyKind, works_on: &str) -> Planned {
-        Planned::Nothing(format!("`{remedy}` works on {works_on}, and `{}` is none", self.on.target()))
+        let reason = format!("`{remedy}` works on {works_on}, and `{}` is none", self.on.target());
+        match self.purpose {
+            Purpose::Contain => Planned::Nothing(reason),
+            Purpose::Revert => Planned::ByHand(ByHand {
+                reason,
+                instruction: "look at the request's parameters on the incident and undo the call by hand".to_owned(),
+            }),
+        }
     }
 }
 
@@ -193,6 +200,14 @@ pub struct ByHand {
     pub reason: String,
     /// The instructions, step by step.
     pub instruction: String,
+}
+
+impl ByHand {
+    /// Both in one sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        format!("{}: {}", self.reason, self.instruction)
+    }
 }
 
 /// The state before the first write: all that `revert` needs.

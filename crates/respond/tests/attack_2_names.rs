@@ -84,6 +84,10 @@ fn account_after(case: &laws::Case, spelling: Spelling) -> IamState {
     if let (Answers::Calls(calls), "Event") = (remedy(case.remedy).answers(), event.name.as_str()) {
         event.name = (*calls.first().unwrap()).to_owned();
     }
+    if case.purpose == Purpose::Contain {
+        // A call that leaves nothing to be undone: this is about the actor alone.
+        event.name = "GetUser".to_owned();
+    }
     let (subject, actor) = match &world.target {
         Target::Principal(target) => {
             let named = Principal::new(target.kind, target.account.clone(), &spelling(&target.name));

@@ -209,7 +209,8 @@ fn attack_6_every_deny_finds_a_place_when_the_quotas_are_full() {
     };
     for (kind, purpose) in denies {
         for attached_too in [false, true] {
-            let story = story(call(kind), kind == RemedyKind::RestoreTrustPolicy);
+            let call = if purpose == Purpose::Contain { "GetUser" } else { call(kind) };
+            let story = story(call, kind == RemedyKind::RestoreTrustPolicy);
             let (on, planned): (&Principal, fn(&Story, RemedyKind) -> Plan) = match purpose {
                 Purpose::Contain => (&story.mallory, |story, kind| story.plan(&[], &[kind]).plan),
                 Purpose::Revert => (&story.target, |story, kind| story.plan(&[kind], &[]).plan),

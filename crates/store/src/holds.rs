@@ -1,11 +1,13 @@
 //! What incidents hold of a principal, a policy or a trail: one item for each thing that their containments set.
 
 use async_trait::async_trait;
-use cordon_core::Target;
-use cordon_respond::{Hold, Holds, IamError, IamErrorKind, Thing};
+use cordon_core::incident::EventFacts;
+use cordon_core::{Principal, Target};
+use cordon_respond::{Hold, Holds, IamError, IamErrorKind, Renaming, Thing};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::provenance::{Grant, Provenance};
 use crate::{Store, StoreError, decode, follows, in_days, keys, put};
 
 /// What nobody holds any more is kept until no run of an older state can still write it.
@@ -50,17 +52,27 @@ impl Store<'_> {
 #[async_trait]
 impl Holds for Store<'_> {
     async fn of(&self, target: &Target) -> Result<Vec<Hold>, IamError> {
-        self.holds(target).await.map_err(|error| {
-            let kind = if error.is_transient() { IamErrorKind::Transient } else { IamErrorKind::Other };
-            IamError::new(kind, "dynamodb:Query", &error.to_string()).caused_by(error)
-        })
+        self.holds(target).await.map_err(|error| unreadable("dynamodb:Query", error))
     }
+
+    async fn renamed_since(&self, named: &Principal, event: &EventFacts) -> Result<Option<Renaming>, IamError> {
+        let found = self.provenance(named, Grant::Name).await.map_err(|error| unreadable("dynamodb:GetItem", error))?;
+        // Times are whole seconds: of two calls in the same one, nothing says which was first.
+        let is_since = |found: &Provenance| found.at.is_none() || event.time.is_none() || found.at >= event.time;
+        let found = found.filter(|found| found.event != event.id.as_str()).filter(is_since);
+        Ok(found.map(|Provenance { by, at, event, .. }| Renaming { by, at, event }))
+    }
+}
+
+fn unreadable(action: &str, error: StoreError) -> IamError {
+    let kind = if error.is_transient() { IamErrorKind::Transient } else { IamErrorKind::Other };
+    IamError::new(kind, action, &error.to_string()).caused_by(error)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cordon_core::{Principal, PrincipalKind};
+    use cordon_core::PrincipalKind;
 
     #[test]
     fn a_thing_has_one_item_however_its_names_are_spelt_and_whatever_the_path() {

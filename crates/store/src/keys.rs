@@ -174,6 +174,7 @@ pub(crate) fn provenance(principal: &Principal, grant: Grant<'_>) -> Key {
         Grant::Tag(tag) => Key::new(format!("TAG#{whom}#{}", tag.to_ascii_lowercase()), "TAG"),
         Grant::Group(group) => Key::new(format!("GROUP#{whom}#{}", group.to_ascii_lowercase()), "GROUP"),
         Grant::Arn => Key::new(format!("ARN#{whom}"), "ARN"),
+        Grant::Name => Key::new(format!("NAME#{whom}"), "NAME"),
     }
 }
 

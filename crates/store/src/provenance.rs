@@ -17,6 +17,8 @@ pub enum Grant<'a> {
     Group(&'a str),
     /// The principal's ARN: its path and name, on which the scope, recorded exceptions and automation match.
     Arn,
+    /// The name alone of a user or group, which it got or lost by being renamed. It gives no exception.
+    Name,
 }
 
 /// What was done to it.

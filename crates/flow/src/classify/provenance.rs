@@ -95,10 +95,10 @@ impl<'c> Observer<'_, 'c> {
 
     /// With a new name come all members. A new path exempts nobody: groups are exempt by their names.
     fn group_renamed(&self) -> Vec<Observed<'c>> {
-        if self.principal(PrincipalKind::Group, "newGroupName").is_none() {
-            return Vec::new();
-        }
-        [self.group("groupName", Change::TakenAway), self.group("newGroupName", Change::Renamed)].concat()
+        let Some(new) = self.principal(PrincipalKind::Group, "newGroupName") else { return Vec::new() };
+        let old = self.principal(PrincipalKind::Group, "groupName").filter(|old| old.name != new.name);
+        let names = self.names(old, &new);
+        [self.group("groupName", Change::TakenAway), self.group("newGroupName", Change::Renamed), names].concat()
     }
 
     /// The principal that was made or deleted has its ARN by that.
@@ -145,6 +145,7 @@ impl<'c> Observer<'_, 'c> {
     fn renamed(&self) -> Vec<Observed<'c>> {
         let moved = self.moved(PrincipalKind::User, "userName", "newUserName");
         let Some(user) = self.user("newUserName") else { return moved };
+        let names = self.names(self.user("userName").filter(|left| left.name != user.name), &user);
         let tags = self.tag_keys().map(Grant::Tag).into_iter();
         let groups = self.config.exceptions.exempt_groups.iter().map(|group| Grant::Group(group));
         let brought = tags.chain(groups).map(|grant| self.observed(&user, grant, Change::Renamed, None));
@@ -154,7 +155,14 @@ impl<'c> Observer<'_, 'c> {
             let came = all.iter_mut().filter(|observed| observed.provenance.change == Change::Renamed);
             came.for_each(|observed| observed.provenance.by = user.arn());
         }
-        all
+        all.into_iter().chain(names).collect()
+    }
+
+    /// Both names have another owner from now on: what earlier events say of them is about somebody else.
+    fn names(&self, old: Option<Principal>, new: &Principal) -> Vec<Observed<'c>> {
+        let Some(old) = old else { return Vec::new() };
+        let name = |principal: &Principal, change| self.observed(principal, Grant::Name, change, None);
+        vec![name(&old, Change::TakenAway), name(new, Change::Renamed)]
     }
 
     /// Whether somebody renamed themself.
@@ -239,7 +247,10 @@ mod tests {
         assert_eq!(keys(&event("AddUserToGroup", json!({"userName": "Bob", "groupName": "Admins"}))), [group]);
         assert_eq!(keys(&event("RemoveUserFromGroup", json!({"userName": "bob", "groupName": "admins"}))), [group]);
         let (bob, eve) = ("ARN#111111111111#user#bob", "ARN#111111111111#user#eve");
-        assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newUserName": "bob"}))), [bob, eve, group, tag, until]);
+        assert_eq!(
+            keys(&event("UpdateUser", json!({"userName": "eve", "newUserName": "bob"}))),
+            [bob, eve, group, "NAME#111111111111#user#bob", "NAME#111111111111#user#eve", tag, until]
+        );
         assert_eq!(keys(&event("UpdateUser", json!({"userName": "eve", "newPath": "/x/"}))), [eve]);
     }
 

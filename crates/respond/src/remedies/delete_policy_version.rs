@@ -12,7 +12,7 @@ use crate::call;
 use crate::deny::{is_as_set, same_document};
 use crate::port::{Account, IamError, IamErrorKind};
 use crate::remedy::{
-    Answers, Applied, Attempt, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
+    Answers, Applied, Attempt, ByHand, Identity, On, Planned, Remedy, Request, Reverted, Snapshot, StepError, Verified, WorksOn,
 };
 
 /// The remedy.
@@ -50,8 +50,14 @@ impl Remedy for DeletePolicyVersion {
         }
         let versions = account.policy_versions(arn.as_str()).await?;
         let made = of_event(account, request, &versions).await?;
-        let Some(version) = made.filter(|made| versions.contains(made)) else {
-            return Ok(Planned::Nothing(format!("the version of `{arn}` that the event made is gone, or cannot be told")));
+        let Some(made) = made else {
+            return Ok(Planned::ByHand(ByHand {
+                reason: format!("the version of `{arn}` that the event made cannot be told"),
+                instruction: format!("read its versions ({}), and delete the one that nobody of yours made", versions.join(", ")),
+            }));
+        };
+        let Some(version) = Some(made).filter(|made| versions.contains(made)) else {
+            return Ok(Planned::Nothing(format!("the version of `{arn}` that the event made is gone")));
         };
         let Some(document) = account.policy_version(arn.as_str(), &version).await? else {
             return Ok(Planned::Nothing(format!("`{version}` of `{arn}` is gone")));

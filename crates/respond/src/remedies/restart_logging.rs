@@ -6,7 +6,7 @@
 use async_trait::async_trait;
 use cordon_core::{Arn, Change, PlannedStep, RemedyKind, Setting};
 
-use super::{refused, skipped, source, trusted_former};
+use super::{changed_since, refused, skipped, source, trusted_former};
 use crate::deny::is_as_set;
 use crate::port::{Account, IamError};
 use crate::remedy::{Answers, ByHand, On, Planned, Remedy, Request, WorksOn};
@@ -39,7 +39,13 @@ impl Remedy for RestartLogging {
             changes.push(Change { setting: Setting::Logging, from, to: Some(Setting::ON.to_owned()) });
         }
         let (mut note, mut unknown_before) = (None, None);
-        if let Some(change) = request.held_change(&Setting::EventSelectors, facts.selectors.as_deref()) {
+        if let "UpdateTrail" | "DeleteTrail" = request.event.name.as_str() {
+            let by_hand = settings_by_hand(arn, &request.event.name);
+            if changes.is_empty() {
+                return Ok(Planned::ByHand(by_hand));
+            }
+            unknown_before = Some(by_hand.sentence());
+        } else if let Some(change) = request.held_change(&Setting::EventSelectors, facts.selectors.as_deref()) {
             changes.push(change);
         } else if let Some(set) = &request.event.touched.selectors {
             let stands = facts.selectors.as_deref().is_some_and(|now| is_as_set(now, set));
@@ -48,7 +54,15 @@ impl Remedy for RestartLogging {
                     note = Some(format!("The event selectors come back {source}.{}", skipped(request)));
                     changes.push(Change { setting: Setting::EventSelectors, from: facts.selectors.clone(), to: Some(former) });
                 }
-                Some(_) => {}
+                // What stands is neither the event's nor what was before it: the trail may be narrowed in another way.
+                Some((former, _)) if facts.selectors.as_deref().is_some_and(|now| is_as_set(now, &former)) => {}
+                Some(_) => {
+                    let by_hand = changed_since(&format!("what `{arn}` logs"));
+                    if changes.is_empty() {
+                        return Ok(Planned::ByHand(by_hand));
+                    }
+                    unknown_before = Some(by_hand.sentence());
+                }
                 None if changes.is_empty() => return Ok(Planned::ByHand(by_hand(arn, refused(request)))),
                 None => {
                     let by_hand = by_hand(arn, refused(request));
@@ -61,6 +75,18 @@ impl Remedy for RestartLogging {
         }
         let step = PlannedStep { note, unknown_before, ..request.step(self.kind()) };
         Ok(settings::planned(request, step, changes, &format!("`{arn}` logs")))
+    }
+}
+
+/// A trail's own settings are not in CloudTrail's records as they were before, and a trail that was deleted and made again is
+/// another one of the same ARN.
+fn settings_by_hand(arn: &Arn, call: &str) -> ByHand {
+    ByHand {
+        reason: format!("The settings of `{arn}` before `{call}` are not known, and what stands is not put right"),
+        instruction: format!(
+            "compare its regions, services, bucket, validation and event selectors with your infrastructure code (`aws cloudtrail \
+             get-trail --name {arn}`), and set them as they were"
+        ),
     }
 }
 

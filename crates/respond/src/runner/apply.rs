@@ -187,6 +187,7 @@ async fn write(
         }
         applied => applied?,
     };
+    record.applied_at = Some(progress.now());
     record.save(progress, n, StepState::Applied).await?;
     Ok(applied)
 }

@@ -71,6 +71,9 @@ pub struct StepRecord {
     /// older Cordon, which carried the plan's moment out.
     #[serde(default)]
     pub begun_at: Option<Timestamp>,
+    /// When the change was last made. `None` before, and in records of an older Cordon.
+    #[serde(default)]
+    pub applied_at: Option<Timestamp>,
 }
 
 /// The store of one incident's records, and of what incidents hold in common.
@@ -140,6 +143,7 @@ impl StepRecord {
             holds: false,
             kept: Vec::new(),
             begun_at: None,
+            applied_at: None,
         }
     }
 

@@ -1,15 +1,17 @@
 //! The second read: whether the change is still in place. A change that was removed is applied once more.
 
-use cordon_core::{Plan, PlannedStep};
+use cordon_core::{Plan, PlannedStep, RemedyKind};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::apply::{WriteError, seen};
-use super::record::{Progress, StepRecord, StepState};
+use super::record::{Progress, ProgressError, StepRecord, StepState};
 use super::{Halt, PlanResult, Run, RunError, holding, numbered, sort_out};
 use crate::bounds::Bounds;
 use crate::port::Account;
 use crate::remedies::remedy;
 use crate::remedy::{Attempt, StepError, Verified};
+use crate::sessions::{Sessions, sessions};
 
 /// The result of the later read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +101,7 @@ async fn run(
 ) -> Result<PlanResult<VerifyResult>, RunError> {
     let mut run = Run::new();
     for (n, step) in numbered(plan) {
-        let result = verify_step(account, bounds, n, step, progress).await;
+        let result = verify_step(account, bounds, (n, plan), step, progress).await;
         run.add(n, step, result)?;
     }
     run.finish(VerifyResult::done)
@@ -108,7 +110,7 @@ async fn run(
 async fn verify_step(
     account: &dyn Account,
     bounds: Option<&Bounds<'_>>,
-    n: usize,
+    (n, plan): (usize, &Plan),
     step: &PlannedStep,
     progress: &dyn Progress,
 ) -> Result<VerifyResult, Halt> {
@@ -120,6 +122,9 @@ async fn verify_step(
         }
         StepState::Failed { reason } => return Ok(VerifyResult::NotApplied { reason: reason.clone() }),
         StepState::Applied | StepState::Verified | StepState::Stripped { .. } => {}
+    }
+    if let Some(cut_at) = cut_later(progress, plan, step, &record).await? {
+        return date_anew(account, bounds, progress, (n, step), (&mut record, cut_at)).await;
     }
     let missing = match seen(account, progress, step, &record).await {
         Ok(Verified::Holds) => return holds(n, progress, &mut record).await,
@@ -136,6 +141,7 @@ async fn verify_step(
         Ok(seen) => {
             record.seen = seen;
             record.reapplied = true;
+            record.applied_at = Some(progress.now());
             record.save(progress, n, StepState::Applied).await?;
             Ok(VerifyResult::Reapplied { missing })
         }
@@ -145,6 +151,52 @@ async fn verify_step(
             record.seen = false;
             record.save(progress, n, StepState::Stripped { missing: missing.clone() }).await?;
             Ok(VerifyResult::Failed { reason: format!("{missing}, and it could not be put back: {reason}") })
+        }
+    }
+}
+
+/// When the key or the trust that sessions are taken from was switched off, where that was after the deny of sessions was dated: it was
+/// tried again, put back, or released later. Sessions that were begun in between have to end as well.
+async fn cut_later(
+    progress: &dyn Progress,
+    plan: &Plan,
+    step: &PlannedStep,
+    record: &StepRecord,
+) -> Result<Option<Timestamp>, ProgressError> {
+    let Some(begun_at) = record.begun_at.filter(|_| step.remedy == RemedyKind::RevokeSessions) else { return Ok(None) };
+    let mut latest = None;
+    for (n, other) in numbered(plan).filter(|(_, other)| other.target.is(&step.target)) {
+        if sessions(other.remedy) == Sessions::DeniedBy(RemedyKind::RevokeSessions) {
+            latest = latest.max(StepRecord::load(progress, n, other).await?.applied_at);
+        }
+    }
+    // Where there was no room for the deny of sessions, everything is denied, at all times.
+    let redated = StepRecord { begun_at: latest, ..record.clone() };
+    Ok(latest.filter(|at| *at > begun_at && redated.carried_out(step) != record.carried_out(step)))
+}
+
+/// Puts the deny of sessions on as of a later moment. Another read has to find it.
+async fn date_anew(
+    account: &dyn Account,
+    bounds: Option<&Bounds<'_>>,
+    progress: &dyn Progress,
+    (n, step): (usize, &PlannedStep),
+    (record, cut_at): (&mut StepRecord, Timestamp),
+) -> Result<VerifyResult, Halt> {
+    // Stored before the write: whoever undoes this compares with what was put on.
+    record.begun_at = Some(cut_at);
+    record.seen = false;
+    record.save(progress, n, StepState::Applied).await?;
+    match put_back(account, bounds, progress, step, record).await {
+        Ok(seen) => {
+            record.seen = seen;
+            record.save(progress, n, StepState::Applied).await?;
+            Ok(VerifyResult::HoldsOnce)
+        }
+        Err(WriteError::Progress(error)) => Err(error.into()),
+        Err(WriteError::Step(error)) => {
+            let reason = sort_out(error)?;
+            Ok(VerifyResult::Failed { reason: format!("the deny of sessions could not be put on as of {cut_at}: {reason}") })
         }
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_sdk_eventbridge::error::DisplayErrorContext;
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
+use cordon_core::Cause;
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::Finding;
 
@@ -55,15 +55,15 @@ impl Findings for EventBus {
             .detail(finding.ocsf().to_string())
             .build();
         let answer = self.client.put_events().entries(entry).send().await;
-        let answer = answer.map_err(|error| refused(&DisplayErrorContext(error).to_string()))?;
+        let answer = answer.map_err(|error| refused(Cause::new(error)))?;
         // One that is refused is told of in an answer that succeeded.
         match answer.entries().iter().find_map(|entry| entry.error_code()) {
-            Some(code) => Err(refused(code)),
+            Some(code) => Err(refused(Cause::new(code))),
             None => Ok(()),
         }
     }
 }
 
-fn refused(reason: &str) -> DeliveryError {
-    DeliveryError { message: format!("EventBridge refused the finding: {reason}") }
+fn refused(cause: Cause) -> DeliveryError {
+    DeliveryError::NotTaken { what: "EventBridge refused the finding", cause }
 }

@@ -11,6 +11,7 @@ use aws_config::SdkConfig;
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4::SigningParams;
+use cordon_core::Cause;
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
 use reqwest::redirect::Policy;
@@ -125,5 +126,5 @@ fn reason(error: &reqwest::Error) -> &'static str {
 
 fn failed(reason: &str) -> DeliveryError {
     let reason: String = reason.chars().take(ERROR_MAX_CHARS).collect();
-    DeliveryError { message: format!("Security Hub did not take the finding: {reason}") }
+    DeliveryError::NotTaken { what: "Security Hub did not take the finding", cause: Cause::new(reason) }
 }

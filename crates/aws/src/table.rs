@@ -5,9 +5,11 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError;
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, Put, ReturnValue, TransactWriteItem};
+use cordon_core::Cause;
 use cordon_store::{Condition, End, Key, Table, TableError, Write};
 use serde_json::Value;
 
@@ -47,17 +49,7 @@ impl Table for DynamoTable {
     }
 
     async fn list(&self, pk: &str, prefix: &str) -> Result<Vec<Value>, TableError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
+        let mut pages = self.below(pk, prefix).into_paginator().items().send();
         let mut items = Vec::new();
         while let Some(item) = pages.next().await {
             items.push(to_json(item.map_err(failure)?)?);
@@ -67,13 +59,7 @@ impl Table for DynamoTable {
 
     async fn page(&self, pk: &str, prefix: &str, end: End, limit: u32) -> Result<Vec<Value>, TableError> {
         let mut pages = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
-            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .below(pk, prefix)
             .scan_index_forward(end == End::First)
             .limit(i32::try_from(limit).unwrap_or(i32::MAX))
             .into_paginator()
@@ -121,7 +107,7 @@ impl Table for DynamoTable {
             .await
             .map_err(failure)?;
         let number = counted.attributes.as_ref().and_then(|attributes| attributes.get("n")?.as_n().ok()?.parse().ok());
-        number.ok_or_else(|| TableError::Refused("the table gave no count back".to_owned()))
+        number.ok_or_else(|| TableError::Refused(Cause::new("the table gave no count back")))
     }
 
     async fn write(&self, writes: Vec<Write>) -> Result<(), TableError> {
@@ -134,6 +120,17 @@ impl Table for DynamoTable {
 }
 
 impl DynamoTable {
+    /// The query for the items of a partition whose sort key begins with `prefix`.
+    fn below(&self, pk: &str, prefix: &str) -> QueryFluentBuilder {
+        self.client
+            .query()
+            .table_name(&self.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(pk.to_owned()))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+    }
+
     fn transact_item(&self, write: Write) -> Result<TransactWriteItem, TableError> {
         let (expression, version) = match write.condition {
             Condition::Always => (None, None),
@@ -141,7 +138,7 @@ impl DynamoTable {
             Condition::Version(version) => (Some("version = :version".to_owned()), Some(version)),
         };
         let values = version.map(|version| HashMap::from([(":version".to_owned(), AttributeValue::N(version.to_string()))]));
-        let built = |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(error.to_string());
+        let built = |error: aws_sdk_dynamodb::error::BuildError| TableError::Refused(Cause::new(error));
         match write.item {
             Some(item) => {
                 let mut item = to_item(item)?;
@@ -183,14 +180,14 @@ fn key_item(key: &Key) -> Item {
 }
 
 fn to_item(value: Value) -> Result<Item, TableError> {
-    serde_dynamo::to_item(value).map_err(|error| TableError::Refused(format!("an item cannot be written: {error}")))
+    serde_dynamo::to_item(value).map_err(|error| TableError::Refused(Cause::new(error)))
 }
 
 fn to_json(mut item: Item) -> Result<Value, TableError> {
     for key in ["pk", "sk", "gsi1pk", "gsi1sk", "gsi2pk", "gsi2sk"] {
         item.remove(key);
     }
-    serde_dynamo::from_item(item).map_err(|error| TableError::Refused(format!("an item cannot be read: {error}")))
+    serde_dynamo::from_item(item).map_err(|error| TableError::Refused(Cause::new(error)))
 }
 
 fn failure<E>(error: SdkError<E>) -> TableError
@@ -202,11 +199,11 @@ where
         None => false,
     };
     let contended = error.code().is_some_and(is_conflict);
-    let text = DisplayErrorContext(error).to_string();
+    let cause = Cause::new(error);
     if contended {
-        return TableError::Contended(text);
+        return TableError::Contended(cause);
     }
-    if refused { TableError::Refused(text) } else { TableError::Transient(text) }
+    if refused { TableError::Refused(cause) } else { TableError::Transient(cause) }
 }
 
 fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> TableError {
@@ -216,10 +213,10 @@ fn transaction_failure(error: SdkError<TransactWriteItemsError>) -> TableError {
             return TableError::Condition;
         }
         if codes.contains(&"TransactionConflict") {
-            return TableError::Contended(codes.join(", "));
+            return TableError::Contended(Cause::new(codes.join(", ")));
         }
         if codes.iter().any(|code| is_transient(code)) {
-            return TableError::Transient(codes.join(", "));
+            return TableError::Transient(Cause::new(codes.join(", ")));
         }
     }
     failure(error)

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sfn::operation::send_task_success::SendTaskSuccessError;
 use aws_sdk_sfn::operation::start_execution::StartExecutionError;
+use cordon_core::Cause;
 use cordon_flow::ports::{Completion, DeliveryError, Executions, Tasks};
 use serde_json::Value;
 
@@ -27,7 +28,10 @@ impl Tasks for StepFunctions {
             Err(error) => match error.into_service_error() {
                 SendTaskSuccessError::TaskTimedOut(_) | SendTaskSuccessError::TaskDoesNotExist(_) => Ok(Completion::Gone),
                 // The message of the error is AWS's and carries no token; the request would.
-                other => Err(DeliveryError { message: format!("Step Functions did not take the decision: {}", name(&other)) }),
+                other => Err(DeliveryError::NotTaken {
+                    what: "Step Functions did not take the decision",
+                    cause: Cause::new(name(&other)),
+                }),
             },
         }
     }
@@ -54,7 +58,9 @@ impl Executions for StateMachine {
         match sent.map_err(aws_sdk_sfn::error::SdkError::into_service_error) {
             // Started before, and over by now.
             Ok(_) | Err(StartExecutionError::ExecutionAlreadyExists(_)) => Ok(()),
-            Err(error) => Err(DeliveryError { message: format!("Step Functions did not start an execution: {error}") }),
+            Err(error) => {
+                Err(DeliveryError::NotTaken { what: "Step Functions did not start an execution", cause: Cause::new(error) })
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use cordon_aws::{EventBus, SecurityHub};
 use cordon_core::event::Event;
 use cordon_core::incident::{EventFacts, Found, Incident};
-use cordon_core::{Actor, IncidentId, Subject};
+use cordon_core::{Actor, IncidentId, Subject, chain};
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
 use jiff::Timestamp;
@@ -174,13 +174,13 @@ async fn a_finding_that_security_hub_does_not_take_is_a_failure_that_says_why() 
     ];
     for (status, body, says) in rows {
         let (result, _) = to_security_hub(status, body).await;
-        let message = result.unwrap_err().message;
+        let message = chain(&result.unwrap_err());
         assert!(message.contains(says) && message.len() < 400, "{says}: {message}");
         assert!(!message.contains("secret-of-the-key") && !message.contains("session-token"), "{message}");
     }
     // Nobody listens there.
     let hub = SecurityHub::with_timeout(&config("http://127.0.0.1:9"), hub(), PATIENCE).unwrap();
-    assert!(publish(&hub).await.unwrap_err().message.contains("out of reach"));
+    assert!(chain(&publish(&hub).await.unwrap_err()).contains("out of reach"));
 }
 
 #[tokio::test]
@@ -201,8 +201,8 @@ async fn a_finding_that_the_bus_does_not_take_is_a_failure_that_says_why() {
     let failed =
         json!({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "no"}]});
     let (result, _) = to_bus(200, failed).await;
-    assert!(result.unwrap_err().message.contains("NotAuthorizedForSourceException"));
+    assert!(chain(&result.unwrap_err()).contains("NotAuthorizedForSourceException"));
     let (result, _) =
         to_bus(400, json!({"__type": "AccessDeniedException", "message": "not authorized to perform events:PutEvents"})).await;
-    assert!(result.unwrap_err().message.contains("not authorized"));
+    assert!(chain(&result.unwrap_err()).contains("not authorized"));
 }

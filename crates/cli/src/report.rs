@@ -1,10 +1,10 @@
 //! Failures on standard error: the faults of a file with the lines they are in, any other failure in one line.
 
-use std::error::Error;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use cordon_bundle::{BundleError, Faults, ReadError};
+use cordon_core::chain;
 use cordon_core::config::ConfigError;
 
 use cordon_record::text::visible;
@@ -55,21 +55,6 @@ fn excerpts(config: &ConfigError, renderer: &Renderer) -> String {
         }
         text += &renderer.render(&[group]);
         text += "\n\n";
-    }
-    text
-}
-
-/// An error and its causes in one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let inner_text = inner.to_string();
-        // Some errors of libraries say their cause themselves.
-        if !text.contains(&inner_text) {
-            text = format!("{text}: {inner_text}");
-        }
-        cause = inner.source();
     }
     text
 }

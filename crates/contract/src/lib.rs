@@ -5,9 +5,10 @@
 //! deployments, so fields are only ever added, with a default, and unknown ones are ignored. No type here holds a secret, except
 //! the task token that Step Functions gives to `WaitForApproval` alone.
 
+use std::error::Error;
 use std::fmt;
 
-use cordon_core::{IncidentId, Outcome, redact};
+use cordon_core::{IncidentId, Outcome, chain, redact};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -370,13 +371,13 @@ impl ErrorName {
     }
 }
 
-/// A failure of a state, under one of the names.
+/// A failure of a state, under one of the names: the last form of an error, as Lambda reports it.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct StateError {
     /// What the state machine goes by.
     pub name: ErrorName,
-    /// For people and logs.
+    /// For people and logs: one line, with every cause in it, because the execution's history keeps nothing else.
     pub message: String,
 }
 
@@ -386,6 +387,12 @@ impl StateError {
     pub fn new(name: ErrorName, message: impl Into<String>) -> Self {
         let message: String = message.into();
         Self { name, message: redact::text(&message).into_owned() }
+    }
+
+    /// An error under a name, with its causes.
+    #[must_use]
+    pub fn of(name: ErrorName, error: &dyn Error) -> Self {
+        Self::new(name, chain(error))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod approval;
 pub mod blast_radius;
+pub mod cause;
 pub mod config;
 pub mod decision;
 pub mod detection;
@@ -26,6 +27,7 @@ pub mod touched;
 
 pub use approval::{Ballot, Choice, Question, Vote};
 pub use blast_radius::{BlastRadius, KeyUse};
+pub use cause::{Cause, chain};
 pub use config::{Config, Destination, Notifications};
 pub use decision::{Decision, Route};
 pub use detection::{Detection, ExceptionKind, Gate, Level, RemedyKind, Response};

@@ -4,7 +4,7 @@ use cordon_core::approval::Ballot;
 use cordon_core::config::{Approval, Approver};
 use cordon_core::incident::{Electorate, ShutOut, Skipped};
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, Arn, Config, PrincipalKind, same_arn};
+use cordon_core::{Actor, Arn, Config, PrincipalKind, chain, same_arn};
 
 use crate::ports::Channel;
 
@@ -174,7 +174,7 @@ async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, act
         let members = match channel.group_members(&group.slack_user_group).await {
             Ok(members) => members,
             Err(error) => {
-                tracing::warn!(group = group.name, reason = %error, "the members of an approver group cannot be read");
+                tracing::warn!(group = group.name, reason = chain(&error), "the members of an approver group cannot be read");
                 unreadable = Some(group);
                 continue;
             }

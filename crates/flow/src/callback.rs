@@ -7,7 +7,7 @@
 use cordon_cards::{self as cards, Answer, Button, Dialog, DialogKind, Message, Press, Pressed, Prose};
 use cordon_core::incident::SlackMessage;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Choice, IncidentId};
+use cordon_core::{Choice, IncidentId, chain};
 use cordon_store::StoreError;
 use serde_json::json;
 
@@ -81,7 +81,7 @@ impl Pressing<'_> {
     async fn whisper(&self, prose: &Prose) -> bool {
         let said = self.presser.whisper(prose).await;
         if let Err(error) = &said {
-            tracing::warn!(reason = %error, "a click could not be answered");
+            tracing::warn!(reason = chain(&error), "a click could not be answered");
         }
         said.is_ok()
     }
@@ -175,7 +175,7 @@ impl Callback<'_> {
         match pressing.presser.ask(&Dialog { kind, incident: pressing.id.clone(), subject, standing }).await {
             Ok(opened) => Ok(opened),
             Err(error) => {
-                tracing::warn!(reason = %error, "a dialog could not be opened");
+                tracing::warn!(reason = chain(&error), "a dialog could not be opened");
                 Ok(false)
             }
         }
@@ -224,7 +224,7 @@ impl Callback<'_> {
             if let Some(at) = incident.thread()
                 && let Err(error) = self.channel.reply(at, &cards::undo_wanted(&incident, others)).await
             {
-                tracing::warn!(reason = %error, "the others could not be told that somebody wants an undo");
+                tracing::warn!(reason = chain(&error), "the others could not be told that somebody wants an undo");
             }
         }
         Ok(answer)
@@ -256,11 +256,11 @@ impl Callback<'_> {
             Some(SlackMessage { ts: None, .. }) | None => pressing.presser.replace(&card).await,
         };
         if let Err(error) = shown {
-            tracing::warn!(reason = %error, "the card could not be updated after a click, and is left to an execution");
+            tracing::warn!(reason = chain(&error), "the card could not be updated after a click, and is left to an execution");
             let input = json!({"cordon": "voted", "incident": incident.id});
             let name = format!("voted-{}-click-{}", incident.id, incident.version);
             if let Err(error) = self.executions.start(&name, &input).await {
-                tracing::warn!(reason = %error, "the card stays as it is until the next update");
+                tracing::warn!(reason = chain(&error), "the card stays as it is until the next update");
             }
         }
         Ok(())

@@ -21,7 +21,7 @@ use cordon_core::incident::{Incident, State};
 use cordon_core::json::set;
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan, Route, RuleId};
+use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan, Route, RuleId, chain};
 use cordon_respond::planner::{self, Case, Planning};
 use cordon_respond::port::{Account, IamError};
 use serde_json::json;
@@ -236,5 +236,5 @@ impl Check<'_> {
 
 /// A read of the table that failed: tried again where that can help, and else a sentence for a person.
 fn unreadable(error: StoreError, what: &str) -> Result<String, CheckError> {
-    if error.is_transient() { Err(error.into()) } else { Ok(format!("{what} could not be read ({error})")) }
+    if error.is_transient() { Err(error.into()) } else { Ok(format!("{what} could not be read ({})", chain(&error))) }
 }

@@ -23,7 +23,7 @@ use cordon_core::event::{Event, Trust, Unreadable};
 use cordon_core::incident::{EventFacts, Found, Incident};
 use cordon_core::json::at;
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject, redact, request as shown_request};
+use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, chain, redact, request as shown_request};
 use cordon_detect::enrich::{self, Enriched, Facts};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
@@ -250,11 +250,11 @@ impl Classify<'_> {
                     facts.written = Some(document);
                     return Ok((facts, Some(text)));
                 }
-                Err(error) => tracing::warn!(?written, %error, "the document that was written cannot be read"),
+                Err(error) => tracing::warn!(?written, error = chain(&error), "the document that was written cannot be read"),
             },
             Ok(None) => tracing::info!(?written, "the document that was written is gone"),
             Err(error) if error.retryable() => return Err(ClassifyError::Policy(error)),
-            Err(error) => tracing::warn!(?written, %error, "the document that was written cannot be read"),
+            Err(error) => tracing::warn!(?written, error = chain(&error), "the document that was written cannot be read"),
         }
         Ok((facts, None))
     }
@@ -267,11 +267,13 @@ impl Classify<'_> {
                 Ok(document) => {
                     facts.policies.insert(arn.to_owned(), document);
                 }
-                Err(error) => tracing::warn!(policy = %redact::text(arn), %error, "a policy's document cannot be read"),
+                Err(error) => {
+                    tracing::warn!(policy = %redact::text(arn), error = chain(&error), "a policy's document cannot be read")
+                }
             },
             Ok(None) => tracing::info!(policy = %redact::text(arn), "the policy is gone"),
             Err(error) if error.retryable() => return Err(ClassifyError::Policy(error)),
-            Err(error) => tracing::warn!(policy = %redact::text(arn), %error, "a policy cannot be read"),
+            Err(error) => tracing::warn!(policy = %redact::text(arn), error = chain(&error), "a policy cannot be read"),
         }
         Ok(facts)
     }

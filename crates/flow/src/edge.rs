@@ -35,14 +35,14 @@ impl From<ClassifyError> for StateError {
             ClassifyError::Store(error) => of_store(error),
             ClassifyError::Policy(_) | ClassifyError::NotOpenYet | ClassifyError::OpensAndCloses => ErrorName::Transient,
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }
 
 impl From<CheckError> for StateError {
     fn from(error: CheckError) -> Self {
         let CheckError::Store(store) = &error;
-        Self::new(of_store(store), error.to_string())
+        Self::of(of_store(store), &error)
     }
 }
 
@@ -52,7 +52,7 @@ impl From<NotifyError> for StateError {
             NotifyError::Store(error) => of_store(error),
             NotifyError::NobodyTold => ErrorName::Transient,
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }
 
@@ -62,17 +62,17 @@ impl From<WaitError> for StateError {
             WaitError::Store(error) => of_store(error),
             WaitError::Delivery(_) | WaitError::VotedMeanwhile => ErrorName::Transient,
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }
 
 impl From<RemediateError> for StateError {
     fn from(error: RemediateError) -> Self {
         match error {
-            RemediateError::Store(error) => Self::new(of_store(&error), error.to_string()),
-            RemediateError::Busy(error) => Self::new(ErrorName::Transient, error.to_string()),
-            RemediateError::Run(error) => Self::new(of_run(&error), error.to_string()),
-            RemediateError::NotReleased(_) => Self::new(ErrorName::Refused, error.to_string()),
+            RemediateError::Store(error) => Self::of(of_store(&error), &error),
+            RemediateError::Busy(error) => Self::of(ErrorName::Transient, &error),
+            RemediateError::Run(error) => Self::of(of_run(&error), &error),
+            RemediateError::NotReleased(_) => Self::of(ErrorName::Refused, &error),
             RemediateError::Undo(error) => error.into(),
         }
     }
@@ -86,7 +86,7 @@ impl From<UndoError> for StateError {
             UndoError::NoSession(_) => ErrorName::Refused,
             UndoError::Run(error) => of_run(error),
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }
 
@@ -96,7 +96,7 @@ impl From<DecideError> for StateError {
             DecideError::Store(error) => of_store(error),
             DecideError::Delivery(_) | DecideError::Crowded => ErrorName::Transient,
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }
 
@@ -106,6 +106,6 @@ impl From<AskUndoError> for StateError {
             AskUndoError::Store(error) => of_store(error),
             AskUndoError::Delivery(_) | AskUndoError::Crowded => ErrorName::Transient,
         };
-        Self::new(name, error.to_string())
+        Self::of(name, &error)
     }
 }

@@ -15,7 +15,7 @@ use cordon_contract::{Delivery, NotifyInput, NotifyOutput, StateError};
 use cordon_core::incident::{Incident, SlackMessage};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{IncidentId, Notifications, config};
+use cordon_core::{IncidentId, Notifications, chain, config};
 use cordon_store::{Store, StoreError, Turn};
 use serde_json::json;
 
@@ -170,7 +170,7 @@ impl Told {
     }
 
     fn data(&self) -> serde_json::Value {
-        let reasons: Vec<&str> = self.failures.iter().map(|error| error.message.as_str()).collect();
+        let reasons: Vec<String> = self.failures.iter().map(|error| chain(error)).collect();
         let mut data = json!({"sns": self.output.sns, "slack": self.output.slack});
         if !reasons.is_empty() {
             set(&mut data, "reasons", json!(reasons));

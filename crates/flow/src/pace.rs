@@ -6,7 +6,7 @@
 
 use cordon_cards::{Burst, Left, Message};
 use cordon_core::incident::{SlackMessage, Summarised};
-use cordon_core::{Level, Notifications};
+use cordon_core::{Level, Notifications, chain};
 use cordon_store::{BurstSummary, InSummary, Minute, Store, Turn};
 use jiff::{SignedDuration, Timestamp};
 
@@ -60,7 +60,7 @@ impl Pace<'_> {
         let over = match self.store.count_message(minute, self.expiry()).await {
             Ok(count) => count.saturating_sub(u64::from(limit)),
             Err(error) => {
-                tracing::warn!(reason = %error, "messages could not be counted, so this one is posted");
+                tracing::warn!(reason = chain(&error), "messages could not be counted, so this one is posted");
                 0
             }
         };
@@ -87,7 +87,7 @@ impl Pace<'_> {
         let waiting = match self.store.count_in_summary(began, InSummary::Settled, self.expiry()).await {
             Ok(waiting) => waiting,
             Err(error) => {
-                tracing::warn!(reason = %error, "the summary of a burst counts a question that is over");
+                tracing::warn!(reason = chain(&error), "the summary of a burst counts a question that is over");
                 return;
             }
         };
@@ -96,17 +96,17 @@ impl Pace<'_> {
             Ok(Some(summary)) if summary.at.ts.is_none() => {}
             Ok(Some(summary)) => {
                 if let Err(error) = channel.update(&summary.at, &burst(Turn::Wanted, waiting.open())).await {
-                    tracing::warn!(reason = %error, "the summary of a burst could not be brought up to date");
+                    tracing::warn!(reason = chain(&error), "the summary of a burst could not be brought up to date");
                 }
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(reason = %error, "the summary of a burst cannot be found"),
+            Err(error) => tracing::warn!(reason = chain(&error), "the summary of a burst cannot be found"),
         }
     }
 
     /// Makes sure that a summary stands, then counts the message in it. A burst of several minutes keeps the message it began with.
     async fn leave_to_summary(&self, channel: &dyn Channel, minute: Minute<'_>, over: u64) -> Result<Summarised, String> {
-        let found = self.store.burst_summary(minute).await.map_err(|error| error.to_string())?;
+        let found = self.store.burst_summary(minute).await.map_err(|error| chain(&error))?;
         let is_adopted = found.is_none();
         let earlier = match found {
             Some(summary) => Some(summary),
@@ -115,23 +115,22 @@ impl Pace<'_> {
         let (summary, is_new) = match earlier {
             Some(summary) => (summary, false),
             None => {
-                let at = post(channel, minute.channel, &burst(minute.turn, 1)).await.map_err(|error| error.message)?;
+                let at = post(channel, minute.channel, &burst(minute.turn, 1)).await.map_err(|error| chain(&error))?;
                 (BurstSummary { at, since: minute.number, expires_at: self.expiry() }, true)
             }
         };
         if is_adopted {
             let kept = BurstSummary { expires_at: self.expiry(), ..summary.clone() };
-            self.store.keep_burst_summary(minute, &kept).await.map_err(|error| error.to_string())?;
+            self.store.keep_burst_summary(minute, &kept).await.map_err(|error| chain(&error))?;
         }
         let began = Minute { number: summary.since, ..minute };
-        let waiting =
-            self.store.count_in_summary(began, InSummary::Left, self.expiry()).await.map_err(|error| error.to_string())?;
+        let waiting = self.store.count_in_summary(began, InSummary::Left, self.expiry()).await.map_err(|error| chain(&error))?;
         if !is_new && summary.at.ts.is_some() && (is_adopted || is_step(over)) {
             let updated = channel.update(&summary.at, &burst(minute.turn, waiting.open())).await;
             if let Err(error) = updated {
                 // It is posted itself, so it is not left to the summary, whatever stands there.
                 let _back = self.store.count_in_summary(began, InSummary::Settled, self.expiry()).await;
-                return Err(error.message);
+                return Err(chain(&error));
             }
         }
         Ok(Summarised { channel: minute.channel.map(str::to_owned), since: summary.since, grave: minute.grave })

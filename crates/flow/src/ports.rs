@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Dialog, Message, Prose};
+use cordon_core::Cause;
 use cordon_core::document::Written;
 use cordon_core::incident::SlackMessage;
 use cordon_record::Finding;
@@ -15,12 +16,31 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Why a message, a decision or an execution did not get through. Another try can help.
+/// Why a message, a decision or an execution did not get through. Another try can help. Neither it nor its causes say a token, an
+/// address or a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct DeliveryError {
-    /// For people and logs; never a token, an address or a body.
-    pub message: String,
+pub enum DeliveryError {
+    /// A service refused it, or did not answer.
+    #[error("{what}")]
+    NotTaken {
+        /// Which service did not take what, for people.
+        what: &'static str,
+        /// The service's reason.
+        #[source]
+        cause: Cause,
+    },
+    /// Slack refused it, or did not answer; or its secret is no use. The cause says which call it was.
+    #[error(transparent)]
+    Slack(Cause),
+    /// The secret of Slack was not read. Only the short reason is kept, because it is shown to people; the log has the causes.
+    #[error("{0}")]
+    SecretUnread(String),
+    /// The answer to a click cannot wait for it.
+    #[error("{0}")]
+    TooSlow(&'static str),
+    /// An incoming webhook cannot do it.
+    #[error("{0}; put a bot token into the Slack secret for this")]
+    NeedsToken(&'static str),
 }
 
 /// Where structured alerts go (SNS).

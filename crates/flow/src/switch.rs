@@ -58,7 +58,7 @@ pub enum SwitchError {
         error: IamError,
     },
     /// The table.
-    #[error("the table: {0}")]
+    #[error("the table")]
     Store(#[from] StoreError),
     /// IAM did not show the change.
     #[error("IAM took the change of the role `{0}`, and does not show it; look at its inline policies, and try again")]

@@ -11,7 +11,7 @@ use cordon_core::config::OnTimeout;
 use cordon_core::incident::{Incident, State};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, IncidentId};
+use cordon_core::{Config, IncidentId, chain};
 use cordon_store::{Approval, Budget, Store, StoreError, Turn};
 use jiff::SignedDuration;
 use serde_json::json;
@@ -120,7 +120,7 @@ impl Wait<'_> {
         let (posted, data) = match &incident.delivery.slack {
             Some(at) if at.ts.is_some() => match channel.update(at, &card).await {
                 Ok(()) => return Ok(()),
-                Err(error) => (None, json!({"slack": "failed", "reason": error.message})),
+                Err(error) => (None, json!({"slack": "failed", "reason": chain(&error)})),
             },
             // What a webhook posted cannot be changed, and its buttons go on working.
             Some(_) => return Ok(()),
@@ -135,7 +135,7 @@ impl Wait<'_> {
                         summarised = Some(counted);
                         (None, json!({"slack": "summarised"}))
                     }
-                    Posted::Failed(error) => (None, json!({"slack": "failed", "reason": error.message})),
+                    Posted::Failed(error) => (None, json!({"slack": "failed", "reason": chain(&error)})),
                 }
             }
         };
@@ -247,7 +247,7 @@ impl Wait<'_> {
             ))),
             // A table that is only busy is read again.
             Err(error) if error.is_transient() => Err(error.into()),
-            Err(error) => Ok(Some(format!("the budget of automatic enforcements could not be read ({error})"))),
+            Err(error) => Ok(Some(format!("the budget of automatic enforcements could not be read ({})", chain(&error)))),
         }
     }
 

@@ -9,7 +9,9 @@ use std::path::Path;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, NotifyInput, RemediateInput, RemediateOutput};
 use cordon_core::timeline::Kind;
-use cordon_core::{Detection, Gate, IncidentId, Level, Log, Outcome, Principal, PrincipalKind, Purpose, RemedyKind, Response};
+use cordon_core::{
+    Cause, Detection, Gate, IncidentId, Level, Log, Outcome, Principal, PrincipalKind, Purpose, RemedyKind, Response,
+};
 use cordon_detect::enrich::Facts;
 use cordon_detect::{Expected, RuleBook, RuleSource};
 use cordon_flow::approver::Voter;
@@ -364,7 +366,7 @@ fn attack_3_a_former_boundary_put_back_for_one_incident_does_not_lift_the_deny_o
 fn attack_3_a_hold_that_cannot_be_read_is_no_smaller_plan() {
     let world = World::new();
     world.iam.add_key(&mallory(), "AKIAMALLORY", "2026-01-01T00:00:00Z");
-    *world.table.unreadable.lock().unwrap() = Some(("HOLD#".to_owned(), TableError::Refused("on purpose".to_owned())));
+    *world.table.unreadable.lock().unwrap() = Some(("HOLD#".to_owned(), TableError::Refused(Cause::new("on purpose"))));
     let incident = asked_for(&world, &asks(&[], &[RemedyKind::DeactivateAccessKey]), looked_at("e1", "a"));
     let stored = world.stored(&incident).assessment;
     assert_eq!(stored.plan.steps.len(), 0);

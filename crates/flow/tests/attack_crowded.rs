@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, ErrorName, NotifyInput, WaitInput};
 use cordon_core::incident::State;
-use cordon_core::{Incident, IncidentId, Route};
+use cordon_core::{Cause, Incident, IncidentId, Route};
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::notify::Notify;
@@ -278,7 +278,7 @@ fn attack_22_the_other_record_of_a_call_is_judged_where_the_first_ones_execution
 #[test]
 fn attack_22_a_classification_that_fails_names_the_event_and_its_actor_to_people() {
     let world = World::new();
-    let throttled = || Some(cordon_store::TableError::Transient("ThrottlingException".to_owned()));
+    let throttled = || Some(cordon_store::TableError::Transient(Cause::new("ThrottlingException")));
     *world.table.failures.lock().unwrap() = (0..100).map(|_| throttled()).collect();
     let error = run(world.classify().run(ClassifyInput { event: attach("e1"), execution: "x".to_owned() })).unwrap_err();
     assert_eq!(error.name, ErrorName::Transient);

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cordon_contract::{Delivery, NotifyInput, WaitInput};
-use cordon_core::{IncidentId, Outcome, timeline};
+use cordon_core::{Cause, IncidentId, Outcome, timeline};
 use cordon_flow::export;
 use cordon_flow::ports::{DeliveryError, Findings};
 use cordon_record::{Finding, Hub};
@@ -34,7 +34,7 @@ impl Findings for Place {
 
     async fn publish(&self, finding: &Finding<'_>) -> Result<(), DeliveryError> {
         if self.is_down {
-            return Err(DeliveryError { message: "out of reach".to_owned() });
+            return Err(DeliveryError::Slack(Cause::new("out of reach")));
         }
         self.taken.lock().unwrap().push(finding.ocsf());
         Ok(())
@@ -104,7 +104,7 @@ fn a_place_that_is_down_is_on_the_timeline_and_stops_neither_the_incident_nor_th
 fn a_failure_that_cannot_even_be_recorded_stops_nothing() {
     let (mut world, incident, _) = dry();
     world.findings = vec![Box::new(Place { name: "event bus", taken: Taken::default(), is_down: true })];
-    *world.table.failures.lock().unwrap() = vec![None, Some(TableError::Refused("denied".to_owned()))];
+    *world.table.failures.lock().unwrap() = vec![None, Some(TableError::Refused(Cause::new("denied")))];
     let output = run(world.notify().run(NotifyInput::Alert { incident: incident.clone() })).unwrap();
     assert_eq!(output.sns, Delivery::Sent);
     assert_eq!(world.timeline(&incident), ["detected", "decided", "notified"]);

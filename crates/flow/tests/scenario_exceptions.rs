@@ -5,7 +5,7 @@
 mod support;
 
 use cordon_contract::{CheckInput, ClassifyOutput, ErrorName};
-use cordon_core::{Principal, PrincipalKind, Route};
+use cordon_core::{Cause, Principal, PrincipalKind, Route};
 use cordon_flow::exceptions::{self, Wanted};
 use cordon_flow::ports::Clock;
 use cordon_respond::IamErrorKind;
@@ -279,7 +279,7 @@ fn every_read_that_can_fail_asks_and_neither_exempts_nor_acts() {
         if prefix == "TAG#" {
             world.iam.tag(&mallory(), TAG.0, TAG.1);
         }
-        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Refused("AccessDenied".to_owned())));
+        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Refused(Cause::new("AccessDenied"))));
         asks(&world, attach("e"), says);
     }
     let world = with("");
@@ -299,7 +299,7 @@ fn a_table_that_is_only_busy_is_read_again_rather_than_asked_about() {
     for prefix in ["EXCEPTIONS", "RATE#", "SWITCH"] {
         let world = with("");
         let ClassifyOutput::Opened { incident } = world.classified(attach("e"), "one") else { panic!("not opened") };
-        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Transient("throttled".to_owned())));
+        *world.table.unreadable.lock().unwrap() = Some((prefix.to_owned(), TableError::Transient(Cause::new("throttled"))));
         let again = || run(world.check().run(CheckInput { incident: incident.clone() }));
         assert_eq!(again().unwrap_err().name, ErrorName::Transient, "{prefix}");
         *world.table.unreadable.lock().unwrap() = None;

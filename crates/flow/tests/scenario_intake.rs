@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, NotifyInput};
-use cordon_core::{ActorKind, Detection, Event, IncidentId, Origin, Outcome, Subject};
+use cordon_core::{ActorKind, Cause, Detection, Event, IncidentId, Origin, Outcome, Subject};
 use cordon_detect::enrich::{Enriched, Facts};
 use cordon_detect::{Judgement, RuleBook, RuleSource};
 use cordon_flow::classify::{Classify, Rules};
@@ -398,7 +398,7 @@ fn a_crash_before_or_after_counting_loses_no_event_and_counts_none_twice() {
             classified(&world, refused(&format!("e{n}"), n, "CreateUser"), "x");
         }
         let mut failures = vec![None; failing];
-        failures.push(Some(TableError::Transient("killed".to_owned())));
+        failures.push(Some(TableError::Transient(Cause::new("killed"))));
         *world.table.failures.lock().unwrap() = failures;
         let first = classify(&world, refused("e9", 9, "CreateUser"), "x9");
         world.table.failures.lock().unwrap().clear();

@@ -11,7 +11,7 @@ use std::thread;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, ErrorName, NotifyInput, RemediateInput};
 use cordon_core::decision::Decision;
 use cordon_core::pattern::Pattern;
-use cordon_core::{IncidentId, Outcome, Principal, PrincipalKind, Route, State};
+use cordon_core::{Cause, IncidentId, Outcome, Principal, PrincipalKind, Route, State};
 use cordon_flow::check::Check;
 use cordon_flow::classify::Classify;
 use cordon_respond::IamErrorKind;
@@ -174,7 +174,7 @@ fn scenario_24_cordons_own_change_opens_no_incident_and_a_look_alike_does() {
 #[test]
 fn scenario_29_a_throttled_table_is_waited_for_inside_the_budget_of_retries() {
     let world = auto("");
-    let throttled = || Some(TableError::Transient("ThrottlingException".to_owned()));
+    let throttled = || Some(TableError::Transient(Cause::new("ThrottlingException")));
     // Every state's first write is throttled as often as the state machine runs it again.
     let all = || (0..support::transient_retries()).map(|_| throttled()).collect::<Vec<_>>();
     *world.table.failures.lock().unwrap() = all();

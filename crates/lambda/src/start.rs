@@ -1,7 +1,5 @@
 //! Why a function cannot start. Each of these ends an execution as `BadConfig`: only another deployment mends it.
 
-use std::error::Error;
-
 use cordon_bundle::{BundleError, ReadError};
 use cordon_contract::{ErrorName, StateError};
 
@@ -23,13 +21,7 @@ pub enum StartError {
 
 impl From<StartError> for StateError {
     fn from(error: StartError) -> Self {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            message = format!("{message}: {inner}");
-            cause = inner.source();
-        }
-        Self::new(ErrorName::BadConfig, message)
+        Self::of(ErrorName::BadConfig, &error)
     }
 }
 

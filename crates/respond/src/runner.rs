@@ -13,9 +13,7 @@ mod record;
 mod revert;
 mod verify;
 
-use std::error::Error;
-
-use cordon_core::{Plan, PlannedStep, Purpose, RemedyKind};
+use cordon_core::{Plan, PlannedStep, Purpose, RemedyKind, chain};
 use serde::{Deserialize, Serialize};
 
 pub use apply::{ApplyResult, apply_plan, apply_plan_within};
@@ -150,16 +148,4 @@ fn numbered(plan: &Plan) -> impl DoubleEndedIterator<Item = (usize, &PlannedStep
 /// A step's error as a reason to retry, or as the sentence that is recorded.
 fn sort_out(error: StepError) -> Result<String, Halt> {
     if error.retryable() { Err(Halt::Retry(error)) } else { Ok(chain(&error)) }
-}
-
-/// An error and its causes in one line, each once.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

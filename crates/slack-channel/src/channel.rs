@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cordon_cards::{Dialog, Message, Prose};
+use cordon_core::Cause;
 use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, DeliveryError, Presser};
 use cordon_slack::client::{Reply, SlackClient, SlackError};
@@ -59,14 +60,14 @@ impl Channel for SlackChannel {
     async fn post_to(&self, channel: &str, message: &Message) -> Result<SlackMessage, DeliveryError> {
         match &self.secret.credential {
             Credential::Bot { .. } => self.post_in(channel, message, None).await,
-            Credential::Webhook { .. } => Err(only_with_a_token("a webhook posts into its own channel only")),
+            Credential::Webhook { .. } => Err(DeliveryError::NeedsToken("a webhook posts into its own channel only")),
         }
     }
 
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
         match &under.ts {
             Some(ts) => self.post_in(&under.channel, message, Some(ts)).await,
-            None => Err(only_with_a_token("a message of a webhook has no thread")),
+            None => Err(DeliveryError::NeedsToken("a message of a webhook has no thread")),
         }
     }
 
@@ -137,10 +138,6 @@ impl SlackChannel {
     }
 }
 
-fn only_with_a_token(why: &str) -> DeliveryError {
-    DeliveryError { message: format!("{why}; put a bot token into the Slack secret for this") }
-}
-
 fn failed(error: SlackError) -> DeliveryError {
-    DeliveryError { message: error.to_string() }
+    DeliveryError::Slack(Cause::new(error))
 }

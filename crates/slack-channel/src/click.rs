@@ -3,6 +3,7 @@
 //! It decides nothing: each step is another crate's, and a refusal at one of them ends the way.
 
 use cordon_cards::{Press, Pressed, REASON, foreign};
+use cordon_core::chain;
 use cordon_flow::callback::{Callback, CallbackError, Elsewhere, Said};
 use cordon_flow::decide::Decide;
 use cordon_flow::ports::Presser;
@@ -93,10 +94,4 @@ fn response(pressed: &Pressed, said: &Said) -> HttpResponse {
         Pressed::Dialog { .. } if said.counts => HttpResponse::closes_dialog(),
         Pressed::Dialog { .. } => HttpResponse::fault(REASON, &said.sentence),
     }
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -8,6 +8,7 @@ use cordon_aws::StoredSecret;
 use cordon_aws::config::SdkConfig;
 use cordon_cards::Message;
 use cordon_core::incident::SlackMessage;
+use cordon_core::{Cause, chain};
 use cordon_flow::ports::{Channel, DeliveryError};
 use cordon_slack::{HttpResponse, SlackSecret};
 use serde_json::Value;
@@ -27,8 +28,8 @@ pub trait Secrets: Send + Sync {
 impl Secrets for StoredSecret {
     async fn read(&self) -> Result<Option<String>, DeliveryError> {
         self.read().await.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the Slack secret was not read");
-            DeliveryError { message: error.to_string() }
+            tracing::warn!(error = chain(&error), "the Slack secret was not read");
+            DeliveryError::SecretUnread(error.to_string())
         })
     }
 }
@@ -76,16 +77,17 @@ impl Connection {
         match self.channel.get_or_try_init(|| self.connect()).await {
             Ok(channel) => Slack::Ready(channel),
             Err(None) => Slack::Unset,
-            Err(Some(DeliveryError { message })) => {
-                tracing::error!(reason = message, "Slack is left out of this invocation");
-                Slack::Failed(Unreachable { reason: message })
+            Err(Some(error)) => {
+                tracing::error!(reason = chain(&error), "Slack is left out of this invocation");
+                Slack::Failed(Unreachable { reason: error })
             }
         }
     }
 
     /// The same where somebody waits for the answer to a click.
     pub async fn slack_in_time(&self, watch: &dyn Stopwatch) -> Slack<'_> {
-        let too_slow = || Unreachable { reason: "the Slack secret was not read in time for the answer to a click".to_owned() };
+        let too_slow =
+            || Unreachable { reason: DeliveryError::TooSlow("the Slack secret was not read in time for the answer to a click") };
         within(watch, SECRET_BY, self.slack()).await.unwrap_or_else(|| Slack::Failed(too_slow()))
     }
 
@@ -93,8 +95,8 @@ impl Connection {
     async fn connect(&self) -> Result<SlackChannel, Option<DeliveryError>> {
         let Some(secrets) = &self.secrets else { return Err(None) };
         let text = secrets.read().await?.filter(|text| !is_empty(text)).ok_or(None)?;
-        let secret = SlackSecret::parse(&text).map_err(|error| DeliveryError { message: error.to_string() })?;
-        let channel = SlackChannel::new(&self.api_url, secret).map_err(|error| DeliveryError { message: error.to_string() })?;
+        let secret = SlackSecret::parse(&text).map_err(|error| DeliveryError::Slack(Cause::new(error)))?;
+        let channel = SlackChannel::new(&self.api_url, secret).map_err(|error| DeliveryError::Slack(Cause::new(error)))?;
         Ok(if self.in_haste { channel.in_haste() } else { channel })
     }
 }
@@ -134,12 +136,12 @@ impl<'a> Slack<'a> {
 /// Slack while its secret cannot be used: every call fails with the reason.
 pub struct Unreachable {
     /// Why, without the secret.
-    pub reason: String,
+    pub reason: DeliveryError,
 }
 
 impl Unreachable {
     fn failed<T>(&self) -> Result<T, DeliveryError> {
-        Err(DeliveryError { message: self.reason.clone() })
+        Err(self.reason.clone())
     }
 }
 

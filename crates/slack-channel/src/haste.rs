@@ -71,7 +71,7 @@ pub struct Hasty<'a, C: ?Sized> {
 
 impl<C: ?Sized> Hasty<'_, C> {
     async fn by<T>(&self, by: Duration, call: impl Future<Output = Result<T, DeliveryError>>) -> Result<T, DeliveryError> {
-        let too_slow = || DeliveryError { message: "Slack was too slow for the answer to a click".to_owned() };
+        let too_slow = || DeliveryError::TooSlow("Slack was too slow for the answer to a click");
         within(self.watch, by, call).await.unwrap_or_else(|| Err(too_slow()))
     }
 }

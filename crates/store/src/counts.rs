@@ -3,7 +3,7 @@
 //! INVARIANT: an event is counted once, no matter how often it arrives: a window knows its members by event id, and is written on
 //! the condition that nobody wrote it since it was read.
 
-use cordon_core::{EventId, IncidentId};
+use cordon_core::{Cause, EventId, IncidentId};
 use cordon_detect::{Count, Tally, Window};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -87,7 +87,7 @@ impl Store<'_> {
                 Err(error) => return Err(error),
             }
         }
-        Err(TableError::Transient("others count the same group".to_owned()).into())
+        Err(TableError::Transient(Cause::new("others count the same group")).into())
     }
 
     async fn keep(&self, tally: &Tally, mut item: CountItem, now: Timestamp) -> Result<(), StoreError> {

@@ -14,10 +14,10 @@ pub enum StoreError {
     #[error("there is no incident `{0}`")]
     NotFound(IncidentId),
     /// An item is not what this version writes: somebody changed it, or a newer version did.
-    #[error("an item of the table cannot be read: {0}")]
+    #[error("an item of the table cannot be read")]
     Unreadable(#[source] serde_json::Error),
     /// An item has no form that the table takes.
-    #[error("an item of the table cannot be written: {0}")]
+    #[error("an item of the table cannot be written")]
     Unwritable(#[source] serde_json::Error),
 }
 

@@ -1,7 +1,7 @@
 //! The records of a plan's steps, as the remedies' runner keeps them.
 
 use async_trait::async_trait;
-use cordon_core::{Call, IncidentId};
+use cordon_core::{Call, Cause, IncidentId};
 use cordon_respond::runner::{Progress, ProgressError, StepRecord};
 use cordon_respond::{Hold, Thing};
 use jiff::Timestamp;
@@ -43,20 +43,20 @@ impl Progress for Steps<'_> {
     }
 
     async fn hold(&self, thing: &Thing) -> Result<Option<Hold>, ProgressError> {
-        self.store.hold(thing).await.map_err(|error| progress_error(&error))
+        self.store.hold(thing).await.map_err(progress_error)
     }
 
     async fn save_hold(&self, thing: &Thing, hold: &Hold) -> Result<(), ProgressError> {
-        self.store.save_hold(thing, hold, self.now).await.map_err(|error| progress_error(&error))
+        self.store.save_hold(thing, hold, self.now).await.map_err(progress_error)
     }
 
     async fn load(&self, n: usize) -> Result<Option<StepRecord>, ProgressError> {
-        self.store.step(&self.id, n).await.map_err(|error| progress_error(&error))
+        self.store.step(&self.id, n).await.map_err(progress_error)
     }
 
     async fn save(&self, n: usize, record: &StepRecord) -> Result<(), ProgressError> {
-        let write = put(keys::step(&self.id, n), record, follows(record.version)).map_err(|error| progress_error(&error))?;
-        self.store.write(vec![write]).await.map_err(|error| progress_error(&error))
+        let write = put(keys::step(&self.id, n), record, follows(record.version)).map_err(progress_error)?;
+        self.store.write(vec![write]).await.map_err(progress_error)
     }
 
     async fn announce(&self, calls: &[Call]) -> Result<(), ProgressError> {
@@ -64,19 +64,17 @@ impl Progress for Steps<'_> {
             let account = self.store.incident(&self.id).await?.account;
             self.store.announce(account.as_ref(), calls, self.now).await
         };
-        announced.await.map_err(|error| progress_error(&error))
+        announced.await.map_err(progress_error)
     }
 }
 
-fn progress_error(error: &StoreError) -> ProgressError {
+fn progress_error(error: StoreError) -> ProgressError {
     match error {
         StoreError::Table(TableError::Condition) => ProgressError::Superseded,
-        StoreError::Table(TableError::Contended(reason) | TableError::Transient(reason)) => {
-            ProgressError::Unavailable(reason.clone())
-        }
+        StoreError::Table(TableError::Contended(_) | TableError::Transient(_)) => ProgressError::Unavailable(Cause::new(error)),
         StoreError::Table(TableError::Refused(_))
         | StoreError::NotFound(_)
         | StoreError::Unreadable(_)
-        | StoreError::Unwritable(_) => ProgressError::Broken(error.to_string()),
+        | StoreError::Unwritable(_) => ProgressError::Broken(Cause::new(error)),
     }
 }

@@ -1,6 +1,7 @@
 //! The port of the table: the few operations that Cordon needs of DynamoDB.
 
 use async_trait::async_trait;
+use cordon_core::Cause;
 use serde_json::Value;
 
 /// A key of the table. Only this crate makes one.
@@ -66,14 +67,14 @@ pub enum TableError {
     #[error("another writer was first")]
     Condition,
     /// Another transaction was under way on one of the items. Nothing was written, and the same writes may pass a moment later.
-    #[error("another transaction was under way: {0}")]
-    Contended(String),
+    #[error("another transaction was under way")]
+    Contended(#[source] Cause),
     /// Throttled or timed out.
-    #[error("the table did not answer: {0}")]
-    Transient(String),
+    #[error("the table did not answer")]
+    Transient(#[source] Cause),
     /// It never will, as things stand.
-    #[error("the table refused: {0}")]
-    Refused(String),
+    #[error("the table refused")]
+    Refused(#[source] Cause),
 }
 
 /// The one table. Reads are strongly consistent, but for those of an index.

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use async_trait::async_trait;
+use cordon_core::Cause;
 use cordon_store::{End, Key, Table, TableError, Write};
 use serde_json::Value;
 
@@ -81,7 +82,7 @@ impl BusyTable {
         state.usage.writes += 1;
         if let Some(busy) = writes.iter().find(|write| state.under_way.contains(&write.key)) {
             state.conflicts.push(busy.key.clone());
-            return Err(TableError::Contended("TransactionConflict".to_owned()));
+            return Err(TableError::Contended(Cause::new("TransactionConflict")));
         }
         for write in writes {
             let bytes = write.item.as_ref().map_or(0, |item| item.to_string().len());

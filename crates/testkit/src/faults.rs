@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cordon_core::Cause;
 use cordon_respond::{IamError, IamErrorKind, ProgressError};
 
 /// Before: nothing happened. After: it happened, and the answer was lost.
@@ -94,9 +95,9 @@ impl Failure {
     pub(crate) async fn of_progress(self) -> ProgressError {
         match self {
             Self::Error(IamErrorKind::Transient | IamErrorKind::Conflict) => {
-                ProgressError::Unavailable("a fault on purpose".to_owned())
+                ProgressError::Unavailable(Cause::new("a fault on purpose"))
             }
-            Self::Error(_) => ProgressError::Broken("a fault on purpose".to_owned()),
+            Self::Error(_) => ProgressError::Broken(Cause::new("a fault on purpose")),
             Self::Killed => std::future::pending().await,
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use cordon_core::{Call, IncidentId, Target};
+use cordon_core::{Call, Cause, IncidentId, Target};
 use cordon_respond::{Hold, Holds, IamError, Progress, ProgressError, StepRecord, Thing};
 use jiff::Timestamp;
 
@@ -84,7 +84,7 @@ impl MemoryProgress {
         if hold.version != stored + 1 {
             return Err(ProgressError::Superseded);
         }
-        let text = serde_json::to_string(hold).map_err(|error| ProgressError::Broken(error.to_string()))?;
+        let text = serde_json::to_string(hold).map_err(|error| ProgressError::Broken(Cause::new(error)))?;
         self.holds.lock().unwrap_or_else(PoisonError::into_inner).insert(key(thing), text);
         Ok(())
     }
@@ -122,7 +122,7 @@ impl MemoryProgress {
         if record.version != stored + 1 {
             return Err(ProgressError::Superseded);
         }
-        let text = serde_json::to_string(record).map_err(|error| ProgressError::Broken(error.to_string()))?;
+        let text = serde_json::to_string(record).map_err(|error| ProgressError::Broken(Cause::new(error)))?;
         self.lock().insert(n, text);
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
+use cordon_core::Cause;
 use cordon_core::IncidentId;
 use cordon_store::{Condition, End, Key, Table, TableError, Write};
 use serde_json::{Value, json};
@@ -138,7 +139,7 @@ impl Table for MemoryTable {
 
     async fn count(&self, key: &Key, expires_at: i64) -> Result<u64, TableError> {
         if *lock(&self.counts_fail) {
-            return Err(TableError::Transient("throttled".to_owned()));
+            return Err(TableError::Transient(Cause::new("throttled")));
         }
         let mut items = lock(&self.items);
         let item = items.entry(place(key)).or_insert_with(|| json!({"n": 0}));
@@ -186,7 +187,7 @@ fn place(key: &Key) -> Place {
 /// As DynamoDB does with a value of a key that is empty.
 fn refuse_empty(prefix: &str) -> Result<(), TableError> {
     if prefix.is_empty() {
-        return Err(TableError::Refused("the value for a key attribute cannot contain an empty string".to_owned()));
+        return Err(TableError::Refused(Cause::new("the value for a key attribute cannot contain an empty string")));
     }
     Ok(())
 }

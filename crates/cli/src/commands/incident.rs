@@ -8,6 +8,7 @@ use cordon_aws::config::SdkConfig;
 use cordon_aws::{DynamoTable, Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock};
 use cordon_bundle::read_config;
 use cordon_core::IncidentId;
+use cordon_core::chain;
 use cordon_core::ids::InvalidId;
 use cordon_core::incident::State;
 use cordon_flow::approver::Voter;
@@ -22,7 +23,6 @@ use serde_json::json;
 use crate::caller::Caller;
 use crate::commands::record;
 use crate::failure::Failure;
-use crate::report::chain;
 use crate::show;
 
 /// Why an incident was not read, decided or undone.

@@ -6,7 +6,7 @@ use clap::Args;
 use cordon_aws::config::SdkConfig;
 use cordon_aws::{SdkIam, StateMachine, SystemClock};
 use cordon_core::incident::State;
-use cordon_core::{Principal, PrincipalKind};
+use cordon_core::{Principal, PrincipalKind, chain};
 use cordon_flow::switch::{POLICY_NAME, Position, Switch};
 use cordon_flow::voted;
 use cordon_store::Store;
@@ -15,7 +15,6 @@ use jiff::Timestamp;
 use crate::caller::Caller;
 use crate::commands::incident::Deployment;
 use crate::failure::Failure;
-use crate::report::chain;
 
 /// The most cards of one state that are updated.
 const CARDS_MAX: u32 = 100;

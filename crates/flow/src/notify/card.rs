@@ -7,10 +7,10 @@ use std::sync::Mutex;
 
 use cordon_cards as cards;
 use cordon_contract::{Delivery, NotifyOutput};
-use cordon_core::IncidentId;
 use cordon_core::approval::Vote;
 use cordon_core::incident::{Incident, Outcome};
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{IncidentId, chain};
 use cordon_store::Approval;
 use serde_json::json;
 
@@ -44,7 +44,7 @@ impl Notify<'_> {
             Some(_) => return Ok(slack(Delivery::Skipped)),
         };
         let Refreshed::Failed(error) = refreshed else { return Ok(slack(Delivery::Sent)) };
-        let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [error.message]});
+        let data = json!({"about": "voted", "slack": Delivery::Failed, "reasons": [chain(&error)]});
         self.store.commit(id, self.clock.now(), |_| Some(vec![NewEntry::cordon(Kind::Notified, data.clone())])).await?;
         Ok(slack(Delivery::Failed))
     }

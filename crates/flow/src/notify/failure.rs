@@ -7,7 +7,7 @@ use cordon_contract::NotifyOutput;
 use cordon_core::incident::{Incident, Outcome};
 use cordon_core::json::set;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{EventId, IncidentId, Level};
+use cordon_core::{EventId, IncidentId, Level, chain};
 use cordon_store::{StoreError, Turn, UndoRequest, UndoState};
 use serde_json::json;
 
@@ -72,7 +72,7 @@ impl Notify<'_> {
         let told = Told::new(&Ok(()), Some(shown));
         let mut data = json!({"about": "failure", "slack": told.output.slack});
         if let Some(failed) = told.failures.first() {
-            set(&mut data, "reasons", json!([failed.message]));
+            set(&mut data, "reasons", json!([chain(failed)]));
         }
         self.store
             .commit(&incident.id, self.clock.now(), |incident| {
@@ -101,7 +101,7 @@ impl Notify<'_> {
             match self.store.opened_by(&event, execution).await {
                 Ok(None) => {}
                 Ok(opened) => return opened,
-                Err(error) => tracing::warn!(%error, "what a failed execution had opened cannot be looked up"),
+                Err(error) => tracing::warn!(error = chain(&error), "what a failed execution had opened cannot be looked up"),
             }
         }
         None

@@ -3,6 +3,7 @@
 //! INVARIANT: nothing here stops or delays messages to people, or changes: those come first. A destination that rejects a finding
 //! is a line on the timeline, never an error of the state.
 
+use cordon_core::chain;
 use cordon_core::incident::Incident;
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_record::Finding;
@@ -17,8 +18,8 @@ impl Notify<'_> {
         let mut failed = Map::new();
         for place in self.findings {
             if let Err(error) = place.publish(&finding).await {
-                tracing::warn!(place = place.name(), %error, "a finding was not published");
-                failed.insert(place.name().to_owned(), json!(error.message));
+                tracing::warn!(place = place.name(), error = chain(&error), "a finding was not published");
+                failed.insert(place.name().to_owned(), json!(chain(&error)));
             }
         }
         if failed.is_empty() {
@@ -27,7 +28,7 @@ impl Notify<'_> {
         let data = json!({"findings": "failed", "reasons": Value::Object(failed)});
         let entry = || Some(vec![NewEntry::cordon(Kind::Notified, data.clone())]);
         if let Err(error) = self.store.commit(&incident.id, self.clock.now(), |_| entry()).await {
-            tracing::warn!(%error, "the timeline does not say that a finding was not published");
+            tracing::warn!(error = chain(&error), "the timeline does not say that a finding was not published");
         }
     }
 }

@@ -4,9 +4,9 @@ use std::sync::Mutex;
 
 use cordon_cards::{self as cards, Alert, Message, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
-use cordon_core::IncidentId;
 use cordon_core::incident::{Incident, Outcome, Summarised};
 use cordon_core::timeline::{Kind, NewEntry};
+use cordon_core::{IncidentId, chain};
 use cordon_respond::runner::StepRecord;
 use cordon_store::{Approval, Turn};
 use serde_json::json;
@@ -111,7 +111,7 @@ impl Notify<'_> {
                 let steps = self.step_records(incident).await?;
                 let question = approval.as_ref().map(Approval::question);
                 if let Err(error) = channel.reply(at, &cards::ended(incident, outcome, &steps, question.as_ref())).await {
-                    tracing::warn!(reason = %error, "the outcome stands on the card, and its thread could not be told");
+                    tracing::warn!(reason = chain(&error), "the outcome stands on the card, and its thread could not be told");
                 }
                 Posted::Card(at.clone())
             }

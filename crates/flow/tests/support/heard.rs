@@ -5,6 +5,7 @@ use std::sync::Mutex;
 
 use async_trait::async_trait;
 use cordon_cards::{Alert, Dialog, Message, Prose};
+use cordon_core::Cause;
 use cordon_core::document::Written;
 use cordon_core::incident::SlackMessage;
 use cordon_flow::ports::{Channel, Completion, DeliveryError, Executions, Policies, Presser, Publisher, Tasks};
@@ -48,13 +49,13 @@ pub struct Heard {
 
 impl Heard {
     fn answer(down: &Mutex<bool>) -> Result<(), DeliveryError> {
-        if *down.lock().unwrap() { Err(DeliveryError { message: "out of reach".to_owned() }) } else { Ok(()) }
+        if *down.lock().unwrap() { Err(DeliveryError::Slack(Cause::new("out of reach"))) } else { Ok(()) }
     }
 
     fn takes(&self, message: &Message) -> Result<(), DeliveryError> {
         Self::answer(&self.slack_is_down)?;
         match *self.slack_refuses.lock().unwrap() {
-            Some(text) if message.to_value().to_string().contains(text) => Err(DeliveryError { message: "refused".to_owned() }),
+            Some(text) if message.to_value().to_string().contains(text) => Err(DeliveryError::Slack(Cause::new("refused"))),
             Some(_) | None => Ok(()),
         }
     }
@@ -94,7 +95,7 @@ impl Channel for Heard {
     async fn reply(&self, under: &SlackMessage, message: &Message) -> Result<SlackMessage, DeliveryError> {
         let heard = || {
             Self::answer(&self.slack_is_down)?;
-            let Some(ts) = &under.ts else { return Err(DeliveryError { message: "no thread".to_owned() }) };
+            let Some(ts) = &under.ts else { return Err(DeliveryError::Slack(Cause::new("no thread"))) };
             let mut replies = self.replies.lock().unwrap();
             replies.push((ts.clone(), message.clone()));
             Ok(SlackMessage { channel: under.channel.clone(), ts: Some(format!("3.{}", replies.len())) })
@@ -109,7 +110,7 @@ impl Channel for Heard {
     async fn group_members(&self, group: &str) -> Result<Vec<String>, DeliveryError> {
         Self::answer(&self.slack_is_down)?;
         let groups = self.groups.lock().unwrap();
-        groups.get(group).cloned().ok_or_else(|| DeliveryError { message: "no_such_subteam".to_owned() })
+        groups.get(group).cloned().ok_or_else(|| DeliveryError::Slack(Cause::new("no_such_subteam")))
     }
 }
 

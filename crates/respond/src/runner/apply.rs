@@ -1,10 +1,10 @@
 //! Applies a plan: snapshot, change, first read, each stored before the next.
 
-use cordon_core::{Plan, PlannedStep};
+use cordon_core::{Plan, PlannedStep, chain};
 use serde::{Deserialize, Serialize};
 
 use super::record::{Progress, ProgressError, StepRecord, StepState};
-use super::{Halt, PlanResult, Run, RunError, chain, holding, numbered, sort_out};
+use super::{Halt, PlanResult, Run, RunError, holding, numbered, sort_out};
 use crate::bounds::Bounds;
 use crate::holds;
 use crate::port::Account;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use async_trait::async_trait;
-use cordon_core::{Call, IncidentId, PlannedStep, RemedyKind};
+use cordon_core::{Call, Cause, IncidentId, PlannedStep, RemedyKind};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -111,11 +111,21 @@ pub enum ProgressError {
     #[error("another run of the same plan was faster")]
     Superseded,
     /// The table is busy or out of reach.
-    #[error("the progress of a step could not be stored or read just now: {0}")]
-    Unavailable(String),
-    /// The stored record is not one of this step, or cannot be read.
-    #[error("the progress of a step cannot be stored or read: {0}")]
-    Broken(String),
+    #[error("the progress of a step could not be stored or read just now")]
+    Unavailable(#[source] Cause),
+    /// The stored record cannot be read, or the table refuses it.
+    #[error("the progress of a step cannot be stored or read")]
+    Broken(#[source] Cause),
+    /// The stored record is one of another remedy.
+    #[error("the progress of a step cannot be read: step {n} of the plan is `{planned}`, its record is of `{stored}`")]
+    OtherRemedy {
+        /// The step, counted from 1.
+        n: usize,
+        /// The remedy of the plan.
+        planned: RemedyKind,
+        /// The remedy of the record.
+        stored: RemedyKind,
+    },
 }
 
 impl ProgressError {
@@ -124,7 +134,7 @@ impl ProgressError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Superseded | Self::Unavailable(_) => true,
-            Self::Broken(_) => false,
+            Self::Broken(_) | Self::OtherRemedy { .. } => false,
         }
     }
 }
@@ -171,10 +181,7 @@ impl StepRecord {
         match progress.load(n).await? {
             None => Ok(Self::planned(step)),
             Some(record) if record.remedy == step.remedy => Ok(record),
-            Some(record) => Err(ProgressError::Broken(format!(
-                "step {n} of the plan is `{}`, its record is of `{}`",
-                step.remedy, record.remedy
-            ))),
+            Some(record) => Err(ProgressError::OtherRemedy { n, planned: step.remedy, stored: record.remedy }),
         }
     }
 

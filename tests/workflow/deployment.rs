@@ -11,7 +11,7 @@ use cordon_detect::RuleBook;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Answer, Choice, Decide};
 use cordon_flow::voted;
-use cordon_sandbox::slack::{Alert, Click, ClickAnswer, Message};
+use cordon_sandbox::slack::{Click, ClickAnswer, Message, Notification};
 use cordon_sandbox::{Keys, Mode, Options, Sandbox, SlackMode, Stack, StackSpec, people};
 use serde_json::Value;
 
@@ -220,7 +220,7 @@ impl Deployment {
     }
 
     /// The first alert that is `wanted`; `what` names it where it never comes.
-    pub async fn alert(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Alert {
+    pub async fn alert(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Notification {
         let found = self.sandbox.slack().wait_for_alert(&self.stack.spec.name, LIMIT, |alert| wanted(&alert.message)).await;
         found.unwrap_or_else(|| panic!("no alert in {LIMIT:?}: {what}"))
     }

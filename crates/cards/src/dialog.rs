@@ -31,7 +31,7 @@ pub enum DialogKind {
 /// The `private_metadata` of a dialog.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct About {
+pub(crate) struct DialogMetadata {
     pub incident: IncidentId,
     pub choice: DialogKind,
 }

@@ -7,7 +7,7 @@ use cordon_core::ids::InvalidId;
 use cordon_slack::text::truncate;
 use cordon_slack::{Click, Interaction, OriginError, Submission};
 
-use crate::dialog::{self, About, DialogKind};
+use crate::dialog::{self, DialogKind, DialogMetadata};
 
 /// A button of a card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Press {
         if submission.callback_id != dialog::CALLBACK_ID {
             return Err(PressError::Unknown);
         }
-        let About { incident, choice } = serde_json::from_str(&submission.metadata).map_err(PressError::Metadata)?;
+        let DialogMetadata { incident, choice } = serde_json::from_str(&submission.metadata).map_err(PressError::Metadata)?;
         let reason = submission.written(dialog::REASON).ok_or(PressError::NoReason)?;
         Ok(Self { incident, pressed: Pressed::Dialog { kind: choice, reason: truncate(&reason, dialog::MAX_REASON) } })
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use cordon_core::Call;
 use cordon_core::incident::{Incident, State};
-use cordon_record::Record;
+use cordon_record::IncidentReport;
 use cordon_record::record::{brief, kind, status, step_state};
 use cordon_record::text::visible;
 use cordon_respond::runner::{RevertResult, StepOutcome};
@@ -44,7 +44,7 @@ pub fn exception(recorded: &RecordedException, now: Timestamp) -> String {
 }
 
 /// An incident with its plan and timeline.
-pub fn whole(record: &Record) -> String {
+pub fn whole(record: &IncidentReport) -> String {
     let incident = &record.incident;
     let mut out = String::new();
     let mut field = |name: &str, value: &str| {

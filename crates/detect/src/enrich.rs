@@ -17,7 +17,7 @@ use crate::policy::Document;
 
 /// What was read from the account because the record only names it.
 #[derive(Debug, Clone, Default)]
-pub struct Facts {
+pub struct Documents {
     /// The default versions of managed policies, by ARN.
     pub policies: BTreeMap<String, Document>,
     /// The document that the call wrote, if the record lacks it: as IAM had it when it was read.
@@ -30,7 +30,7 @@ pub struct Facts {
 pub struct Enriched<'a> {
     record: &'a dyn Record,
     log: Log,
-    facts: Option<&'a Facts>,
+    documents: Option<&'a Documents>,
     actor: OnceCell<Actor>,
     subject: OnceCell<Subject>,
     parts: Parts,
@@ -59,15 +59,15 @@ impl<'a> Enriched<'a> {
 
     /// Enriches a CloudTrail record, also from what was read for it.
     #[must_use]
-    pub fn with(record: &'a dyn Record, facts: &'a Facts) -> Self {
-        Self::of(Log::CloudTrail, record, Some(facts))
+    pub fn with(record: &'a dyn Record, documents: &'a Documents) -> Self {
+        Self::of(Log::CloudTrail, record, Some(documents))
     }
 
     /// Enriches a record of any log. Only the rules about that log can match it.
     #[must_use]
-    pub fn of(log: Log, record: &'a dyn Record, facts: Option<&'a Facts>) -> Self {
+    pub fn of(log: Log, record: &'a dyn Record, documents: Option<&'a Documents>) -> Self {
         let (actor, subject) = (OnceCell::new(), OnceCell::new());
-        Self { record, log, facts, actor, subject, parts: Parts::default(), added: OnceCell::new() }
+        Self { record, log, documents, actor, subject, parts: Parts::default(), added: OnceCell::new() }
     }
 
     /// Where the record was taken from.
@@ -114,7 +114,7 @@ impl<'a> Enriched<'a> {
                 program.get_or_init(|| name().map(Value::from)).as_ref()
             }
             "policy" => {
-                let fields = || Some(documents::describe(self.record, self.facts)).filter(|fields| !fields.is_empty());
+                let fields = || Some(documents::describe(self.record, self.documents)).filter(|fields| !fields.is_empty());
                 policy.get_or_init(|| fields().map(Value::Object)).as_ref()
             }
             _ => None,
@@ -137,8 +137,8 @@ pub fn document_to_read(record: &dyn Record) -> Option<Written> {
 
 /// The dangerous statements of the policy that a record carries or names, in a few lines of text; empty where none is known.
 #[must_use]
-pub fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
-    documents::dangerous_statements(record, facts)
+pub fn dangerous_statements(record: &Value, documents: &Documents) -> Vec<String> {
+    documents::dangerous_statements(record, documents)
 }
 
 /// True where AWS refused the call or it failed. CloudTrail leaves `errorCode` out of a success; the sign-in service has no

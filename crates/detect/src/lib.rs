@@ -15,7 +15,7 @@ pub mod rules;
 
 pub use cases::{CaseFailure, check_cases};
 pub use counts::{Count, Counts, MemoryCounts, Tally, Window};
-pub use enrich::{Enriched, Facts};
+pub use enrich::{Documents, Enriched};
 pub use managed::of as managed_grants;
 pub use pattern::event_patterns;
 pub use rules::{

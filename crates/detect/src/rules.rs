@@ -28,7 +28,7 @@ pub use self::packed::pack;
 pub use self::placeholders::{PlaceholderError, Placeholders};
 use crate::counts::{Count, Counts, Tally};
 use crate::engine::Matcher;
-use crate::enrich::{Enriched, Facts};
+use crate::enrich::{Documents, Enriched};
 
 /// The text of one rule file, with the path by which people know it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -362,13 +362,13 @@ impl RuleBook {
     /// Enriches a CloudTrail record and reports the rules that match it: the worst first, then by id.
     #[must_use]
     pub fn evaluate(&self, record: &Value) -> Vec<Detection> {
-        self.evaluate_with(record, &Facts::default())
+        self.evaluate_with(record, &Documents::default())
     }
 
     /// As [`Self::evaluate`], with what was read because the record only names it ([`crate::enrich::policy_to_read`]).
     #[must_use]
-    pub fn evaluate_with(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
-        let matched = self.matching(&Enriched::with(record, facts));
+    pub fn evaluate_with(&self, record: &Value, documents: &Documents) -> Vec<Detection> {
+        let matched = self.matching(&Enriched::with(record, documents));
         matched.into_iter().filter(|rule| !rule.only_counted).map(|rule| rule.detection()).collect()
     }
 }

@@ -24,7 +24,7 @@ use cordon_core::incident::{EventFacts, Found, Incident};
 use cordon_core::json::at;
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, chain, redact, request as shown_request};
-use cordon_detect::enrich::{self, Enriched, Facts};
+use cordon_detect::enrich::{self, Documents, Enriched};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};
 use jiff::SignedDuration;
@@ -37,20 +37,20 @@ use cordon_store::{Before, Store, StoreError};
 /// The rules, as classify needs them.
 pub trait Rules: Send + Sync {
     /// The detections of a CloudTrail record, the gravest first. `facts` is what the record itself could not say.
-    fn evaluate(&self, record: &serde_json::Value, facts: &Facts) -> Vec<Detection>;
+    fn evaluate(&self, record: &serde_json::Value, facts: &Documents) -> Vec<Detection>;
 
     /// As [`Rules::evaluate`], for an event of any log, and with what correlations count of it.
-    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+    fn judge(&self, event: &Event, facts: &Documents) -> Judgement {
         Judgement { detections: self.evaluate(&event.record, facts), tallies: Vec::new() }
     }
 }
 
 impl Rules for RuleBook {
-    fn evaluate(&self, record: &serde_json::Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &serde_json::Value, facts: &Documents) -> Vec<Detection> {
         self.evaluate_with(record, facts)
     }
 
-    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+    fn judge(&self, event: &Event, facts: &Documents) -> Judgement {
         RuleBook::judge(self, &Enriched::of(event.log, &event.record, Some(facts)))
     }
 }
@@ -240,7 +240,7 @@ impl Classify<'_> {
 
     /// The document of a managed policy that the call only names, and the one that the call wrote and the record lacks, also as
     /// text. What IAM does not give away stays unknown, and the rules say so; what it may give in a moment is waited for.
-    async fn facts(&self, event: &Event) -> Result<(Facts, Option<String>), ClassifyError> {
+    async fn facts(&self, event: &Event) -> Result<(Documents, Option<String>), ClassifyError> {
         let mut facts = self.named_policy(event).await?;
         let is_lacking = event.log == cordon_core::Log::CloudTrail && event.origin.may_enforce() && event.error_code.is_none();
         let Some(written) = enrich::document_to_read(&event.record).filter(|_| is_lacking) else { return Ok((facts, None)) };
@@ -259,8 +259,8 @@ impl Classify<'_> {
         Ok((facts, None))
     }
 
-    async fn named_policy(&self, event: &Event) -> Result<Facts, ClassifyError> {
-        let mut facts = Facts::default();
+    async fn named_policy(&self, event: &Event) -> Result<Documents, ClassifyError> {
+        let mut facts = Documents::default();
         let Some(arn) = enrich::policy_to_read(&event.record) else { return Ok(facts) };
         match self.policies.document(arn).await {
             Ok(Some(text)) => match Document::parse_text(&text) {

@@ -1,7 +1,7 @@
 //! Everything that is stored about one incident, for `cordon incident show` and `export`.
 
 use cordon_core::IncidentId;
-use cordon_record::{Question, Record};
+use cordon_record::{IncidentReport, Question};
 use cordon_store::{Approval, Store, StoreError};
 use jiff::Timestamp;
 use serde_json::json;
@@ -14,7 +14,7 @@ const READ_TRIES: u32 = 4;
 ///
 /// # Errors
 /// [`StoreError::NotFound`] where there is no such incident, or [`StoreError`].
-pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<Record, StoreError> {
+pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<IncidentReport, StoreError> {
     let mut incident = store.incident(id).await?;
     let mut tries = 0;
     loop {
@@ -27,7 +27,7 @@ pub async fn read(store: Store<'_>, id: &IncidentId, now: Timestamp) -> Result<R
         let after = store.incident(id).await?;
         if after.version == incident.version || tries == READ_TRIES {
             let joined = store.joined(id).await?.events;
-            return Ok(Record { incident, steps, questions, timeline, joined, exported_at: now });
+            return Ok(IncidentReport { incident, steps, questions, timeline, joined, exported_at: now });
         }
         incident = after;
         tries += 1;

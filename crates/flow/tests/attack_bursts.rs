@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput};
 use cordon_core::{Detection, IncidentId, Level, Outcome, RemedyKind, Response, Route};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_respond::Iam;
 use cordon_testkit::run;
@@ -71,10 +71,10 @@ fn attack_7_a_burst_does_not_swallow_an_event_that_has_to_be_undone() {
     // Correlations of events that each have an answer of their own: a graver burst used to take them in.
     struct Graver;
     impl Rules for Graver {
-        fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+        fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
             Undoing.evaluate(record, facts)
         }
-        fn judge(&self, event: &cordon_core::Event, facts: &Facts) -> cordon_detect::Judgement {
+        fn judge(&self, event: &cordon_core::Event, facts: &Documents) -> cordon_detect::Judgement {
             let detections = self.evaluate(&event.record, facts);
             let response =
                 Response { revert: vec![], contain: vec![RemedyKind::DenyIam], gate: Default::default(), exceptions: vec![] };

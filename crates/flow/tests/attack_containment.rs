@@ -12,7 +12,7 @@ use cordon_core::timeline::Kind;
 use cordon_core::{
     Cause, Detection, Gate, IncidentId, Level, Log, Outcome, Principal, PrincipalKind, Purpose, RemedyKind, Response,
 };
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_detect::{Expected, RuleBook, RuleSource};
 use cordon_flow::approver::Voter;
 use cordon_flow::classify::{Classify, Rules};
@@ -35,7 +35,7 @@ struct Asks {
 }
 
 impl Rules for Asks {
-    fn evaluate(&self, _record: &Value, _facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, _record: &Value, _facts: &Documents) -> Vec<Detection> {
         let response =
             Response { revert: self.revert.clone(), contain: self.contain.clone(), gate: self.gate, exceptions: vec![] };
         vec![Detection {
@@ -426,7 +426,7 @@ fn attack_25_a_known_former_policy_comes_back_and_the_incident_is_contained() {
 struct Quiet;
 
 impl Rules for Quiet {
-    fn evaluate(&self, _record: &Value, _facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, _record: &Value, _facts: &Documents) -> Vec<Detection> {
         Vec::new()
     }
 }

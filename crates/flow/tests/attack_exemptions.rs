@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::{Detection, Level, Principal, PrincipalKind, Route};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::exceptions::{self, Wanted};
 use cordon_flow::ports::Clock;
@@ -27,7 +27,7 @@ fn mallory() -> Principal {
 struct WithAlerting(Level);
 
 impl Rules for WithAlerting {
-    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
         let mut found = FakeRules.evaluate(record, facts);
         let alerting =
             Detection { rule: "widens-own-rights".parse().unwrap(), level: self.0, response: None, ..found[0].clone() };

@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::{Detection, Level, Principal, RemedyKind, Response};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_testkit::run;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use support::{ACCOUNT, CONFIG, World, by, event, made_at};
 struct Undoing;
 
 impl Rules for Undoing {
-    fn evaluate(&self, record: &Value, _: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, _: &Documents) -> Vec<Detection> {
         let quiet = record["userIdentity"]["userName"].as_str().is_some_and(|name| name.starts_with("quiet"));
         let revert = match record["eventName"].as_str() {
             _ if quiet => return Vec::new(),

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, NotifyInput};
 use cordon_core::{ActorKind, Cause, Detection, Event, IncidentId, Origin, Outcome, Subject};
-use cordon_detect::enrich::{Enriched, Facts};
+use cordon_detect::enrich::{Documents, Enriched};
 use cordon_detect::{Judgement, RuleBook, RuleSource};
 use cordon_flow::classify::{Classify, Rules};
 use cordon_store::TableError;
@@ -23,11 +23,11 @@ use support::{ACCOUNT, World, attach, event};
 struct Shipped(RuleBook);
 
 impl Rules for Shipped {
-    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
         self.0.evaluate_with(record, facts)
     }
 
-    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+    fn judge(&self, event: &Event, facts: &Documents) -> Judgement {
         self.0.judge(&Enriched::of(event.log, &event.record, Some(facts)))
     }
 }

@@ -7,7 +7,7 @@ mod support;
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, RemediateInput, RemediateOutput, WaitInput};
 use cordon_core::timeline::Kind;
 use cordon_core::{Detection, ExceptionKind, Gate, IncidentId, Level, Principal, PrincipalKind, RemedyKind, Response, Route};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::approver::Voter;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Choice;
@@ -25,7 +25,7 @@ struct Asks {
 }
 
 impl Rules for Asks {
-    fn evaluate(&self, _record: &Value, _facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, _record: &Value, _facts: &Documents) -> Vec<Detection> {
         let response = Response {
             revert: self.revert.clone(),
             contain: self.contain.clone(),

@@ -7,14 +7,14 @@ use cordon_core::json::{at, set};
 use cordon_core::redact;
 use serde_json::{Value, json};
 
-use crate::record::{Record, step_state};
+use crate::record::{IncidentReport, step_state};
 
 /// The version of the export's schema, which docs/operating.md describes.
 pub const SCHEMA: &str = "cordon.incident.v1";
 
 /// The whole record.
 #[must_use]
-pub fn json(record: &Record) -> Value {
+pub fn json(record: &IncidentReport) -> Value {
     let verdict = record.verify();
     json!({
         "schema": SCHEMA,
@@ -37,7 +37,7 @@ pub fn json(record: &Record) -> Value {
     })
 }
 
-fn incident(record: &Record) -> Value {
+fn incident(record: &IncidentReport) -> Value {
     let incident = &record.incident;
     let mut subject = json!(incident.subject);
     set(&mut subject, "text", json!(incident.subject.to_string()));
@@ -70,13 +70,13 @@ fn incident(record: &Record) -> Value {
 }
 
 /// How many later events joined. Those that came after the last commit are among the events, and not yet in the header.
-pub(crate) fn merged(record: &Record) -> u32 {
+pub(crate) fn merged(record: &IncidentReport) -> u32 {
     let mut merges = record.incident.merges.clone();
     merges.count(u32::try_from(record.joined.len()).unwrap_or(u32::MAX), None);
     merges.merged
 }
 
-fn steps(record: &Record) -> Vec<Value> {
+fn steps(record: &IncidentReport) -> Vec<Value> {
     let planned = record.incident.assessment.plan.steps.iter().enumerate();
     planned
         .map(|(n, step)| {

@@ -6,7 +6,7 @@
 use askama::Template;
 
 use crate::page::{Block, Page, Text};
-use crate::record::Record;
+use crate::record::IncidentReport;
 
 #[derive(Template)]
 #[template(path = "record.html")]
@@ -16,6 +16,6 @@ struct Html {
 
 /// The whole record as a page of HTML, with its style inside.
 #[must_use]
-pub fn html(record: &Record) -> String {
+pub fn html(record: &IncidentReport) -> String {
     Html { page: Page::of(record) }.to_string()
 }

@@ -17,4 +17,4 @@ pub mod verify;
 
 pub use asff::Hub;
 pub use finding::{Activity, Finding};
-pub use record::{Question, Record};
+pub use record::{IncidentReport, Question};

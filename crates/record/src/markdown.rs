@@ -6,11 +6,11 @@
 use std::fmt::Write as _;
 
 use crate::page::{Block, Page, Shown, Text};
-use crate::record::Record;
+use crate::record::IncidentReport;
 
 /// The whole record as Markdown.
 #[must_use]
-pub fn markdown(record: &Record) -> String {
+pub fn markdown(record: &IncidentReport) -> String {
     let page = Page::of(record);
     let mut out = format!("# Incident {}\n\n{}\n\n", page.incident, code(&page.headline));
     let _ = writeln!(out, "- **Status:** {}\n- **Severity:** {}\n", escape(&page.status), escape(&page.severity));

@@ -12,7 +12,7 @@ use cordon_respond::runner::StepRecord;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::record::{Record, brief, kind, status, step_state};
+use crate::record::{IncidentReport, brief, kind, status, step_state};
 use crate::text::visible;
 
 /// Text without a character that a reader does not see ([`visible`]).
@@ -105,7 +105,7 @@ fn time(at: Timestamp) -> String {
 
 impl Page {
     /// The page of a record.
-    pub(crate) fn of(record: &Record) -> Self {
+    pub(crate) fn of(record: &IncidentReport) -> Self {
         let incident = &record.incident;
         let verdict = record.verify();
         let sections =
@@ -130,7 +130,7 @@ impl Page {
     }
 }
 
-fn event(record: &Record) -> Section {
+fn event(record: &IncidentReport) -> Section {
     let incident = &record.incident;
     let event = &incident.event;
     let mut facts = vec![
@@ -175,7 +175,7 @@ fn rules(incident: &Incident) -> Section {
     Section { title: "Rules that matched", blocks }
 }
 
-fn decision(record: &Record) -> Section {
+fn decision(record: &IncidentReport) -> Section {
     let incident = &record.incident;
     let mut facts = Vec::new();
     if let Some(decision) = &incident.assessment.decision {
@@ -194,7 +194,7 @@ fn decision(record: &Record) -> Section {
     Section { title: "Decision", blocks: if facts.is_empty() { Vec::new() } else { vec![Block::Facts(facts)] } }
 }
 
-fn plan(record: &Record) -> Section {
+fn plan(record: &IncidentReport) -> Section {
     let plan = &record.incident.assessment.plan;
     let mut blocks = Vec::new();
     for (n, step) in plan.steps.iter().enumerate() {
@@ -242,7 +242,7 @@ fn times(incident: &Incident) -> Section {
 }
 
 /// The later events of the case. The timeline holds their number and a digest.
-fn joined(record: &Record) -> Section {
+fn joined(record: &IncidentReport) -> Section {
     let row = |joined: &JoinedEvent| {
         vec![
             joined.time.map_or_else(|| ours("unknown"), |at| ours(time(at))),
@@ -257,7 +257,7 @@ fn joined(record: &Record) -> Section {
     Section { title: "Later events that joined", blocks: if record.joined.is_empty() { vec![] } else { vec![table] } }
 }
 
-fn chain(record: &Record) -> Section {
+fn chain(record: &IncidentReport) -> Section {
     let rows = record
         .timeline
         .iter()

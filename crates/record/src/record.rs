@@ -19,7 +19,7 @@ pub struct Question {
 
 /// Everything that is kept of one incident.
 #[derive(Debug, Clone)]
-pub struct Record {
+pub struct IncidentReport {
     /// The incident's header.
     pub incident: Incident,
     /// One for each step of the plan, in its order; `None` where nothing was begun.
@@ -34,7 +34,7 @@ pub struct Record {
     pub exported_at: Timestamp,
 }
 
-impl Record {
+impl IncidentReport {
     /// Whether the timeline is what the header says it is.
     ///
     /// # Errors

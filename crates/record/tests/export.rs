@@ -12,7 +12,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use serde_json::{Value, json};
 use support::{HOSTILE, closed, decided, hostile, opened, record, user};
 
-fn contained() -> cordon_record::Record {
+fn contained() -> cordon_record::IncidentReport {
     record(closed(decided(opened(user("iam-test-mallory"), "iam-test-mallory")), Outcome::Contained))
 }
 

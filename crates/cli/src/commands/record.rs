@@ -11,7 +11,7 @@ use cordon_core::timeline::Broken;
 use cordon_flow::ports::Clock as _;
 use cordon_record::text::visible;
 use cordon_record::verify::{Fault, check};
-use cordon_record::{Record, export as json, html, markdown};
+use cordon_record::{IncidentReport, export as json, html, markdown};
 use cordon_store::Store;
 
 use crate::commands::incident::{Deployment, IncidentError, parse, table};
@@ -105,7 +105,7 @@ pub enum RecordError {
 }
 
 /// Reads the record of an incident.
-pub async fn read(id: &str, deployment: &Deployment) -> Result<Record, IncidentError> {
+pub async fn read(id: &str, deployment: &Deployment) -> Result<IncidentReport, IncidentError> {
     let id = parse(id)?;
     let (_, table) = table(deployment).await;
     Ok(cordon_flow::export::read(Store::new(&table), &id, SystemClock.now()).await?)

@@ -9,18 +9,18 @@ use cordon_core::record::{Field, Lookup, Record};
 use cordon_core::{AccountId, Principal, PrincipalKind, Subject, event};
 use serde_json::{Map, Value, json};
 
-use super::Facts;
+use super::Documents;
 use crate::managed;
 use crate::policy::{Answer, Document, Grants, Trust, Trusted, grants, trusts};
 
 const IAM: &str = "iam.amazonaws.com";
 
 /// The fields below `cordon.policy`; empty where the record has nothing to do with a policy.
-pub(super) fn describe(record: &dyn Record, facts: Option<&Facts>) -> Map<String, Value> {
+pub(super) fn describe(record: &dyn Record, documents: Option<&Documents>) -> Map<String, Value> {
     let mut fields = Map::new();
     if let Some(arn) = named_policy(record) {
         fields.insert("arn".to_owned(), json!(arn));
-        match facts.and_then(|facts| facts.policies.get(arn)) {
+        match documents.and_then(|documents| documents.policies.get(arn)) {
             Some(document) => describe_grants(&grants(document), &mut fields),
             None => {
                 if let Some(known) = managed::of(arn) {
@@ -49,7 +49,9 @@ pub(super) fn describe(record: &dyn Record, facts: Option<&Facts>) -> Map<String
         fields.insert("unreadable".to_owned(), json!(event::OMITTED));
     }
     // What IAM holds is added to what the record lacks and does not replace it: it may have been changed since.
-    if let Some(written) = facts.and_then(|facts| facts.written.as_ref()).filter(|_| fields.contains_key("unreadable")) {
+    if let Some(written) =
+        documents.and_then(|documents| documents.written.as_ref()).filter(|_| fields.contains_key("unreadable"))
+    {
         if writes_trust(record) {
             describe_trust(&trusts(written), own_account(record).as_ref(), &mut fields);
         } else {
@@ -111,12 +113,12 @@ fn writes_trust(record: &dyn Record) -> bool {
 }
 
 /// The statements that people have to read of the policies in a record.
-pub(super) fn dangerous_statements(record: &Value, facts: &Facts) -> Vec<String> {
+pub(super) fn dangerous_statements(record: &Value, documents: &Documents) -> Vec<String> {
     let carried = permissions(record).and_then(|document| Document::parse(document).ok());
     let trust = trust_policy(record).and_then(|document| Document::parse(document).ok());
-    let written = |is_trust: bool| facts.written.clone().filter(|_| writes_trust(record) == is_trust);
+    let written = |is_trust: bool| documents.written.clone().filter(|_| writes_trust(record) == is_trust);
     let (carried, trust) = (carried.or_else(|| written(false)), trust.or_else(|| written(true)));
-    let read = || named_policy(record).and_then(|arn| facts.policies.get(arn).cloned().or_else(|| managed::document_of(arn)));
+    let read = || named_policy(record).and_then(|arn| documents.policies.get(arn).cloned().or_else(|| managed::document_of(arn)));
     let permissions = carried.or_else(read).map(|document| document.dangerous_statements()).unwrap_or_default();
     permissions.into_iter().chain(trust.map(|document| document.trusting_statements()).unwrap_or_default()).collect()
 }

@@ -40,8 +40,8 @@ fn a_policy_that_is_not_known_is_not_called_harmless() {
     let record = attach("bob", arn);
     assert_eq!(cordon(&record)["policy"], json!({ "arn": arn }));
     assert_eq!(policy_to_read(&record), Some(arn));
-    let facts = Facts { policies: [(arn.to_owned(), Document::parse_text(ALL).unwrap())].into(), ..Facts::default() };
-    assert!(has(&Enriched::with(&record, &facts).added()["cordon"]["policy"]["grants"], "admin"));
+    let documents = Documents { policies: [(arn.to_owned(), Document::parse_text(ALL).unwrap())].into(), ..Documents::default() };
+    assert!(has(&Enriched::with(&record, &documents).added()["cordon"]["policy"]["grants"], "admin"));
     assert_eq!(policy_to_read(&attach("bob", "arn:aws:iam::aws:policy/IAMFullAccess")), None);
     assert_eq!(policy_to_read(&json!({})), None);
 }

@@ -2,7 +2,7 @@
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, NotifyInput, RemediateInput, RemediateOutput, WaitInput};
 use cordon_core::{Detection, IncidentId, Level, Outcome, Principal, PrincipalKind, RemedyKind, Response, Route};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::approver::Voter;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Choice;
@@ -15,7 +15,7 @@ use super::{ACCOUNT, APPROVER, World, event};
 pub struct Undoing;
 
 impl Rules for Undoing {
-    fn evaluate(&self, record: &Value, _: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, _: &Documents) -> Vec<Detection> {
         let revert = match record["eventName"].as_str() {
             Some("PutRolePolicy" | "PutUserPolicy") => RemedyKind::RemoveInlinePolicy,
             Some("CreateAccessKey") => RemedyKind::DeactivateAccessKey,

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput};
 use cordon_core::incident::Incident;
 use cordon_core::{Config, Detection, ExceptionKind, IncidentId, Level, RemedyKind, Response};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::check::Check;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::Decide;
@@ -60,7 +60,7 @@ impl Clock for FakeClock {
 pub struct FakeRules;
 
 impl Rules for FakeRules {
-    fn evaluate(&self, record: &Value, _facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, _facts: &Documents) -> Vec<Detection> {
         let rule = |id: &str, response| Detection {
             rule: id.parse().unwrap(),
             title: format!("Rule {id}"),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use cordon_core::{Detection, Event};
-use cordon_detect::enrich::{Enriched, Facts};
+use cordon_detect::enrich::{Documents, Enriched};
 use cordon_detect::{Judgement, RuleBook, RuleSource};
 use cordon_flow::classify::Rules;
 use serde_json::Value;
@@ -12,11 +12,11 @@ use serde_json::Value;
 pub struct Shipped(RuleBook);
 
 impl Rules for Shipped {
-    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
         self.0.evaluate_with(record, facts)
     }
 
-    fn judge(&self, event: &Event, facts: &Facts) -> Judgement {
+    fn judge(&self, event: &Event, facts: &Documents) -> Judgement {
         self.0.judge(&Enriched::of(event.log, &event.record, Some(facts)))
     }
 }

@@ -10,7 +10,7 @@ use cordon_core::{
     Actor, Call, Detection, IncidentId, Level, Outcome, Plan, PlannedStep, Principal, PrincipalKind, Purpose, RemedyKind, State,
     Subject,
 };
-use cordon_record::{Question, Record};
+use cordon_record::{IncidentReport, Question};
 use cordon_respond::runner::StepRecord;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ pub fn hostile() -> Incident {
 }
 
 /// The record of an incident with this header, whose timeline fits it.
-pub fn record(mut incident: Incident) -> Record {
+pub fn record(mut incident: Incident) -> IncidentReport {
     let mut timeline: Vec<Entry> = Vec::new();
     let Incident { event, subject, outcome, .. } = incident.clone();
     let mut add = |new: NewEntry| {
@@ -216,7 +216,7 @@ pub fn record(mut incident: Incident) -> Record {
     let steps = if incident.assessment.plan.steps.is_empty() { vec![] } else { vec![Some(step)] };
     let question = Question { vote: "approved".to_owned(), by: Some("U0ADA".to_owned()), deadline: at(14_400) };
     let questions = if incident.approval.asked_at.is_some() { vec![question] } else { vec![] };
-    Record { incident, steps, questions, timeline, joined: Vec::new(), exported_at: at(86_400) }
+    IncidentReport { incident, steps, questions, timeline, joined: Vec::new(), exported_at: at(86_400) }
 }
 
 /// Named, so that a test can say which one failed.

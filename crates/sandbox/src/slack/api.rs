@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use tracing::warn;
 
-use super::{Alert, Fault, Member, Message, SlackStandIn, Via, limits};
+use super::{Fault, Member, Message, Notification, SlackStandIn, Via, limits};
 
 const BODY_MAX_BYTES: usize = 1024 * 1024;
 const TEXT_MAX: usize = 40_000;
@@ -126,7 +126,7 @@ async fn sns(Shared(slack): Shared<SlackStandIn>, Path(stack): Path<String>, bod
         }
         "Notification" => {
             let message = field("Message");
-            slack.add_alert(Alert {
+            slack.add_alert(Notification {
                 stack,
                 subject: field("Subject").to_owned(),
                 message: serde_json::from_str(message).unwrap_or_else(|_| message.into()),

@@ -100,7 +100,7 @@ impl Message {
 
 /// What SNS delivered.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Alert {
+pub struct Notification {
     /// The name of the stack that it was delivered for.
     pub stack: String,
     /// The `Subject` of the notification; empty if there was none.
@@ -144,7 +144,7 @@ pub(crate) struct Member {
 struct State {
     members: Vec<Member>,
     messages: Vec<Message>,
-    alerts: Vec<Alert>,
+    alerts: Vec<Notification>,
     clicks: Vec<Value>,
     /// Stacks whose SNS subscription is confirmed.
     subscribed: Vec<String>,
@@ -214,7 +214,7 @@ impl SlackStandIn {
 
     /// The alerts that SNS delivered for a stack.
     #[must_use]
-    pub fn alerts(&self, stack: &str) -> Vec<Alert> {
+    pub fn alerts(&self, stack: &str) -> Vec<Notification> {
         self.lock().alerts.iter().filter(|alert| alert.stack == stack).cloned().collect()
     }
 
@@ -224,7 +224,12 @@ impl SlackStandIn {
     }
 
     /// Waits for an alert of the stack that `wanted` accepts; `None` after `limit`.
-    pub async fn wait_for_alert(&self, stack: &str, limit: Duration, wanted: impl Fn(&Alert) -> bool) -> Option<Alert> {
+    pub async fn wait_for_alert(
+        &self,
+        stack: &str,
+        limit: Duration,
+        wanted: impl Fn(&Notification) -> bool,
+    ) -> Option<Notification> {
         self.wait(limit, || self.lock().alerts.iter().find(|alert| alert.stack == stack && wanted(alert)).cloned()).await
     }
 
@@ -316,7 +321,7 @@ impl SlackStandIn {
         message
     }
 
-    pub(crate) fn add_alert(&self, alert: Alert) {
+    pub(crate) fn add_alert(&self, alert: Notification) {
         self.lock().alerts.push(alert);
         self.announce();
     }

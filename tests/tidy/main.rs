@@ -48,8 +48,9 @@ fn keys_of_the_table_are_made_in_the_store_alone() {
 }
 
 #[test]
-fn no_modules_of_the_flow_import_each_other_in_a_circle() {
+fn no_modules_of_the_flow_or_the_store_import_each_other_in_a_circle() {
     assert_none(&layers::circles(files(), "crates/flow/src/"));
+    assert_none(&layers::circles(files(), "crates/store/src/"));
 }
 
 #[test]

@@ -111,6 +111,15 @@ id!(
     |v| v.strip_prefix("exc-").is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 );
 
+impl RuleId {
+    /// The rule that nobody can switch off: one of Cordon's own roles made a call that Cordon had not announced. It is not among
+    /// those of the deployment.
+    #[must_use]
+    pub fn role_misused() -> Self {
+        Self("cordon-role-misused".to_owned())
+    }
+}
+
 impl ExceptionId {
     /// The id of an exception with this content: recorded twice at the same moment, it is the same one.
     #[must_use]
@@ -226,6 +235,7 @@ mod tests {
         assert!("".parse::<EventId>().is_err());
         assert!("exc-0123456789ab".parse::<ExceptionId>().is_ok() && "exc-0123456789aB".parse::<ExceptionId>().is_err());
         assert!(ExceptionId::derive(b"x").as_str().parse::<ExceptionId>().is_ok());
+        assert_eq!(RuleId::role_misused().as_str().parse::<RuleId>().unwrap(), RuleId::role_misused());
         let error = "x y".parse::<RuleId>().unwrap_err().to_string();
         assert!(error.contains("`x y`"), "{error}");
     }

@@ -100,7 +100,7 @@ impl Remediate<'_> {
         let incident = self.begin(&incident, released).await?;
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let result = match self.open(&incident).await? {
-            Opened::Iam(iam) => part.renumbered(runner::apply_plan_within(&*iam, &self.bounds(), &part.plan, &part).await?),
+            Opened::Iam(iam) => part.renumbered(runner::apply_plan(&*iam, &self.bounds(), &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || ApplyResult::Failed { reason: reason.clone() }),
         };
         let data = json!({"complete": result.complete, "part": word(released), "steps": result.steps});
@@ -141,7 +141,7 @@ impl Remediate<'_> {
         let part = Part::of(&incident.assessment.plan, released, self.store.steps(id, self.clock.now()));
         let opened = self.open(&incident).await?;
         let result = match &opened {
-            Opened::Iam(iam) => part.renumbered(runner::verify_plan_within(&**iam, &self.bounds(), &part.plan, &part).await?),
+            Opened::Iam(iam) => part.renumbered(runner::verify_plan(&**iam, &self.bounds(), &part.plan, &part).await?),
             Opened::No(reason) => accounts::none_of(&incident, || VerifyResult::Failed { reason: reason.clone() }),
         };
         let again = result.steps.iter().any(|step| step.result.wants_another_read());

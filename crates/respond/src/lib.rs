@@ -33,5 +33,5 @@ pub use remedy::{
 };
 pub use runner::{
     ApplyResult, PlanResult, Progress, ProgressError, RevertResult, RunError, StepOutcome, StepRecord, StepState, UnfinishedStep,
-    VerifyResult, apply_plan, apply_plan_within, revert_plan, verify_plan, verify_plan_within,
+    VerifyResult, apply_plan, revert_plan, verify_plan,
 };

@@ -16,10 +16,10 @@ mod verify;
 use cordon_core::{Plan, PlannedStep, Purpose, RemedyKind, chain};
 use serde::{Deserialize, Serialize};
 
-pub use apply::{ApplyResult, apply_plan, apply_plan_within};
+pub use apply::{ApplyResult, apply_plan};
 pub use record::{Progress, ProgressError, StepRecord, StepState};
 pub use revert::{RevertResult, revert_plan};
-pub use verify::{VerifyResult, verify_plan, verify_plan_within};
+pub use verify::{VerifyResult, verify_plan};
 
 use crate::remedy::StepError;
 

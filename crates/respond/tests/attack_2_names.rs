@@ -10,7 +10,7 @@ use cordon_core::{
 use cordon_respond::{Answers, Case, NoHolds, Planning, apply_plan, planner, remedy};
 use cordon_testkit::fake_iam::IamState;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT, World};
-use cordon_testkit::{FakeIam, MemoryProgress, run};
+use cordon_testkit::{FakeIam, MemoryProgress, no_limits, run};
 use serde_json::json;
 
 /// How the event spells every name that the caller chooses the spelling of.
@@ -109,7 +109,7 @@ fn account_after(case: &laws::Case, spelling: Spelling) -> IamState {
     let unknown: Vec<String> = planning.plan.steps.iter().filter_map(|step| step.unknown_before.clone()).collect();
     assert_eq!(planning.plan.by_hand, unknown, "{case:?}");
     assert!(!planning.plan.steps.is_empty(), "{case:?}: {planning:?}");
-    let result = run(apply_plan(&world.iam, &planning.plan, &MemoryProgress::default())).unwrap();
+    let result = run(apply_plan(&world.iam, &no_limits(), &planning.plan, &MemoryProgress::default())).unwrap();
     assert!(result.complete, "{case:?}: {result:?}");
     world.iam.state()
 }

@@ -4,7 +4,7 @@
 use cordon_core::{Former, IncidentId, Plan, RemedyKind, Setting};
 use cordon_respond::{Planned, RevertResult, VerifyResult, apply_plan, call, deny, revert_plan, verify_plan};
 use cordon_testkit::laws::{Case, Thing, World, plan_for};
-use cordon_testkit::{MemoryProgress, run};
+use cordon_testkit::{MemoryProgress, no_limits, run};
 
 const LIMIT: &str = "arn:aws:iam::111111111111:policy/limit";
 const LOOSE: &str = "arn:aws:iam::111111111111:policy/loose";
@@ -23,12 +23,12 @@ fn plan(world: &World, case: &Case) -> (Plan, MemoryProgress) {
 }
 
 fn apply(world: &World, plan: &Plan, progress: &MemoryProgress) {
-    assert!(run(apply_plan(&world.iam, plan, progress)).unwrap().complete);
+    assert!(run(apply_plan(&world.iam, &no_limits(), plan, progress)).unwrap().complete);
     assert_eq!(verified(world, plan, progress), VerifyResult::Holds);
 }
 
 fn verified(world: &World, plan: &Plan, progress: &MemoryProgress) -> VerifyResult {
-    run(verify_plan(&world.iam, plan, progress)).unwrap().steps.remove(0).result
+    run(verify_plan(&world.iam, &no_limits(), plan, progress)).unwrap().steps.remove(0).result
 }
 
 fn undo(world: &World, plan: &Plan, progress: &MemoryProgress) -> RevertResult {
@@ -110,7 +110,7 @@ fn attack_3_a_plan_of_before_a_deny_does_not_take_it_off() {
     record.snapshot = Some(snapshot);
     run(cordon_respond::Progress::save(&world.progress, 1, &record)).unwrap();
     apply(&world, &denied, &progress);
-    assert!(!run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
+    assert!(!run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap().complete);
     assert_eq!(verified(&world, &denied, &progress), VerifyResult::Holds);
     undo(&world, &denied, &progress);
     assert_eq!(world.iam.state(), world.before);

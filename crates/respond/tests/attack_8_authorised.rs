@@ -4,9 +4,7 @@
 use cordon_core::pattern::Pattern;
 use cordon_core::{Actor, Config, Detection, Gate, Level, Principal, PrincipalKind, RemedyKind, Response, Subject, Target};
 use cordon_respond::authorised::{Authorised, Resource};
-use cordon_respond::{
-    ApplyResult, Bounds, Case, NoHolds, Planning, VerifyResult, apply_plan_within, planner, verify_plan_within,
-};
+use cordon_respond::{ApplyResult, Bounds, Case, NoHolds, Planning, VerifyResult, apply_plan, planner, verify_plan};
 use cordon_testkit::laws::{self, ACCOUNT, INCIDENT, World};
 use cordon_testkit::{FakeIam, MemoryProgress, run};
 use serde_json::json;
@@ -83,7 +81,7 @@ fn attack_8_what_left_the_scope_after_the_approval_is_not_written_to() {
     let mut story = story("iam-test-admins", "/");
     let plan = story.plan("iam-test-admins").plan;
     story.config.scope.never_touch = vec![Pattern::new("arn:aws:iam::*:group/iam-test-admins")];
-    let applied = run(apply_plan_within(&story.iam, &story.bounds(), &plan, &MemoryProgress::default())).unwrap();
+    let applied = run(apply_plan(&story.iam, &story.bounds(), &plan, &MemoryProgress::default())).unwrap();
     assert!(!applied.complete);
     assert!(
         matches!(&applied.steps[0].result, ApplyResult::Failed { reason } if reason.contains("scope.never_touch")),
@@ -97,11 +95,11 @@ fn attack_8_a_step_that_was_stripped_is_not_put_back_where_the_scope_no_longer_l
     let mut story = story("iam-test-admins", "/");
     let plan = story.plan("iam-test-admins").plan;
     let progress = MemoryProgress::default();
-    assert!(run(apply_plan_within(&story.iam, &story.bounds(), &plan, &progress)).unwrap().complete);
+    assert!(run(apply_plan(&story.iam, &story.bounds(), &plan, &progress)).unwrap().complete);
     story.iam.join(&story.user, "iam-test-admins");
     story.iam.forget_calls();
     story.config.scope.principals = vec![Pattern::new("arn:aws:iam::*:user/iam-test-*")];
-    let verified = run(verify_plan_within(&story.iam, &story.bounds(), &plan, &progress)).unwrap();
+    let verified = run(verify_plan(&story.iam, &story.bounds(), &plan, &progress)).unwrap();
     assert!(
         matches!(&verified.steps[0].result, VerifyResult::Failed { reason } if reason.contains("scope.principals")),
         "{verified:?}"
@@ -130,7 +128,7 @@ fn attack_8_no_remedy_writes_to_what_any_of_its_calls_is_authorised_on_outside_t
                 Resource::Policy | Resource::Trail => name.clone(),
             })];
             let bounds = Bounds { config: &config, never: &[] };
-            let applied = run(apply_plan_within(&world.iam, &bounds, &world.plan, &MemoryProgress::default())).unwrap();
+            let applied = run(apply_plan(&world.iam, &bounds, &world.plan, &MemoryProgress::default())).unwrap();
             assert!(
                 matches!(&applied.steps[0].result, ApplyResult::Failed { reason } if reason.contains("scope.never_touch")),
                 "{case:?}, {}: {applied:?}",
@@ -149,7 +147,7 @@ fn attack_8_cordons_own_roles_are_not_written_to_whatever_a_stored_plan_says() {
     config.scope.principals = vec![Pattern::new("arn:aws:iam::*:*")];
     let own = [Pattern::new(&world.target.arn())];
     let bounds = Bounds { config: &config, never: &own };
-    let applied = run(apply_plan_within(&world.iam, &bounds, &world.plan, &MemoryProgress::default())).unwrap();
+    let applied = run(apply_plan(&world.iam, &bounds, &world.plan, &MemoryProgress::default())).unwrap();
     assert!(matches!(&applied.steps[0].result, ApplyResult::Failed { reason } if reason.contains("Cordon's own")), "{applied:?}");
     assert!(matches!(world.target, Target::Principal(_)) && world.iam.writes().is_empty());
 }

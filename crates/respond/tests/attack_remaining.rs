@@ -9,7 +9,7 @@ use cordon_core::{
 use cordon_respond::planner::{self, Case};
 use cordon_respond::{Account, Answers, NoHolds, apply_plan, remedy};
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT, NOW, World};
-use cordon_testkit::{FakeIam, run};
+use cordon_testkit::{FakeIam, no_limits, run};
 use serde_json::json;
 
 const SCOPE: &str = "mode = \"enforce\"\n[scope]\naccounts = [\"111111111111\"]\nprincipals = [\"arn:aws:iam::111111111111:*/iam-test-*\", \"arn:aws:iam::111111111111:group/admins\"]\npolicies = [\"arn:aws:iam::111111111111:policy/*\"]\ntrails = [\"arn:aws:cloudtrail:*:*:trail/*\"]\n\
@@ -76,7 +76,7 @@ fn attack_1_what_was_undone_leaves_nothing_that_would_undo_it_again() {
         (case.event)(&mut event);
         let (plan, _) = planned(&world.iam, &world.target, case.remedy, &event, None);
         assert!(!plan.steps.is_empty(), "{case:?}");
-        assert!(run(apply_plan(&world.iam, &plan, &world.progress)).unwrap().complete, "{case:?}");
+        assert!(run(apply_plan(&world.iam, &no_limits(), &plan, &world.progress)).unwrap().complete, "{case:?}");
         let (_, left) = planned(&world.iam, &world.target, case.remedy, &event, Some(&plan));
         assert!(left.is_empty(), "{case:?}: {left:?}");
         tried += 1;

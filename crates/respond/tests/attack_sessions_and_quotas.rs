@@ -10,7 +10,7 @@ use cordon_respond::sessions::{Sessions, sessions};
 use cordon_respond::{Answers, Case, NoHolds, Planning, apply_plan, deny, planner, revert_plan, verify_plan};
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, INCIDENT};
-use cordon_testkit::{FakeIam, MemoryProgress, run};
+use cordon_testkit::{FakeIam, MemoryProgress, no_limits, run};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
@@ -173,7 +173,7 @@ fn attack_5_a_session_taken_while_people_decide_is_denied_too() {
     let plan = story.plan(&[RemedyKind::DeactivateAccessKey], &[]).plan;
     let approved: Timestamp = laws::NOW.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(5);
     let progress = MemoryProgress::default().at(approved);
-    assert!(run(apply_plan(&story.iam, &plan, &progress)).unwrap().complete);
+    assert!(run(apply_plan(&story.iam, &no_limits(), &plan, &progress)).unwrap().complete);
     let denied = |iam: &FakeIam| iam.entity(&story.target).unwrap().inline.values().cloned().collect::<Vec<_>>();
     // A minute more, because IAM needs seconds to enforce that the key is off.
     let carried_out = deny::sessions_document(approved + SignedDuration::from_mins(1));
@@ -181,9 +181,9 @@ fn attack_5_a_session_taken_while_people_decide_is_denied_too() {
     // A retry, a verification and an undo at another time are about the same document.
     let later = progress.at(approved + SignedDuration::from_hours(1));
     story.iam.change(&story.target, |user| user.inline.clear());
-    run(verify_plan(&story.iam, &plan, &later)).unwrap();
+    run(verify_plan(&story.iam, &no_limits(), &plan, &later)).unwrap();
     assert_eq!(denied(&story.iam), [carried_out]);
-    assert!(run(verify_plan(&story.iam, &plan, &later)).unwrap().complete);
+    assert!(run(verify_plan(&story.iam, &no_limits(), &plan, &later)).unwrap().complete);
     assert!(run(revert_plan(&story.iam, &plan, &later, None, false)).unwrap().complete);
     assert_eq!(story.iam.state(), before);
 }
@@ -225,8 +225,8 @@ fn attack_6_every_deny_finds_a_place_when_the_quotas_are_full() {
             assert!(plan.steps.iter().any(denies_sessions) && plan.by_hand == unknown, "{at}");
             assert!(plan.notes().iter().any(|note| note.contains("leave no room") || note.contains("resource policy")), "{at}");
             let progress = MemoryProgress::default();
-            assert!(run(apply_plan(&story.iam, &plan, &progress)).unwrap().complete, "{at}");
-            assert!(run(verify_plan(&story.iam, &plan, &progress)).unwrap().complete, "{at}");
+            assert!(run(apply_plan(&story.iam, &no_limits(), &plan, &progress)).unwrap().complete, "{at}");
+            assert!(run(verify_plan(&story.iam, &no_limits(), &plan, &progress)).unwrap().complete, "{at}");
             assert!(run(revert_plan(&story.iam, &plan, &progress, None, false)).unwrap().complete, "{at}");
             assert_eq!(story.iam.state(), before, "{at}");
         }
@@ -252,7 +252,11 @@ fn attack_6_a_quota_that_has_room_for_one_deny_and_not_for_two_is_not_planned_tw
         story.fill_inline(&story.mallory, left);
         let plan = story.plan(&[], &[RemedyKind::DenyIam, RemedyKind::RevokeSessions]).plan;
         assert_eq!(plan.steps.len(), 2, "{:?}", plan.calls());
-        assert!(run(apply_plan(&story.iam, &plan, &MemoryProgress::default())).unwrap().complete, "{:?}", plan.calls());
+        assert!(
+            run(apply_plan(&story.iam, &no_limits(), &plan, &MemoryProgress::default())).unwrap().complete,
+            "{:?}",
+            plan.calls()
+        );
         assert!(story.iam.entity(&story.mallory).unwrap().attached.contains(deny::AWS_DENY_ALL));
     }
 }

@@ -9,7 +9,7 @@ use cordon_core::{
 use cordon_respond::{Case, KeyLastUse, NoHolds, Planning, apply_plan, planner, revert_plan};
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
-use cordon_testkit::{FakeIam, MemoryProgress, run};
+use cordon_testkit::{FakeIam, MemoryProgress, no_limits, run};
 use serde_json::json;
 
 /// Mallory makes a call on a user, a role, a policy or a trail.
@@ -243,7 +243,7 @@ fn the_bad_version_is_replaced_then_deleted_and_undo_finds_it_under_its_new_id()
     let calls: Vec<String> = plan.calls().iter().map(|call| call.split(' ').next().unwrap().to_owned()).collect();
     assert_eq!(calls, ["iam:SetDefaultPolicyVersion", "iam:DeletePolicyVersion"]);
     let progress = MemoryProgress::default();
-    assert!(run(apply_plan(&story.iam, &plan, &progress)).unwrap().complete);
+    assert!(run(apply_plan(&story.iam, &no_limits(), &plan, &progress)).unwrap().complete);
     let policy = story.iam.managed_policy(&arn).unwrap();
     assert_eq!((policy.default_version.as_str(), policy.versions.len()), ("v1", 1));
     assert!(run(revert_plan(&story.iam, &plan, &progress, None, false)).unwrap().complete);

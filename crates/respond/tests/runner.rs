@@ -9,7 +9,7 @@ use cordon_respond::{
 };
 use cordon_testkit::fake_iam::inline_quota;
 use cordon_testkit::laws::{self, ACCOUNT, ADMIN, INCIDENT};
-use cordon_testkit::{Failure, FakeIam, MemoryProgress, When, run, until_killed};
+use cordon_testkit::{Failure, FakeIam, MemoryProgress, When, no_limits, run, until_killed};
 
 /// An attacker who made themself administrator: a deny on the user, then the policy off the user.
 fn story() -> (FakeIam, Principal, Plan) {
@@ -47,7 +47,7 @@ fn story() -> (FakeIam, Principal, Plan) {
 }
 
 fn apply(iam: &FakeIam, plan: &Plan, progress: &MemoryProgress) -> Vec<ApplyResult> {
-    let result = run(apply_plan(iam, plan, progress)).unwrap();
+    let result = run(apply_plan(iam, &no_limits(), plan, progress)).unwrap();
     result.steps.into_iter().map(|step| step.result).collect()
 }
 
@@ -66,7 +66,7 @@ fn the_actor_is_stopped_first_and_undo_goes_backwards() {
     let (before, progress) = (iam.state(), MemoryProgress::default());
     assert_eq!(apply(&iam, &plan, &progress), [ApplyResult::Applied, ApplyResult::Applied]);
     assert_eq!(actions(&iam), ["iam:PutUserPolicy", "iam:DetachUserPolicy"]);
-    let verified = run(verify_plan(&iam, &plan, &progress)).unwrap();
+    let verified = run(verify_plan(&iam, &no_limits(), &plan, &progress)).unwrap();
     assert!(verified.complete, "{verified:?}");
     iam.forget_calls();
     let undone = undo(&iam, &plan, &progress);
@@ -90,7 +90,7 @@ fn a_step_that_fails_does_not_stop_the_others_and_says_why() {
     let (iam, mallory, plan) = story();
     let progress = MemoryProgress::default();
     iam.faults().strike_action("iam:PutUserPolicy", When::Before, Failure::Error(IamErrorKind::AccessDenied));
-    let result = run(apply_plan(&iam, &plan, &progress)).unwrap();
+    let result = run(apply_plan(&iam, &no_limits(), &plan, &progress)).unwrap();
     assert!(!result.complete);
     assert!(
         matches!(&result.steps[0].result, ApplyResult::Failed { reason } if reason.contains("iam:PutUserPolicy") && reason.contains("access is denied")),
@@ -98,7 +98,7 @@ fn a_step_that_fails_does_not_stop_the_others_and_says_why() {
     );
     assert_eq!(result.steps[1].result, ApplyResult::Applied);
     assert!(iam.entity(&mallory).unwrap().attached.is_empty());
-    let verified = run(verify_plan(&iam, &plan, &progress)).unwrap();
+    let verified = run(verify_plan(&iam, &no_limits(), &plan, &progress)).unwrap();
     assert!(!verified.complete);
     assert!(matches!(&verified.steps[0].result, VerifyResult::NotApplied { reason } if reason.contains("access is denied")));
     assert_eq!(verified.steps[1].result, VerifyResult::Holds);
@@ -110,7 +110,7 @@ fn a_throttled_step_is_transient_and_the_others_are_done_meanwhile() {
     let progress = MemoryProgress::default();
     for kind in [IamErrorKind::Transient, IamErrorKind::Conflict] {
         iam.faults().strike_action("iam:PutUserPolicy", When::Before, Failure::Error(kind));
-        let error = run(apply_plan(&iam, &plan, &progress)).unwrap_err();
+        let error = run(apply_plan(&iam, &no_limits(), &plan, &progress)).unwrap_err();
         assert!(error.retryable() && error.to_string().starts_with("step 1 (`deny-iam` on `arn:aws:iam::"), "{error}");
         assert!(iam.entity(&mallory).unwrap().attached.is_empty());
         assert_eq!(progress.record(1).unwrap().state, StepState::SnapshotTaken);
@@ -124,7 +124,7 @@ fn nothing_is_written_to_iam_when_the_snapshot_cannot_be_stored() {
     let (iam, _, plan) = story();
     let progress = MemoryProgress::default();
     progress.faults().strike_action("progress:save", When::Before, Failure::Error(IamErrorKind::Other));
-    let error = run(apply_plan(&iam, &plan, &progress)).unwrap_err();
+    let error = run(apply_plan(&iam, &no_limits(), &plan, &progress)).unwrap_err();
     assert!(matches!(error, RunError::Progress(ProgressError::Broken(_))) && !error.retryable(), "{error}");
     assert_eq!(iam.writes(), []);
 }
@@ -147,7 +147,7 @@ fn a_record_of_another_remedy_is_refused() {
     let progress = MemoryProgress::default();
     let other = StepRecord { version: 1, ..StepRecord::planned(&plan.steps[1]) };
     run(progress.save(1, &other)).unwrap();
-    let error = run(apply_plan(&iam, &plan, &progress)).unwrap_err();
+    let error = run(apply_plan(&iam, &no_limits(), &plan, &progress)).unwrap_err();
     assert!(!error.retryable() && error.to_string().contains("`deny-iam`"), "{error}");
     assert_eq!(iam.writes(), []);
 }
@@ -213,8 +213,8 @@ fn an_undo_that_meets_a_full_quota_can_be_run_again() {
 fn an_empty_plan_is_never_complete() {
     let (iam, ..) = story();
     let (plan, progress) = (Plan::default(), MemoryProgress::default());
-    assert!(!run(apply_plan(&iam, &plan, &progress)).unwrap().complete);
-    assert!(!run(verify_plan(&iam, &plan, &progress)).unwrap().complete);
+    assert!(!run(apply_plan(&iam, &no_limits(), &plan, &progress)).unwrap().complete);
+    assert!(!run(verify_plan(&iam, &no_limits(), &plan, &progress)).unwrap().complete);
 }
 
 #[test]
@@ -224,10 +224,10 @@ fn one_read_is_not_enough_to_call_it_contained() {
     apply(&iam, &plan, &progress);
     let unseen = StepRecord { seen: false, version: progress.record(2).unwrap().version + 1, ..progress.record(2).unwrap() };
     run(progress.save(2, &unseen)).unwrap();
-    let once = run(verify_plan(&iam, &plan, &progress)).unwrap();
+    let once = run(verify_plan(&iam, &no_limits(), &plan, &progress)).unwrap();
     assert_eq!(once.steps[1].result, VerifyResult::HoldsOnce);
     assert!(!once.complete && once.steps[1].result.wants_another_read());
-    assert!(run(verify_plan(&iam, &plan, &progress)).unwrap().complete);
+    assert!(run(verify_plan(&iam, &no_limits(), &plan, &progress)).unwrap().complete);
 }
 
 #[test]

@@ -8,48 +8,13 @@
 //! dangerous, one that is dangerous by its content, and one that is too young. The next older value that none of this is said of is
 //! taken, or none.
 
-use std::fmt;
-
 use cordon_core::{Former, RefusedFormer};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Setting;
 use crate::table::Condition;
 use crate::{Store, StoreError, keys, put};
-
-/// A setting that a remedy can restore.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Setting {
-    /// A role's trust policy.
-    Trust,
-    /// A user's or role's permissions boundary, by its ARN.
-    Boundary,
-    /// An inline policy, by its name.
-    InlinePolicy(String),
-    /// A tag, by its key.
-    Tag(String),
-    /// The default version of a managed policy, by its id.
-    DefaultVersion,
-    /// A trail's event selectors.
-    EventSelectors,
-    /// That a user, group or role was made: it has no inline policy and no tag that no later event set.
-    Created,
-}
-
-/// As the setting's key has it.
-impl fmt::Display for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Trust => f.write_str("trust"),
-            Self::Boundary => f.write_str("boundary"),
-            Self::InlinePolicy(name) => write!(f, "inline#{name}"),
-            Self::Tag(key) => write!(f, "tag#{key}"),
-            Self::DefaultVersion => f.write_str("default"),
-            Self::EventSelectors => f.write_str("selectors"),
-            Self::Created => f.write_str("created"),
-        }
-    }
-}
 
 /// What an event set.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,15 +4,12 @@
 //! exceed DynamoDB's limit.
 
 use cordon_core::incident::{Incident, JoinedEvent, State};
-use cordon_core::{AccountId, Call, Event, EventId, ExceptionId, IncidentId, Principal, Subject, Target, canonical_arn};
+use cordon_core::{AccountId, EventId, ExceptionId, IncidentId, Principal, Subject, Target, canonical_arn};
 use cordon_detect::Tally;
 use cordon_respond::Thing;
 use jiff::Timestamp;
 
-use crate::former::Setting;
-use crate::own_calls;
-use crate::pace::Minute;
-use crate::provenance::Grant;
+use crate::parts::{Grant, Minute, Setting};
 use crate::table::Key;
 
 /// DynamoDB takes 2,048 bytes of partition key.
@@ -190,19 +187,8 @@ pub(crate) fn former_as_spelt(arn: &str, setting: &Setting) -> Key {
     Key::new(format!("DOC#{arn}#{setting}"), "DOC")
 }
 
-/// A call that is about to be made in an account.
-pub(crate) fn planned_call(account: &AccountId, call: &Call) -> Key {
-    let (action, parts) = own_calls::identity_of_call(call);
-    own_call(account, &action, &parts)
-}
-
-/// A call that was made.
-pub(crate) fn made_call(account: &AccountId, event: &Event) -> Key {
-    let (action, parts) = own_calls::identity_of_event(event);
-    own_call(account, &action, &parts)
-}
-
-fn own_call(account: &AccountId, action: &str, parts: &[String]) -> Key {
+/// A call of ours in an account, by its action and by what identifies it among the calls of that action.
+pub(crate) fn own_call(account: &AccountId, action: &str, parts: &[String]) -> Key {
     let text = format!("{account}#{action}#{}", parts.join("#"));
     hashed_if_long("OWN", &text)
 }

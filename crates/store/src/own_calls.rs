@@ -59,15 +59,27 @@ impl Announced {
     }
 }
 
+/// A call that is about to be made in an account.
+fn planned_call(account: &AccountId, call: &Call) -> Key {
+    let (action, parts) = identity_of_call(call);
+    keys::own_call(account, &action, &parts)
+}
+
+/// A call that was made.
+fn made_call(account: &AccountId, event: &Event) -> Key {
+    let (action, parts) = identity_of_event(event);
+    keys::own_call(account, &action, &parts)
+}
+
 /// The action, the naming parameters and the documents of a planned call.
-pub(crate) fn identity_of_call(call: &Call) -> (String, Vec<String>) {
+fn identity_of_call(call: &Call) -> (String, Vec<String>) {
     let named =
         |name: &str| call.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.clone());
     (call.action.rsplit(':').next().unwrap_or_default().to_owned(), parts(&named))
 }
 
 /// The same of a call that was made.
-pub(crate) fn identity_of_event(event: &Event) -> (String, Vec<String>) {
+fn identity_of_event(event: &Event) -> (String, Vec<String>) {
     let asked = at(&event.record, "/requestParameters");
     let named = |name: &str| match name {
         "selectors" => canonical_selectors(asked),
@@ -121,7 +133,7 @@ impl Store<'_> {
     pub async fn announce(&self, account: Option<&AccountId>, calls: &[Call], now: Timestamp) -> Result<(), StoreError> {
         let Some(account) = account else { return Ok(()) };
         let announced = Announced::now(now);
-        let keys: BTreeSet<Key> = calls.iter().map(|call| keys::planned_call(account, call)).collect();
+        let keys: BTreeSet<Key> = calls.iter().map(|call| planned_call(account, call)).collect();
         let writes: Vec<Write> = keys.into_iter().map(|key| put(key, &announced, Condition::Always)).collect::<Result<_, _>>()?;
         // DynamoDB takes 100 writes in a transaction; a step has far fewer calls.
         if writes.is_empty() { Ok(()) } else { self.write(writes).await }
@@ -133,7 +145,7 @@ impl Store<'_> {
     /// [`StoreError`].
     pub async fn is_announced(&self, event: &Event) -> Result<bool, StoreError> {
         let (Some(made_at), Some(account)) = (event.time, &event.account) else { return Ok(false) };
-        let announced: Option<Announced> = self.get(&keys::made_call(account, event)).await?;
+        let announced: Option<Announced> = self.get(&made_call(account, event)).await?;
         Ok(announced.is_some_and(|announced| announced.covers(made_at)))
     }
 }
@@ -151,8 +163,8 @@ mod tests {
             Event::from_envelope(&envelope, None).unwrap()
         };
         let account: AccountId = "111111111111".parse().unwrap();
-        let planned = |call: &Call| keys::planned_call(&account, call);
-        let made_call = |event: &Event| keys::made_call(&account, event);
+        let planned = |call: &Call| planned_call(&account, call);
+        let made_call = |event: &Event| made_call(&account, event);
         let call = Call::new("iam:AttachUserPolicy", [("UserName", "u"), ("PolicyArn", "arn:aws:iam::aws:policy/A")]);
         let made = |policy: &str| event("AttachUserPolicy", json!({"userName": "u", "policyArn": policy}));
         assert_eq!(planned(&call), made_call(&made("arn:aws:iam::aws:policy/A")));
@@ -164,7 +176,7 @@ mod tests {
         let other = event("PutUserPolicy", json!({"userName": "u", "policyName": "p", "policyDocument": "{\"Statement\":[]}"}));
         assert_ne!(planned(&put), made_call(&other));
         let elsewhere: AccountId = "222222222222".parse().unwrap();
-        assert_ne!(planned(&put), keys::made_call(&elsewhere, &written));
+        assert_ne!(planned(&put), super::made_call(&elsewhere, &written));
         let tag = Call::new("iam:TagUser", [("UserName", "u"), ("Key", "k"), ("Value", "v")]);
         let tagged = |tags: Value| made_call(&event("TagUser", json!({"userName": "u", "tags": tags})));
         assert_eq!(planned(&tag), tagged(json!([{"key": "k", "value": "v"}])));

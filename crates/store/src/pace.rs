@@ -3,54 +3,9 @@
 use cordon_core::incident::SlackMessage;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Minute;
 use crate::table::Condition;
 use crate::{Store, StoreError, keys, put};
-
-/// What kind of message waits for its turn: each has a limit and a summary of its own, so that nothing crowds out questions, and
-/// a summary counts one kind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
-    /// It is told, and nothing is wanted.
-    Told,
-    /// It ended, or is being answered without a question.
-    Ended,
-    /// A person is asked.
-    Wanted,
-    /// A person has to look now: never counted, never left to a summary.
-    Urgent,
-}
-
-impl Turn {
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Told => "TOLD",
-            Self::Ended => "ENDED",
-            Self::Wanted => "WANTED",
-            Self::Urgent => "URGENT",
-        }
-    }
-}
-
-/// One minute of one kind of message in one channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Minute<'a> {
-    /// The channel's id; `None` for the secret's own.
-    pub channel: Option<&'a str>,
-    /// The kind of message.
-    pub turn: Turn,
-    /// Whether it is about a grave incident: these are counted apart, so that nobody buries one under many that are not.
-    pub grave: bool,
-    /// Minutes since 1970.
-    pub number: i64,
-}
-
-impl Minute<'_> {
-    /// The minute before.
-    #[must_use]
-    pub fn previous(self) -> Self {
-        Self { number: self.number - 1, ..self }
-    }
-}
 
 /// The message that stands for a minute's rest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,21 +5,9 @@ use cordon_core::Principal;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::parts::Grant;
 use crate::table::Condition;
 use crate::{Store, StoreError, TRIES, keys, put};
-
-/// What gives a principal an exception.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Grant<'a> {
-    /// The exception tag, or the one that says until when it counts, by its key.
-    Tag(&'a str),
-    /// An exempt group, by its name. Of a user, the membership; of the group, that it has this name.
-    Group(&'a str),
-    /// The principal's ARN: its path and name, on which the scope, recorded exceptions and automation match.
-    Arn,
-    /// The name alone of a user or group, which it got or lost by being renamed. It gives no exception.
-    Name,
-}
 
 /// What was done to it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -16,6 +16,7 @@ use cordon_respond::{
 use crate::fake_iam::{FakeIam, IamState};
 use crate::faults::{Failure, Faults, When};
 use crate::memory_progress::MemoryProgress;
+use crate::no_limits;
 use crate::{run, until_killed};
 pub use cases::{Case, Thing, cases};
 pub use two_incidents::{
@@ -81,7 +82,7 @@ impl World {
     /// Applies, without faults, and once more where IAM or the table asked for it.
     fn apply(&self) {
         self.faults.clear();
-        let result = run(apply_plan(&self.iam, &self.plan, &self.progress)).expect("no fault is left");
+        let result = run(apply_plan(&self.iam, &no_limits(), &self.plan, &self.progress)).expect("no fault is left");
         assert!(result.complete, "{result:?}");
     }
 
@@ -92,7 +93,7 @@ impl World {
     }
 
     fn verify(&self) -> VerifyResult {
-        let result = run(verify_plan(&self.iam, &self.plan, &self.progress)).expect("no fault is left");
+        let result = run(verify_plan(&self.iam, &no_limits(), &self.plan, &self.progress)).expect("no fault is left");
         result.steps.first().expect("a step").result.clone()
     }
 
@@ -287,7 +288,7 @@ pub fn an_undone_step_is_never_touched_again(case: &Case) {
     world.iam.restore(applied.clone());
     world.iam.forget_calls();
     assert!(matches!(world.revert(), RevertResult::Nothing { .. }), "{case:?}");
-    let late = run(apply_plan(&world.iam, &world.plan, &world.progress)).expect("a late retry");
+    let late = run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).expect("a late retry");
     assert!(!late.complete, "{case:?}: {late:?}");
     assert_eq!(world.verify(), VerifyResult::Undone, "{case:?}");
     assert_eq!((world.iam.state(), world.iam.writes()), (applied, vec![]), "{case:?}");
@@ -386,7 +387,7 @@ fn struck(case: &Case, prepare: fn(&World), run_once: fn(&World), then: impl Fn(
 }
 
 fn try_to_apply(world: &World) {
-    if let Some(Err(error)) = until_killed(apply_plan(&world.iam, &world.plan, &world.progress)) {
+    if let Some(Err(error)) = until_killed(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)) {
         assert!(matches!(error, RunError::Transient(_) | RunError::Progress(_)), "{error}");
     }
 }

@@ -16,7 +16,13 @@ pub mod python;
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
+
+use cordon_core::Config;
+use cordon_core::config::Scope;
+use cordon_core::pattern::Pattern;
+use cordon_respond::Bounds;
 
 /// The crate under test. Unit tests inside `cordon-respond` use it by this name: they are compiled apart from the crate that
 /// the fakes implement the ports of.
@@ -30,6 +36,24 @@ pub use memory_progress::MemoryProgress;
 #[cfg(feature = "table")]
 pub use memory_table::MemoryTable;
 pub use needs::Need;
+
+/// Limits that let every step through, for tests of the steps themselves.
+#[must_use]
+pub fn no_limits() -> Bounds<'static> {
+    static CONFIG: LazyLock<Config> = LazyLock::new(|| {
+        let any = || vec![Pattern::new("*")];
+        let scope = Scope {
+            accounts: any(),
+            principals: any(),
+            policies: any(),
+            trails: any(),
+            never_touch: vec![],
+            management_account: None,
+        };
+        Config { scope, ..Config::default() }
+    });
+    Bounds { config: &CONFIG, never: &[] }
+}
 
 /// Runs a future over fakes until it is done or killed; `None` where it was killed.
 pub fn until_killed<F: Future>(future: F) -> Option<F::Output> {

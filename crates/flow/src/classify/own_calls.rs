@@ -5,10 +5,7 @@
 //! role changes is graver than usual, because its rights are Cordon's.
 
 use cordon_core::event::Event;
-use cordon_core::{Detection, Level};
-
-/// The rule that nobody can switch off: it is not among those of the deployment.
-const MISUSED: &str = "cordon-role-misused";
+use cordon_core::{Detection, Level, RuleId};
 
 /// The services in which one of Cordon's roles changes something at all.
 const CHANGED: [&str; 2] = ["iam.amazonaws.com", "cloudtrail.amazonaws.com"];
@@ -23,7 +20,7 @@ pub(crate) fn misused(event: &Event, is_detected: bool) -> Option<Detection> {
         return None;
     }
     Some(Detection {
-        rule: MISUSED.parse().ok()?,
+        rule: RuleId::role_misused(),
         title: "A role of Cordon made a call that Cordon had not announced".to_owned(),
         author: "The Cordon authors".to_owned(),
         level: Level::Critical,

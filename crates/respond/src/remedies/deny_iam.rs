@@ -234,7 +234,7 @@ mod tests {
         ApplyResult, Attempt, IamErrorKind, Planned, RevertResult, Reverted, StepError, VerifyResult, apply_plan, call, deny,
         remedy, revert_plan, verify_plan,
     };
-    use cordon_testkit::{Failure, When, laws, run};
+    use cordon_testkit::{Failure, When, laws, no_limits, run};
 
     fn world() -> World {
         World::new(&Case::new(RemedyKind::DenyIam, Thing::User))
@@ -246,9 +246,9 @@ mod tests {
         let approved = r#"{"Version":"2012-10-17","Statement":[]}"#;
         let step = &mut world.plan.steps[0];
         step.calls = vec![call::put_inline_policy(world.target.principal().unwrap(), &policy_name(), approved)];
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         assert_eq!(world.iam.entity(world.principal()).unwrap().inline[&policy_name()], approved);
-        assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
+        assert!(run(verify_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap().complete);
         run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         assert_eq!(world.iam.state(), world.before);
     }
@@ -267,11 +267,11 @@ mod tests {
     #[test]
     fn a_deny_that_the_attacker_overwrote_is_put_back() {
         let world = world();
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         world.iam.put_inline(world.principal(), &policy_name(), "{\"theirs\":1}");
-        let verified = run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        let verified = run(verify_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         assert!(matches!(&verified.steps[0].result, VerifyResult::Reapplied { missing } if missing.contains("overwritten")));
-        assert!(run(verify_plan(&world.iam, &world.plan, &world.progress)).unwrap().complete);
+        assert!(run(verify_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap().complete);
         run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         assert_eq!(world.iam.state(), world.before);
     }
@@ -279,7 +279,7 @@ mod tests {
     #[test]
     fn undo_refuses_when_somebody_else_wrote_the_policy_since_and_shows_both() {
         let world = world();
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         world.iam.put_inline(world.principal(), &policy_name(), "{\"theirs\":1}");
         let now = world.iam.state();
         let undone = run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
@@ -293,7 +293,7 @@ mod tests {
     fn undoing_one_incident_leaves_the_deny_of_another() {
         let world = world();
         let other = deny::policy_name(&"inc-ffffffffffffffffffff".parse().unwrap());
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         world.iam.put_inline(world.principal(), &other, deny::DOCUMENT);
         run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         let inline = world.iam.entity(world.principal()).unwrap().inline;
@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn a_deny_that_already_stands_needs_no_step() {
         let world = world();
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         let planned = laws::plan_of(&world.iam, &Case::new(RemedyKind::DenyIam, Thing::User), &world.target);
         assert!(matches!(planned, Planned::Nothing(_)), "{planned:?}");
     }
@@ -313,7 +313,10 @@ mod tests {
         let world = world();
         let (remedy, step) = (remedy(RemedyKind::DenyIam), &world.plan.steps[0]);
         let snapshot = run(remedy.snapshot(&world.iam, step)).unwrap();
-        assert_eq!(run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap().steps[0].result, ApplyResult::Applied);
+        assert_eq!(
+            run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap().steps[0].result,
+            ApplyResult::Applied
+        );
         world.faults.strike_action("iam:DeleteUserPolicy", When::After, Failure::Error(IamErrorKind::NotFound));
         let reverted = run(remedy.revert(&world.iam, step, &snapshot, false)).unwrap();
         assert!(matches!(reverted, Reverted::Nothing(_)), "{reverted:?}");

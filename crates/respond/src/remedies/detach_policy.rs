@@ -67,7 +67,7 @@ mod tests {
         ApplyResult, Attempt, IamErrorKind, RevertResult, Reverted, Snapshot, StepError, Verified, apply_plan, remedy,
         revert_plan,
     };
-    use cordon_testkit::{Failure, When, laws::ADMIN, run};
+    use cordon_testkit::{Failure, When, laws::ADMIN, no_limits, run};
 
     use cordon_core::RemedyKind;
 
@@ -83,7 +83,7 @@ mod tests {
         let world = world();
         world.iam.detach(world.principal(), ADMIN);
         let now = world.iam.state();
-        let applied = run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        let applied = run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         assert_eq!(applied.steps[0].result, ApplyResult::AlreadyHeld);
         let undone = run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();
         assert!(matches!(&undone.steps[0].result, RevertResult::Nothing { reason } if reason.contains("was not attached")));
@@ -108,14 +108,14 @@ mod tests {
     fn losing_the_race_to_detach_is_success() {
         let world = world();
         world.faults.strike_action("iam:DetachUserPolicy", When::After, Failure::Error(IamErrorKind::NotFound));
-        let applied = run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        let applied = run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         assert_eq!(applied.steps[0].result, ApplyResult::AlreadyHeld);
     }
 
     #[test]
     fn a_policy_that_was_deleted_since_is_drift_and_named() {
         let world = world();
-        run(apply_plan(&world.iam, &world.plan, &world.progress)).unwrap();
+        run(apply_plan(&world.iam, &no_limits(), &world.plan, &world.progress)).unwrap();
         world.iam.delete_policy(ADMIN);
         let now = world.iam.state();
         let undone = run(revert_plan(&world.iam, &world.plan, &world.progress, None, false)).unwrap();

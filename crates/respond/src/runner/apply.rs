@@ -42,34 +42,13 @@ impl ApplyResult {
     }
 }
 
-/// Applies every step that is not yet applied.
+/// Applies every step that is not yet applied. No step writes what the limits do not let it touch.
 ///
 /// # Errors
 /// [`RunError::Transient`] where IAM may let a step pass later; [`RunError::Progress`] where a record cannot be kept.
 pub async fn apply_plan(
     account: &dyn Account,
-    plan: &Plan,
-    progress: &dyn Progress,
-) -> Result<PlanResult<ApplyResult>, RunError> {
-    run(account, None, plan, progress).await
-}
-
-/// [`apply_plan`], and no step writes what the limits do not let it touch.
-///
-/// # Errors
-/// As [`super::apply_plan`].
-pub async fn apply_plan_within(
-    account: &dyn Account,
     bounds: &Bounds<'_>,
-    plan: &Plan,
-    progress: &dyn Progress,
-) -> Result<PlanResult<ApplyResult>, RunError> {
-    run(account, Some(bounds), plan, progress).await
-}
-
-async fn run(
-    account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<PlanResult<ApplyResult>, RunError> {
@@ -83,7 +62,7 @@ async fn run(
 
 async fn apply_step(
     account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
+    bounds: &Bounds<'_>,
     n: usize,
     step: &PlannedStep,
     progress: &dyn Progress,
@@ -154,15 +133,13 @@ pub(super) async fn seen(
 /// Snapshot, what is held, then the change, each stored.
 async fn write(
     account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
+    bounds: &Bounds<'_>,
     n: usize,
     step: &PlannedStep,
     progress: &dyn Progress,
     record: &mut StepRecord,
 ) -> Result<Applied, WriteError> {
-    if let Some(bounds) = bounds {
-        bounds.required(account, step).await?;
-    }
+    bounds.required(account, step).await?;
     let remedy = remedy(step.remedy);
     let snapshot = match record.snapshot.clone() {
         Some(snapshot) => snapshot,

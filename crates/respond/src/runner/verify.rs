@@ -68,34 +68,13 @@ impl VerifyResult {
     }
 }
 
-/// Reads every step again. A step that was stripped is put back once in its life; `complete` means contained.
+/// Reads every step again. A step that was stripped is put back once in its life, where the limits let it; `complete` means contained.
 ///
 /// # Errors
 /// As [`super::apply_plan`].
 pub async fn verify_plan(
     account: &dyn Account,
-    plan: &Plan,
-    progress: &dyn Progress,
-) -> Result<PlanResult<VerifyResult>, RunError> {
-    run(account, None, plan, progress).await
-}
-
-/// [`verify_plan`], and no step is put back where the limits do not let it.
-///
-/// # Errors
-/// As [`super::apply_plan`].
-pub async fn verify_plan_within(
-    account: &dyn Account,
     bounds: &Bounds<'_>,
-    plan: &Plan,
-    progress: &dyn Progress,
-) -> Result<PlanResult<VerifyResult>, RunError> {
-    run(account, Some(bounds), plan, progress).await
-}
-
-async fn run(
-    account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
     plan: &Plan,
     progress: &dyn Progress,
 ) -> Result<PlanResult<VerifyResult>, RunError> {
@@ -109,7 +88,7 @@ async fn run(
 
 async fn verify_step(
     account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
+    bounds: &Bounds<'_>,
     (n, plan): (usize, &Plan),
     step: &PlannedStep,
     progress: &dyn Progress,
@@ -215,14 +194,12 @@ async fn holds(n: usize, progress: &dyn Progress, record: &mut StepRecord) -> Re
 /// Applies again, and says whether the read right after it found the change.
 async fn put_back(
     account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
+    bounds: &Bounds<'_>,
     progress: &dyn Progress,
     step: &PlannedStep,
     record: &StepRecord,
 ) -> Result<bool, WriteError> {
-    if let Some(bounds) = bounds {
-        bounds.required(account, step).await?;
-    }
+    bounds.required(account, step).await?;
     let (remedy, step) = (remedy(step.remedy), &*record.carried_out(step));
     let snapshot = record.snapshot.as_ref().ok_or(StepError::Mismatch(step.remedy))?;
     let standing = holding::standing(progress, step, snapshot).await?;

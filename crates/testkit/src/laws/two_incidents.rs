@@ -6,6 +6,7 @@ use cordon_respond::{Planned, RevertResult, VerifyResult, apply_plan, revert_pla
 use super::{Case, World, plan_for};
 use crate::faults::{Failure, When};
 use crate::memory_progress::MemoryProgress;
+use crate::no_limits;
 use crate::{run, until_killed};
 
 /// The second incident.
@@ -30,12 +31,12 @@ impl Side {
     }
 
     fn apply(&self, world: &World) {
-        let applied = run(apply_plan(&world.iam, &self.plan, &self.progress)).expect("no fault is left");
+        let applied = run(apply_plan(&world.iam, &no_limits(), &self.plan, &self.progress)).expect("no fault is left");
         assert!(applied.complete, "{applied:?}");
     }
 
     fn verify(&self, world: &World) -> VerifyResult {
-        let verified = run(verify_plan(&world.iam, &self.plan, &self.progress)).expect("no fault is left");
+        let verified = run(verify_plan(&world.iam, &no_limits(), &self.plan, &self.progress)).expect("no fault is left");
         verified.steps.first().expect("a step").result.clone()
     }
 
@@ -112,7 +113,7 @@ pub fn a_crash_anywhere_loses_no_containment_of_another_incident(case: &Case) {
                     until_killed(revert_plan(&world.iam, &first.plan, &first.progress, None, false)).is_some()
                 } else {
                     world.faults.strike(nth, when, Failure::Killed);
-                    until_killed(apply_plan(&world.iam, &second.plan, &second.progress)).is_some()
+                    until_killed(apply_plan(&world.iam, &no_limits(), &second.plan, &second.progress)).is_some()
                 };
                 world.faults.clear();
                 if !undoing {

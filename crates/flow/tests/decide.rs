@@ -5,20 +5,13 @@
 mod support;
 
 use cordon_contract::{WaitInput, WaitOutput};
-use cordon_core::{IncidentId, Route};
+use cordon_core::IncidentId;
 use cordon_flow::approver::Voter;
 use cordon_flow::decide::{Answer, Choice};
 use cordon_testkit::run;
 use serde_json::json;
-use support::{ACTOR_AS_APPROVER, APPROVER, World, attach};
-
-fn asked(world: &World) -> IncidentId {
-    let (incident, route) = world.checked(attach("e"));
-    assert_eq!(route, Route::Ask);
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: true };
-    assert_eq!(run(world.wait().run(ask)).unwrap(), None);
-    incident
-}
+use support::asking::asked_last;
+use support::{ACTOR_AS_APPROVER, APPROVER, World};
 
 fn click(world: &World, incident: &IncidentId, user: &str, choice: Choice) -> Answer {
     run(world.decide().run(incident, Voter::Slack(user), choice, None)).unwrap()
@@ -31,7 +24,7 @@ fn expire(world: &World, incident: &IncidentId) -> WaitOutput {
 #[test]
 fn the_first_valid_click_decides_and_later_ones_are_told_who_did() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     assert_eq!(click(&world, &incident, APPROVER, Choice::Approve), Answer::Accepted(Choice::Approve));
     let late = Answer::Already { approved: true, by: APPROVER.to_owned() };
     assert_eq!(click(&world, &incident, "U0SECOND", Choice::Deny), late);
@@ -44,7 +37,7 @@ fn the_first_valid_click_decides_and_later_ones_are_told_who_did() {
 #[test]
 fn neither_a_stranger_nor_the_actor_decides_not_even_to_deny() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     for user in ["U0STRANGER", ACTOR_AS_APPROVER] {
         for choice in [Choice::Approve, Choice::Deny] {
             assert!(matches!(click(&world, &incident, user, choice), Answer::Refused(_)), "{user}");
@@ -58,7 +51,7 @@ fn neither_a_stranger_nor_the_actor_decides_not_even_to_deny() {
 #[test]
 fn a_click_after_the_deadline_changes_nothing() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     world.clock.pass(601);
     assert!(matches!(click(&world, &incident, APPROVER, Choice::Approve), Answer::Expired(_)));
     assert_eq!(expire(&world, &incident), WaitOutput::Expired);
@@ -69,7 +62,7 @@ fn a_click_after_the_deadline_changes_nothing() {
 #[test]
 fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_next_click() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     *world.heard.tasks_are_down.lock().unwrap() = true;
     assert!(run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).is_err());
     *world.heard.tasks_are_down.lock().unwrap() = false;
@@ -80,7 +73,7 @@ fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_next_click()
 #[test]
 fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_time_out() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     *world.heard.tasks_are_down.lock().unwrap() = true;
     assert!(run(world.decide().run(&incident, Voter::Slack(APPROVER), Choice::Approve, None)).is_err());
     world.clock.pass(601);
@@ -90,7 +83,7 @@ fn a_decision_that_was_written_and_not_delivered_is_finished_by_the_time_out() {
 #[test]
 fn a_retry_of_the_asking_state_keeps_the_card_and_takes_the_new_token() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let again = WaitInput::Ask { incident: incident.clone(), task_token: "token-2".to_owned(), timeout_seconds: 600, last: true };
     run(world.wait().run(again)).unwrap();
     assert_eq!(world.heard.posts.lock().unwrap().len(), 1);
@@ -105,7 +98,7 @@ fn a_retry_of_the_asking_state_keeps_the_card_and_takes_the_new_token() {
 fn slack_being_down_does_not_stop_the_question() {
     let world = World::new();
     *world.heard.slack_is_down.lock().unwrap() = true;
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     assert_eq!(world.timeline(&incident), ["detected", "decided", "asked", "notified"]);
     assert_eq!(click(&world, &incident, APPROVER, Choice::Approve), Answer::Accepted(Choice::Approve));
 }
@@ -113,7 +106,7 @@ fn slack_being_down_does_not_stop_the_question() {
 #[test]
 fn the_token_leaves_the_table_only_towards_step_functions() {
     let world = World::new();
-    asked(&world);
+    asked_last(&world);
     let posts = world.heard.posts.lock().unwrap();
     assert!(!posts.iter().any(|post| post.to_value().to_string().contains("token-1")));
 }

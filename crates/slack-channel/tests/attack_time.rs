@@ -14,7 +14,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use cordon_cards::{Dialog, Message, Prose};
-use cordon_contract::WaitInput;
 use cordon_core::IncidentId;
 use cordon_core::incident::SlackMessage;
 use cordon_flow::callback::Callback;
@@ -25,7 +24,8 @@ use cordon_slack_channel::Clicks;
 use cordon_slack_channel::haste::Stopwatch;
 use cordon_testkit::run;
 use serde_json::{Value, json};
-use support::{APPROVER, CONFIG, World, attach};
+use support::asking::asked_last;
+use support::{APPROVER, CONFIG, World};
 
 const SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef";
 const SLACK_WAITS: Duration = Duration::from_secs(3);
@@ -140,13 +140,6 @@ impl Tasks for Slow<'_> {
     }
 }
 
-fn asked(world: &World) -> IncidentId {
-    let (incident, _) = world.checked(attach("e"));
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: true };
-    run(world.wait().run(ask)).unwrap();
-    incident
-}
-
 /// A signed click, and when it was answered.
 fn click(
     world: &World,
@@ -195,7 +188,7 @@ fn attack_20_every_button_is_answered_below_three_seconds_however_slow_slack_is(
         for slack in [0, 300, 900, 1_100, 2_900, 3_600_000].map(Duration::from_millis) {
             for user in [APPROVER, "U0MEMBER", "U0MALLORY"] {
                 let world = World::with(&format!("{CONFIG}{GROUPS}"));
-                let incident = asked(&world);
+                let incident = asked_last(&world);
                 let (_, took) = click(&world, &incident, user, action, slack, Duration::ZERO);
                 assert!(took < SLACK_WAITS - Duration::from_millis(700), "{action} by {user} with {slack:?}: {took:?}");
             }
@@ -206,7 +199,7 @@ fn attack_20_every_button_is_answered_below_three_seconds_however_slow_slack_is(
 #[test]
 fn attack_20_an_approval_counts_and_is_answered_though_slack_does_not_answer_at_all() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let (response, _) = click(&world, &incident, APPROVER, "cordon_approve", FOREVER, Duration::ZERO);
     assert_eq!(response.status, 200);
     assert_eq!(world.heard.completed.lock().unwrap()[0].1["decision"], "approved");
@@ -217,7 +210,7 @@ fn attack_20_an_approval_counts_and_is_answered_though_slack_does_not_answer_at_
 #[test]
 fn attack_20_whoever_cannot_be_told_why_nothing_counts_sees_that_the_click_failed() {
     let world = World::with(&format!("{CONFIG}{GROUPS}"));
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let (response, _) = click(&world, &incident, "U0MEMBER", "cordon_approve", FOREVER, Duration::ZERO);
     assert_eq!(response.status, 503, "{response:?}");
     assert!(response.text.contains("Slack does not say who is in"), "{response:?}");
@@ -227,7 +220,7 @@ fn attack_20_whoever_cannot_be_told_why_nothing_counts_sees_that_the_click_faile
 #[test]
 fn attack_20_a_decision_that_is_not_delivered_in_time_says_so_and_the_next_click_finishes_it() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let (response, took) = click(&world, &incident, APPROVER, "cordon_approve", Duration::ZERO, FOREVER);
     assert_eq!(response.status, 503);
     assert!(response.text.contains("may count or not") && took < SLACK_WAITS, "{response:?} {took:?}");

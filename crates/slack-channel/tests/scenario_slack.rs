@@ -6,29 +6,21 @@
 mod support;
 
 use cordon_contract::{CheckInput, ClassifyOutput, Delivery, NotifyInput, WaitInput};
-use cordon_core::{IncidentId, Outcome, Route};
+use cordon_core::{IncidentId, Outcome};
 use cordon_flow::callback::Callback;
 use cordon_slack::{HttpResponse, Request, SlackSecret, sign, validate_message};
 use cordon_slack_channel::Clicks;
 use cordon_slack_channel::haste::SinceClick;
 use cordon_testkit::run;
 use serde_json::{Value, json};
-use support::{APPROVER, World, attach, event};
+use support::asking::asked_last;
+use support::{APPROVER, World, event};
 
 const SIGNING_SECRET: &str = "0123456789abcdef0123456789abcdef";
 
 fn secret() -> SlackSecret {
     let text = json!({"signing_secret": SIGNING_SECRET, "bot_token": "xoxb-1", "channel": "C0TEST", "team_id": "T0TEAM", "app_id": "A0APP"});
     SlackSecret::parse(&text.to_string()).unwrap()
-}
-
-/// An incident that waits for a decision.
-fn asked(world: &World) -> IncidentId {
-    let (incident, route) = world.checked(attach("e"));
-    assert_eq!(route, Route::Ask);
-    let ask = WaitInput::Ask { incident: incident.clone(), task_token: "token-1".to_owned(), timeout_seconds: 600, last: true };
-    assert_eq!(run(world.wait().run(ask)).unwrap(), None);
-    incident
 }
 
 fn click(incident: &IncidentId, action: &str) -> Value {
@@ -87,7 +79,7 @@ fn nothing_decided(world: &World, incident: &IncidentId) {
 #[test]
 fn scenario_08_a_signature_that_is_forged_missing_or_misshapen_is_answered_401_and_nothing_is_read() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let before = world.timeline(&incident);
     let body = form(&click(&incident, "cordon_approve"));
     let timestamp = now(&world).to_string();
@@ -114,7 +106,7 @@ fn scenario_08_a_signature_that_is_forged_missing_or_misshapen_is_answered_401_a
 #[test]
 fn scenario_09_a_replay_has_no_second_effect_and_a_strange_time_is_answered_401() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let body = form(&click(&incident, "cordon_approve"));
     let at = now(&world);
     for timestamp in [
@@ -153,7 +145,7 @@ fn scenario_09_a_replay_has_no_second_effect_and_a_strange_time_is_answered_401(
 #[test]
 fn scenario_10_a_body_that_is_no_click_is_answered_400_whatever_it_is() {
     let world = World::new();
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let body = form(&click(&incident, "cordon_approve"));
     let twice = [body.clone(), b"&".to_vec(), body.clone()].concat();
     let huge = [b"payload=".to_vec(), vec![b'['; 1024 * 1024]].concat();
@@ -183,7 +175,7 @@ fn scenario_11_who_comes_from_elsewhere_or_is_no_approver_decides_nothing_with_a
     for (who, pointer, value) in changes {
         for action in ["cordon_approve", "cordon_deny", "cordon_looking", "cordon_undo", "cordon_break_glass"] {
             let world = World::new();
-            let incident = asked(&world);
+            let incident = asked_last(&world);
             let cards = world.heard.updates.lock().unwrap().len();
             let reply = signed(&world, &form(&with(click(&incident, action), pointer, value.clone())));
             assert!(reply.status < 500, "{who} {action}: {reply:?}");
@@ -197,7 +189,7 @@ fn scenario_11_who_comes_from_elsewhere_or_is_no_approver_decides_nothing_with_a
         }
         for choice in ["deny", "break_glass", "undo"] {
             let world = World::new();
-            let incident = asked(&world);
+            let incident = asked_last(&world);
             // Slack names no channel with a dialog; all else is checked alike.
             let reply = signed(&world, &form(&with(submission(&incident, choice), pointer, value.clone())));
             if who != "channel" {
@@ -265,7 +257,7 @@ fn scenario_13_an_attackers_texts_stay_inside_every_limit_and_mention_nobody() {
 fn scenario_14_where_slack_takes_nothing_sns_is_told_the_timeline_says_so_and_the_incident_goes_on() {
     let world = World::new();
     *world.heard.slack_is_down.lock().unwrap() = true;
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let told = run(world.notify().run(NotifyInput::Asked { incident: incident.clone() })).unwrap();
     assert_eq!((told.sns, told.slack), (Delivery::Sent, Delivery::Skipped));
     let reply = signed(&world, &form(&click(&incident, "cordon_approve")));
@@ -297,7 +289,7 @@ fn has_glass(world: &World) -> bool {
 fn the_glass_stands_only_on_a_card_where_it_can_be_broken() {
     const ENFORCE: &str = "mode = \"enforce\"";
     let shown = |world: World| {
-        asked(&world);
+        asked_last(&world);
         has_glass(&world)
     };
     assert!(shown(glass(ENFORCE)));
@@ -314,7 +306,7 @@ fn the_glass_stands_only_on_a_card_where_it_can_be_broken() {
 #[test]
 fn the_glass_is_broken_by_a_click_and_a_reason_and_by_nothing_less() {
     let world = glass("mode = \"enforce\"");
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     // One has approved, and the card that says so still has the glass.
     signed(&world, &form(&with(click(&incident, "cordon_approve"), "/user/id", json!("U0SECOND"))));
     let shown = world.heard.updates.lock().unwrap().last().unwrap().to_value().to_string();
@@ -338,7 +330,7 @@ fn the_glass_is_broken_by_a_click_and_a_reason_and_by_nothing_less() {
 #[test]
 fn a_glass_on_an_old_card_opens_no_dialog_once_the_policy_has_taken_it_back() {
     let world = World::with(&format!("{}\n[approval.quorum]\nhigh = 2\n", support::CONFIG));
-    let incident = asked(&world);
+    let incident = asked_last(&world);
     let reply = signed(&world, &form(&click(&incident, "cordon_break_glass")));
     assert!(reply.text.contains("not allowed here"), "{reply:?}");
     assert!(world.heard.dialogs.lock().unwrap().is_empty());

@@ -33,6 +33,14 @@ pub fn asked(world: &World) -> IncidentId {
     incident
 }
 
+/// The same at the last deadline.
+pub fn asked_last(world: &World) -> IncidentId {
+    let (incident, route) = world.checked(attach("e"));
+    assert_eq!(route, Route::Ask);
+    ask(world, &incident, "token-1", true);
+    incident
+}
+
 pub fn say(world: &World, incident: &IncidentId, voter: Voter<'_>, choice: Choice, reason: Option<&str>) -> Answer {
     run(world.decide().run(incident, voter, choice, reason)).unwrap()
 }

@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput};
 use cordon_core::{Detection, Level, Response};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_testkit::run;
 use serde_json::{Value, json};
@@ -52,7 +52,7 @@ fn attack_a_second_call_with_other_parameters_does_not_hide_behind_a_harmless_fi
 struct ByAccount;
 
 impl Rules for ByAccount {
-    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
         let mut found = FakeRules.evaluate(record, facts);
         if record["recipientAccountId"] == json!("222222222222") {
             for detection in &mut found {

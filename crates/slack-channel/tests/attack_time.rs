@@ -22,7 +22,6 @@ use cordon_flow::ports::{Channel, Completion, DeliveryError, Presser, Tasks};
 use cordon_slack::{HttpResponse, Request, SlackSecret, sign};
 use cordon_slack_channel::Clicks;
 use cordon_slack_channel::haste::Stopwatch;
-use cordon_testkit::run;
 use serde_json::{Value, json};
 use support::asking::asked_last;
 use support::{APPROVER, CONFIG, World};

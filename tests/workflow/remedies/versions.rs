@@ -20,6 +20,7 @@ use cordon_detect::RuleBook;
 use cordon_respond::{Case, apply_plan, revert_plan, verify_plan};
 use cordon_sandbox::{Keys, sdk_config};
 use cordon_testkit::MemoryProgress;
+use cordon_testkit::no_limits;
 use serde_json::{Value, json};
 
 use crate::Test;
@@ -197,9 +198,9 @@ async fn a_policy_that_was_made_an_administrators_is_set_back_and_its_holders_lo
     let remedies = plan.steps.iter().map(|step| step.remedy.to_string()).collect::<Vec<_>>();
     assert_eq!(remedies, ["deny-iam", "restore-policy-version", "delete-policy-version"]);
     let progress = MemoryProgress::default();
-    let applied = apply_plan(&iam, &plan, &progress).await?;
+    let applied = apply_plan(&iam, &no_limits(), &plan, &progress).await?;
     assert!(applied.complete, "{applied:?}");
-    assert!(verify_plan(&iam, &plan, &progress).await?.complete);
+    assert!(verify_plan(&iam, &no_limits(), &plan, &progress).await?.complete);
 
     assert_eq!(policy(&cordon.iam, &arn).await, former);
     may_not_make_users(&holder).await;

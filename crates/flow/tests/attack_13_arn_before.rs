@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{CheckInput, ClassifyInput, ClassifyOutput, RemediateOutput};
 use cordon_core::{Detection, IncidentId, Level, Principal, PrincipalKind, RemedyKind, Response, Route};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_flow::decide::{Answer, Choice};
 use cordon_testkit::run;
@@ -205,7 +205,7 @@ fn attack_13_an_event_without_a_suspicious_move_is_answered_without_asking() {
 struct Memberships;
 
 impl Rules for Memberships {
-    fn evaluate(&self, record: &Value, _facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, _facts: &Documents) -> Vec<Detection> {
         if record["eventName"] != "AddUserToGroup" {
             return Vec::new();
         }

@@ -5,7 +5,8 @@ use cordon_core::{Arn, Principal};
 use cordon_respond::{ArnBefore, Arns, IamError, IamErrorKind, Since};
 use jiff::Timestamp;
 
-use crate::provenance::{Change, Grant, Moved, Provenance};
+use crate::parts::Grant;
+use crate::provenance::{Change, Moved, Provenance};
 use crate::{Store, StoreError};
 
 /// More names in a row are not followed: then the ARN is not known.

@@ -89,7 +89,7 @@ pub enum Grant<'a> {
     Tag(&'a str),
     /// An exempt group, by its name. Of a user, the membership; of the group, that it has this name.
     Group(&'a str),
-    /// The principal's ARN: its path and name, on which recorded exceptions and automation match.
+    /// The principal's ARN: its path and name, on which the scope, recorded exceptions and automation match.
     Arn,
     /// The name alone of a user or group, which it got or lost by being renamed. It gives no exception.
     Name,

@@ -23,7 +23,7 @@ use cordon_core::event::{Event, Trust, Unreadable};
 use cordon_core::incident::{EventFacts, Found, Incident};
 use cordon_core::json::at;
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, ActorKind, Config, Detection, EventId, IncidentId, Subject, chain, redact, request as shown_request};
+use cordon_core::{Actor, ActorKind, Config, Detection, IncidentId, Subject, chain, redact, request as shown_request};
 use cordon_detect::enrich::{self, Documents, Enriched};
 use cordon_detect::policy::{Document, trusts};
 use cordon_detect::{Count, Judgement, RuleBook, Tally};

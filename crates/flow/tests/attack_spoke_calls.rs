@@ -53,10 +53,10 @@ fn attack_spoke_a_caller_from_another_account_is_stopped_on_the_record_of_their_
 #[test]
 fn a_record_that_is_only_told_joins_the_incident_of_its_call() {
     use cordon_core::Detection;
-    use cordon_detect::enrich::Facts;
+    use cordon_detect::enrich::Documents;
     struct Told;
     impl cordon_flow::classify::Rules for Told {
-        fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+        fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
             let mut found = support::FakeRules.evaluate(record, facts);
             if record["recipientAccountId"] == json!(SPOKE) {
                 found.iter_mut().for_each(|detection| detection.response = None);

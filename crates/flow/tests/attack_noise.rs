@@ -6,7 +6,7 @@ mod support;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput, Delivery, NotifyInput, WaitInput};
 use cordon_core::{Detection, IncidentId, Level};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_testkit::run;
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use support::{CONFIG, FakeRules, World, event};
 struct At(Level);
 
 impl Rules for At {
-    fn evaluate(&self, record: &Value, facts: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, record: &Value, facts: &Documents) -> Vec<Detection> {
         FakeRules.evaluate(record, facts).into_iter().map(|detection| Detection { level: self.0, ..detection }).collect()
     }
 }

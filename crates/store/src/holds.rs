@@ -7,7 +7,8 @@ use cordon_respond::{Hold, Holds, IamError, IamErrorKind, Renaming, Thing};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::provenance::{Grant, Provenance};
+use crate::parts::Grant;
+use crate::provenance::Provenance;
 use crate::{Store, StoreError, decode, follows, in_days, keys, put};
 
 /// What nobody holds any more is kept until no run of an older state can still write it.

@@ -157,7 +157,7 @@ async fn cut_later(
 /// Puts the deny of sessions on as of a later moment. Another read has to find it.
 async fn date_anew(
     account: &dyn Account,
-    bounds: Option<&Bounds<'_>>,
+    bounds: &Bounds<'_>,
     progress: &dyn Progress,
     (n, step): (usize, &PlannedStep),
     (record, cut_at): (&mut StepRecord, Timestamp),

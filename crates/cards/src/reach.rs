@@ -27,12 +27,12 @@ pub(crate) fn sentences(found: &BlastRadius) -> Vec<String> {
 fn key(key: &KeyUse) -> String {
     let state = if key.active { "active" } else { "inactive" };
     let used = match key.last_used {
-        None => "no use is known (AWS reports a use hours later)".to_owned(),
+        None => "no use reported yet (AWS reports it hours late)".to_owned(),
         Some(at) => {
             let known = |name: &&String| !name.is_empty() && name.as_str() != "N/A";
             let service = key.service.as_ref().filter(known).map(|service| format!(" for `{service}`")).unwrap_or_default();
             let region = key.region.as_ref().filter(known).map(|region| format!(" in `{region}`")).unwrap_or_default();
-            format!("last used at `{}`{service}{region}", utc(at))
+            format!("last reported use at `{}`{service}{region}", utc(at))
         }
     };
     format!("Access key `{}`: {state}, {used}.", key.id)

@@ -14,7 +14,7 @@ pub struct KeyUse {
     pub id: String,
     /// Whether it can be used.
     pub active: bool,
-    /// `None`: never, as far as AWS knows.
+    /// `None`: AWS has reported no use yet, which it does hours late. It never means that there was none.
     #[serde(default)]
     pub last_used: Option<Timestamp>,
     /// The service of the last use, such as `iam`.

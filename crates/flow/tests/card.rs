@@ -36,8 +36,8 @@ fn a_card_names_the_dangerous_statement_and_what_the_subjects_credentials_reach(
     let card = card(&world, attach("0a1b-2c3d"));
     for part in [
         r#"The policy's dangerous statement*\n`{\"Action\":\"*\",\"Effect\":\"Allow\",\"Resource\":\"*\"}`"#,
-        "Access key `AKIAIOSFODNN7EXAMPLE`: active, last used at `2026-01-02 03:03:58 UTC` for `iam` in `us-east-1`.",
-        "Access key `AKIAI44QH8DHBEXAMPLE`: inactive, no use is known (AWS reports a use hours later).",
+        "Access key `AKIAIOSFODNN7EXAMPLE`: active, last reported use at `2026-01-02 03:03:58 UTC` for `iam` in `us-east-1`.",
+        "Access key `AKIAI44QH8DHBEXAMPLE`: inactive, no use reported yet (AWS reports it hours late).",
         "`arn:aws:iam::aws:policy/AdministratorAccess`.",
         "Groups: `developers`.",
         "https://us-east-1.console.aws.amazon.com/cloudtrailv2/home?region=us-east-1#/events/0a1b-2c3d|Open the event in CloudTrail",

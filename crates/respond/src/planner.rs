@@ -100,6 +100,7 @@ pub async fn plan_with_bursts(
         actor: case.actor.principal(),
         seen: Seen::default(),
         planning,
+        is_last_read: false,
     };
     if let Some(code) = &case.event.error_code {
         let (of_bursts, of_call): (Vec<Detection>, Vec<Detection>) =
@@ -182,6 +183,8 @@ struct Planner<'a> {
     actor: Option<cordon_core::Principal>,
     seen: Seen,
     planning: Planning,
+    /// Whether this asks what is left, after the plan was carried out.
+    is_last_read: bool,
 }
 
 impl Planner<'_> {
@@ -203,6 +206,8 @@ impl Planner<'_> {
         let resolved = match self.resolve(&target).await {
             Ok(resolved) => resolved,
             Err(TargetError::Iam(error)) => return Err(error),
+            // The effect went with its subject, and an actor who is gone needs no stopping.
+            Err(TargetError::Gone { .. }) if self.is_last_read => return Ok(()),
             Err(refused) => {
                 let is_absent = matches!(refused, TargetError::Gone { .. } | TargetError::Recreated { .. });
                 self.planning.may_change |= is_absent && purpose == Purpose::Revert;

@@ -111,7 +111,7 @@ pub trait Iam: Send + Sync {
 
     /// Every access key of a user, on or off.
     async fn access_keys(&self, user: &str) -> Result<Vec<AccessKey>, IamError>;
-    /// `None` where the key was never used, as far as IAM knows.
+    /// `None` where IAM has reported no use yet, which it does hours late: it never means that there was none.
     async fn access_key_last_used(&self, id: &str) -> Result<Option<KeyLastUse>, IamError>;
     /// [`IamErrorKind::NotFound`] where the user has no such key.
     async fn set_access_key(&self, user: &str, id: &str, active: bool) -> Result<(), IamError>;

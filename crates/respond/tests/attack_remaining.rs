@@ -94,3 +94,44 @@ fn attack_1_what_came_back_where_nothing_had_been_planned_is_found() {
     let (_, left) = planned(&iam, &target, RemedyKind::DetachPolicy, &laws::event("AttachUserPolicy"), Some(&nothing));
     assert!(left.len() == 1 && left[0].contains("iam:DetachUserPolicy"), "{left:?}");
 }
+
+/// `mallory` wrote the inline policy `p`; nothing of it stood when the plan was made.
+fn inline_written() -> (FakeIam, Principal, EventFacts) {
+    let iam = FakeIam::new(ACCOUNT.parse().unwrap());
+    let user = iam.add_user("iam-test-user");
+    let mut event = laws::event("PutUserPolicy");
+    event.touched.policy_name = Some("p".to_owned());
+    event.touched.document = Some("{\"then\":1}".to_owned());
+    (iam, user, event)
+}
+
+#[test]
+fn attack_21_an_effect_that_came_back_and_is_left_to_a_person_is_found_too() {
+    let (iam, user, event) = inline_written();
+    let target = Target::Principal(user.clone());
+    let (plan, _) = planned(&iam, &target, RemedyKind::RemoveInlinePolicy, &event, None);
+    assert_eq!((plan.steps.len(), plan.by_hand.len()), (0, 0), "it was gone when the plan was made");
+    iam.put_inline(&user, "p", "{\"now\":1}");
+    let (_, left) = planned(&iam, &target, RemedyKind::RemoveInlinePolicy, &event, Some(&plan));
+    assert!(left.len() == 1 && left[0].contains("no longer what the event made it"), "{left:?}");
+}
+
+#[test]
+fn attack_21_what_stood_on_the_card_as_by_hand_is_not_told_a_second_time() {
+    let (iam, user, event) = inline_written();
+    iam.put_inline(&user, "p", "{\"now\":1}");
+    let target = Target::Principal(user);
+    let (plan, _) = planned(&iam, &target, RemedyKind::RemoveInlinePolicy, &event, None);
+    assert_eq!(plan.by_hand.len(), 1);
+    let (_, left) = planned(&iam, &target, RemedyKind::RemoveInlinePolicy, &event, Some(&plan));
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn attack_21_a_subject_that_is_gone_at_the_end_took_the_effect_with_it() {
+    let (iam, user, event) = inline_written();
+    iam.delete(&user);
+    let (_, left) =
+        planned(&iam, &Target::Principal(user), RemedyKind::RemoveInlinePolicy, &event, Some(&Plan::default()));
+    assert_eq!(left, [""; 0]);
+}

@@ -24,7 +24,7 @@ pub async fn remaining(
     case: &Case<'_>,
     plan: &Plan,
 ) -> Result<Vec<String>, IamError> {
-    let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: Vec::new() }, ..Planning::default() };
+    let planning = Planning { plan: Plan { steps: plan.steps.clone(), by_hand: plan.by_hand.clone() }, ..Planning::default() };
     let mut planner = Planner {
         account,
         holds: &NoHolds,
@@ -35,6 +35,7 @@ pub async fn remaining(
         actor: case.actor.principal(),
         seen: Seen::default(),
         planning,
+        is_last_read: true,
     };
     let mut found = Vec::new();
     for purpose in [Purpose::Contain, Purpose::Revert] {

@@ -77,25 +77,27 @@ fn unknown_key(target: &Principal) -> ByHand {
     }
 }
 
-/// Whether somebody used the keys already, and what a used one leaves behind.
+/// What is known of the last use of the keys, and what a used one leaves behind. IAM reports a use hours late, so a key without one
+/// is taken for a used one.
 async fn note(account: &dyn Account, changes: &[Change], request: &Request<'_>) -> Result<Option<String>, IamError> {
-    let mut used = Vec::new();
+    let mut uses = Vec::new();
     for change in changes {
         let Setting::AccessKey { id } = &change.setting else { continue };
         if change.from.as_deref() == Some(Setting::OFF) && request.held(&change.setting).is_none() {
             continue;
         }
-        if let Some(last) = account.access_key_last_used(id).await? {
-            used.push(format!("`{id}` at {}", last.at));
-        }
+        uses.push(match account.access_key_last_used(id).await? {
+            Some(last) => format!("`{id}` at {}", last.at),
+            None => format!("`{id}` no use reported yet (AWS reports it hours late)"),
+        });
     }
-    if used.is_empty() {
+    if uses.is_empty() {
         return Ok(None);
     }
     let end = request.now.saturating_add(SignedDuration::from_hours(FEDERATION_MAX_HOURS)).unwrap_or(jiff::Timestamp::MAX);
     Ok(Some(format!(
-        "Last used: {}. Sessions that were made with a key live on after it is off, federation tokens until {end} at the latest: only \
+        "Last reported use: {}. Sessions that were made with a key live on after it is off, federation tokens until {end} at the latest: only \
          a deny on the user ends them.",
-        used.join(", ")
+        uses.join(", ")
     )))
 }

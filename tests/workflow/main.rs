@@ -390,6 +390,7 @@ async fn origin_2_whoever_is_not_an_admin_and_changes_iam_is_denied_iam() -> Tes
     let incident = deployment.closed("iam-test-origin2", "CreateUser").await;
     // No rule undoes the call: the user that was made is left to a person.
     assert_eq!(incident["head"]["outcome"], "partial");
+    assert_eq!(incident["head"]["stays"][0]["event"], "CreateUser");
     assert!(deployment.inline_policies("iam-test-origin2").await.iter().any(|name| name.starts_with("CordonDenyIam")));
 
     let admin = deployment.user("iam-test-origin2-admin").await;

@@ -5,7 +5,7 @@
 
 use cordon_core::incident::Incident;
 use cordon_core::json::set;
-use cordon_core::redact;
+use cordon_core::{Stays, redact};
 use serde_json::{Value, json};
 
 use crate::links::Links;
@@ -171,6 +171,8 @@ fn body(incident: &Incident, occasion: Occasion) -> Value {
     });
     // How the question stands; apart, because the macro has its limit.
     for (key, value) in [
+        ("merged_calls", json!(incident.merges.merged_calls)),
+        ("stays", json!(sentences(&incident.assessment.stays))),
         ("deadline", json!(incident.approval.deadline)),
         ("quorum", json!(incident.approval.quorum)),
         ("votes", json!(incident.approval.votes)),
@@ -184,6 +186,10 @@ fn body(incident: &Incident, occasion: Occasion) -> Value {
     set(&mut body, "log_seq", json!(incident.log_seq));
     set(&mut body, "last_hash", json!(incident.last_hash));
     body
+}
+
+fn sentences(stays: &[Stays]) -> Vec<String> {
+    stays.iter().map(ToString::to_string).collect()
 }
 
 /// What subscriptions filter by. An attribute whose value is not known is left out.
@@ -204,7 +210,8 @@ fn attributes(incident: &Incident, occasion: Occasion) -> Vec<(&'static str, Str
 
 /// A body that SNS takes: what is longest and stands in the table too is left out of one that is too long, and that is said.
 fn bounded(mut body: Value) -> Value {
-    for field in ["request_parameters", "undo", "by_hand", "calls", "exceptions_checked", "dangerous_statements", "blast_radius"]
+    for field in
+        ["request_parameters", "stays", "undo", "by_hand", "calls", "exceptions_checked", "dangerous_statements", "blast_radius"]
     {
         if body.to_string().len() <= BODY_MAX_BYTES {
             break;

@@ -38,6 +38,11 @@ impl<'a> Card<'a> {
         final_steps.flat_map(|step| &step.calls).map(|call| format!("No call takes `{}` back.", call.action)).collect()
     }
 
+    /// What stays although the plan is carried out, in sentences; the effects first.
+    pub fn stays(&self) -> Vec<String> {
+        self.incident.assessment.stays.iter().map(ToString::to_string).collect()
+    }
+
     pub fn account(&self) -> &'a str {
         self.incident.account.as_ref().map_or("unknown", |account| account.as_str())
     }

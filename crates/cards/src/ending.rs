@@ -4,7 +4,7 @@
 
 use cordon_core::config::OnTimeout;
 use cordon_core::incident::Incident;
-use cordon_core::{Call, Outcome, PlannedStep, Question, Route, Vote};
+use cordon_core::{Call, Outcome, PlannedStep, Question, Route, Stays, Vote};
 use cordon_respond::Kept;
 use cordon_respond::runner::{StepRecord, StepState};
 use cordon_slack::Message;
@@ -182,7 +182,9 @@ fn how_far(tried: &[Tried<'_>]) -> Option<String> {
     })
 }
 
-fn headline(outcome: Outcome, dry_run: bool, ahead: Ahead) -> &'static str {
+/// `contained` is not said without what stays, nor at all where the effect of an event does.
+pub(crate) fn headline(outcome: Outcome, dry_run: bool, ahead: Ahead, stays: &[Stays]) -> &'static str {
+    let effect_stays = stays.iter().any(Stays::is_effect);
     match (outcome, ahead) {
         (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
         (Outcome::Denied, Ahead::TakenBackInPart) => {
@@ -198,7 +200,11 @@ fn headline(outcome: Outcome, dry_run: bool, ahead: Ahead) -> &'static str {
         (Outcome::Alerted, _) => "Alert only: nothing was changed.",
         (Outcome::Denied, _) => "Denied: nothing was changed.",
         (Outcome::Expired, _) => "Expired: nobody answered in time, and nothing was changed.",
-        (Outcome::Contained, _) => "Contained.",
+        (Outcome::Contained | Outcome::Partial, _) if effect_stays => {
+            "Partial: what was done stays, as listed below. A person must look now."
+        }
+        (Outcome::Contained, _) if stays.is_empty() => "Contained.",
+        (Outcome::Contained, _) => "Contained. What this does not stop is listed below.",
         (Outcome::Partial, _) => "Partial: not contained. A person must look now.",
         (Outcome::Failed, _) => "Failed. A person must look now.",
         (Outcome::NeedsPerson, _) => "A person must look. Cordon changed nothing.",
@@ -230,10 +236,20 @@ fn calls_title(outcome: Outcome) -> Option<&'static str> {
     }
 }
 
+/// The title of what stays.
+fn stays_title(ending: &Ending<'_>) -> Option<&'static str> {
+    match ending.outcome {
+        Outcome::Contained | Outcome::Partial | Outcome::Failed => Some("What this does not stop"),
+        Outcome::Denied | Outcome::Expired if ending.ahead == Ahead::Stands => Some("What this does not stop"),
+        Outcome::Alerted => Some("What it would not have stopped"),
+        Outcome::Denied | Outcome::Expired | Outcome::Exempt | Outcome::NeedsPerson => None,
+    }
+}
+
 impl Card<'_> {
     /// The same card, the buttons gone, with what became of the incident.
     pub(crate) fn ending(&self, ending: &Ending<'_>) -> Message {
-        let headline = headline(ending.outcome, self.incident.is_dry_run(), ending.ahead);
+        let headline = headline(ending.outcome, self.incident.is_dry_run(), ending.ahead, &self.incident.assessment.stays);
         let note = ending.note.as_deref().map(with_full_stop).unwrap_or_default();
         let reason = if is_by_configuration(ending.outcome) {
             with_full_stop(&format!("Decision: {}", self.reason().trim()))
@@ -252,6 +268,9 @@ impl Card<'_> {
             blocks.extend(calls_title(ending.outcome).and_then(|title| self.calls_section(title)));
         } else {
             blocks.extend(self.section("Calls", ending.tried.iter().map(Tried::line).collect(), CALLS).map(Block::kept));
+        }
+        if let Some(title) = stays_title(ending) {
+            blocks.extend(self.stays_section(title));
         }
         blocks.extend(self.undo_standing().map(Block::Section));
         if changes_something(ending.outcome) || ending.ahead == Ahead::Stands {

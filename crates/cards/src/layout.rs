@@ -3,6 +3,7 @@
 //! Each part has a budget in characters. If a card is too long as a whole, its lists are shortened, the calls last. The card then
 //! names the command that prints all of it.
 
+use cordon_core::incident::MergedCalls;
 use cordon_core::{Detection, redact};
 use cordon_slack::Message;
 use cordon_slack::blocks::{self, Block, Confirm, List, MAX_CONFIRM_TEXT, MAX_HEADER, MAX_WEIGHT, Style, weight};
@@ -29,10 +30,12 @@ const UNDO: usize = 900;
 const CANNOT_UNDO: usize = 500;
 const BY_HAND: usize = 900;
 const NOTES: usize = 700;
+const STAYS: usize = 900;
 const EXCEPTIONS: usize = 700;
 const SENTENCE: usize = 600;
 const NOTIFICATION: usize = 1_200;
 const RULES_NAMED: usize = 3;
+const CALLS_NAMED: usize = 5;
 const HIDDEN: &str = "A value in these calls looks like a secret and is shown as `[redacted]`; the call is made with the value itself. \
                       Before you approve, read it in IAM.";
 /// What lists keep of their budgets, in percent, and what the calls do: the first that makes a card short enough is taken.
@@ -78,6 +81,11 @@ impl Card<'_> {
         self.section("To know about them", bullets(&notes), NOTES)
     }
 
+    /// What approving does not stop, or what stays at the end. Kept as long as the calls are: nobody may read one without the other.
+    pub(crate) fn stays_section(&self, title: &str) -> Option<Block> {
+        self.section(title, bullets(&self.stays()), STAYS).map(Block::kept)
+    }
+
     pub(crate) fn by_hand_section(&self) -> Option<Block> {
         let assessment = &self.incident.assessment;
         let left: Vec<String> = assessment.remaining.iter().chain(&assessment.plan.by_hand).cloned().collect();
@@ -114,13 +122,20 @@ impl Card<'_> {
         facts
     }
 
-    /// "3 further events of this case; the newest: …".
+    /// "3 further events of this case: `PutRolePolicy` ×3, from … to …; the newest: …".
     fn merged_line(&self) -> Option<String> {
         let count = usize::try_from(self.incident.merges.merged).unwrap_or(usize::MAX);
         if count == 0 {
             return None;
         }
         let mut said = format!("➕ {} of this case", counted(count, "further event", "further events"));
+        let calls: Vec<String> = self.incident.merges.merged_calls.iter().take(CALLS_NAMED).map(merged_calls).collect();
+        if !calls.is_empty() {
+            let named = self.incident.merges.merged_calls.iter().take(CALLS_NAMED).map(|calls| calls.count);
+            let others = self.incident.merges.merged.saturating_sub(named.fold(0, u32::saturating_add));
+            said.push_str(&format!(": {}", calls.join(", ")));
+            said.extend((others > 0).then(|| format!(", and {others} others (`cordon incident show` lists them)")));
+        }
         if let Some(newest) = &self.incident.merges.last_merged {
             said.push_str(&format!("; the newest: {}", code(&newest.name, 80)));
             said.extend(newest.time.map(|at| format!(" at {}", utc(at))));
@@ -287,6 +302,17 @@ fn fact(name: &str, value: &str) -> String {
 
 fn known(value: &str) -> &str {
     if value.trim().is_empty() { "not in the event" } else { value }
+}
+
+/// "`PutRolePolicy` ×3 from … to …".
+fn merged_calls(calls: &MergedCalls) -> String {
+    let mut said = format!("{} ×{}", code(&calls.name, 80), calls.count);
+    match (calls.first, calls.last) {
+        (Some(first), Some(last)) if first != last => said.push_str(&format!(" from {} to {}", utc(first), utc(last))),
+        (Some(at), _) | (None, Some(at)) => said.push_str(&format!(" at {}", utc(at))),
+        (None, None) => {}
+    }
+    said
 }
 
 fn rule_line(rule: &Detection) -> String {

@@ -89,6 +89,7 @@ impl Card<'_> {
         blocks.extend(self.reach_section());
         let title = format!("What Approve does: {}", counted(self.incident.assessment.plan.calls().len(), "call", "calls"));
         blocks.push(self.calls_section(&title).unwrap_or_else(none));
+        blocks.extend(self.stays_section("What Approve does not stop"));
         blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
@@ -161,8 +162,10 @@ impl Card<'_> {
         };
         blocks.extend(self.calls_section(title));
         if approved {
+            blocks.extend(self.stays_section("What they do not stop"));
             blocks.extend(self.notes_section());
             blocks.extend(self.undo_section("How it is undone"));
+            blocks.extend(self.by_hand_section());
         }
         blocks.push(self.footer());
         self.message(&format!("{word} by {}. {what}", by.named(Place::Notification)), blocks)
@@ -176,6 +179,7 @@ impl Card<'_> {
         };
         let mut blocks = self.opening(lead(bold, &format!("{reason} The outcome follows here.")));
         blocks.extend(self.calls_section(title));
+        blocks.extend(self.stays_section("What they do not stop"));
         blocks.extend(self.notes_section());
         blocks.extend(self.undo_section("How it is undone"));
         blocks.extend(self.by_hand_section());
@@ -185,19 +189,27 @@ impl Card<'_> {
     }
 
     pub(crate) fn alert(&self) -> Message {
-        let (bold, calls, undo, news) = if self.incident.is_dry_run() {
+        let (bold, calls, stays, undo, news) = if self.incident.is_dry_run() {
             (
                 "Dry run: nothing was changed.",
                 "What would have been done",
+                "What it would not have stopped",
                 "How it would have been undone",
                 "Dry run: nothing was changed.",
             )
         } else {
-            ("Alert: nothing was changed.", "What could be done", "How it would be undone", "Nothing was changed.")
+            (
+                "Alert: nothing was changed.",
+                "What could be done",
+                "What it would not stop",
+                "How it would be undone",
+                "Nothing was changed.",
+            )
         };
         let mut blocks = self.opening(lead(bold, &with_full_stop(&format!("Decision: {}", self.reason().trim()))));
         blocks.extend(self.reach_section());
         blocks.extend(self.calls_section(calls));
+        blocks.extend(self.stays_section(stays));
         blocks.extend(self.notes_section());
         blocks.extend(self.undo_section(undo));
         blocks.extend(self.by_hand_section());

@@ -161,7 +161,7 @@ fn later_events_are_counted_on_every_card() {
         source_ip: Some("203.0.113.9".into()),
     };
     let mut merged = incident();
-    merged.merges = cordon_core::incident::Merges { merged: 3, last_merged: Some(newest), folded: 0 };
+    merged.merges = cordon_core::incident::Merges { merged: 3, last_merged: Some(newest), folded: 0, merged_calls: vec![] };
     let said = read(&card(&merged).asking(&question(1, &[]), false));
     let line = "3 further events of this case; the newest: `AttachUserPolicy` at 2026-01-02 03:06:00 UTC from `203.0.113.9`";
     assert!(said.contains(line), "{said}");
@@ -184,7 +184,11 @@ fn a_button_carries_the_incidents_id_and_nothing_else() {
 fn the_outcome_says_who_decided_and_what_held() {
     let incident = decided_incident(Outcome::Contained);
     let contained = read(&card(&incident).ending(&ending(&incident, Outcome::Contained, &[StepState::Verified])));
-    assert!(contained.contains("*Contained.* Approved by <@U0APPROVER>; 2 of 2 calls verified."), "{contained}");
+    assert!(
+        contained
+            .contains("*Contained. What this does not stop is listed below.* Approved by <@U0APPROVER>; 2 of 2 calls verified."),
+        "{contained}"
+    );
     let denied = Ending { tried: vec![], ..ending(&incident, Outcome::Denied, &[]) };
     assert!(read(&card(&incident).ending(&denied)).contains("*Denied: nothing was changed.* Denied by <@U0APPROVER>."));
 }

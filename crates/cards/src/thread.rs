@@ -3,7 +3,7 @@
 //! Names and Slack ids come from `cordon.toml`. Reasons that a person wrote are prose like any other and cannot mention.
 
 use cordon_core::incident::{BrokenGlass, Electorate, Incident, Skipped};
-use cordon_core::{Outcome, Question};
+use cordon_core::{Outcome, Question, Stays};
 use cordon_respond::runner::StepRecord;
 use cordon_slack::blocks::Block;
 use cordon_slack::text::{sentence, unformatted};
@@ -40,6 +40,8 @@ pub fn joined(incident: &Incident) -> Message {
 /// What the thread gets at the end, because an edited card makes no sound.
 #[must_use]
 pub fn ended(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>], question: Option<&Question<'_>>) -> Message {
+    let stays = &incident.assessment.stays;
+    let effect_stays = stays.iter().any(Stays::is_effect);
     let said = match (outcome, Ahead::at_the_end(incident, outcome, steps, question)) {
         (Outcome::Denied, Ahead::TakenBack) => "Denied: the containment was taken back.",
         (Outcome::Denied, Ahead::TakenBackInPart) => {
@@ -54,7 +56,13 @@ pub fn ended(incident: &Incident, outcome: Outcome, steps: &[Option<StepRecord>]
         (Outcome::Alerted, _) => "Over: nothing was changed.",
         (Outcome::Denied, _) => "Denied: nothing was changed.",
         (Outcome::Expired, _) => "Expired: nobody answered in time, and nothing was changed.",
-        (Outcome::Contained, _) => "Contained: every call of the plan was seen to hold twice.",
+        (Outcome::Contained | Outcome::Partial, _) if effect_stays => {
+            "Partial: what was done stays. The card lists what stays. A person must look now."
+        }
+        (Outcome::Contained, _) if stays.is_empty() => "Contained: every call of the plan was seen to hold twice.",
+        (Outcome::Contained, _) => {
+            "Contained: every call of the plan was seen to hold twice. The card lists what this does not stop."
+        }
         (Outcome::Partial, _) => "Partial: not contained. A person must look now.",
         (Outcome::Failed, _) => "Failed. A person must look now.",
         (Outcome::NeedsPerson, _) => "A person must look. Cordon changed nothing.",

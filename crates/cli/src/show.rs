@@ -82,6 +82,9 @@ pub fn whole(record: &IncidentReport) -> String {
     for sentence in incident.assessment.plan.notes() {
         field("to know", &sentence);
     }
+    for stays in &incident.assessment.stays {
+        field("stays", &stays.to_string());
+    }
     for sentence in &incident.assessment.remaining {
         field("still there", sentence);
     }

@@ -1,6 +1,7 @@
 //! One actor–subject–rule case: its header, as it stands in the table and as every state reads it.
 
 mod facts;
+mod merges;
 mod people;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,9 +15,11 @@ use crate::detection::{Detection, Level, RemedyKind};
 use crate::ids::{AccountId, EventId, IncidentId, RuleId};
 use crate::plan::Plan;
 use crate::principal::{Actor, Subject};
+use crate::stays::Stays;
 use crate::timeline;
 
 pub use facts::EventFacts;
+pub use merges::{MergedCalls, Merges};
 pub use people::{BrokenGlass, Electorate, Held, Looking, ShownVote, ShutOut, Skipped, UndoVotes};
 
 /// How far an incident has come.
@@ -47,9 +50,9 @@ pub enum Outcome {
     Denied,
     /// Nobody answered in time.
     Expired,
-    /// Every call of the plan was seen to hold twice.
+    /// Every call of the plan was seen to hold twice, and no effect of the incident's events stands.
     Contained,
-    /// Not everything was done, or seen to hold.
+    /// Not everything was done, or seen to hold, or an effect stands.
     Partial,
     /// A state gave up.
     Failed,
@@ -114,6 +117,9 @@ pub struct JoinedEvent {
     pub source_ip: Option<String>,
     /// The execution that the event started.
     pub execution: String,
+    /// Whether it changed something. False in items of older versions.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub had_effect: bool,
     /// When it joined.
     pub joined_at: Timestamp,
     /// The incident that answers it instead: this one could no longer.
@@ -175,6 +181,9 @@ pub struct Assessment {
     /// The effects of its events that stood at the end, in sentences: they make it partial.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remaining: Vec<String>,
+    /// What stays although the plan is carried out: computed with the plan, and again at the end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stays: Vec<Stays>,
     /// What the subject, or else the actor, could do; gathered for the card and never decided on.
     #[serde(default)]
     pub blast_radius: Option<BlastRadius>,
@@ -242,7 +251,7 @@ pub struct DeliveryStatus {
     #[serde(default)]
     pub slack: Option<SlackMessage>,
     /// The summary that counts its question as one that waits.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub summarised: Option<Summarised>,
     /// Whether people have been told of the end.
     #[serde(default)]
@@ -250,32 +259,6 @@ pub struct DeliveryStatus {
     /// What people have been told of later events.
     #[serde(default)]
     pub merged_told: Option<MergedTold>,
-}
-
-/// The later events of the same case, as far as the last commit knew of them. Each one is an item of its own, and joining writes
-/// nothing here.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Merges {
-    /// How many joined.
-    #[serde(default)]
-    pub merged: u32,
-    /// The newest of them.
-    #[serde(default)]
-    pub last_merged: Option<MergedEvent>,
-    /// How many of them are items of their own; older versions wrote an entry of the timeline for each.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub folded: u32,
-}
-
-impl Merges {
-    /// With the events that have joined by now.
-    pub fn count(&mut self, joined: u32, newest: Option<MergedEvent>) {
-        self.merged = self.merged.saturating_add(joined.saturating_sub(self.folded));
-        self.folded = self.folded.max(joined);
-        if newest.is_some() {
-            self.last_merged = newest;
-        }
-    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]

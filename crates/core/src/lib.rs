@@ -22,6 +22,7 @@ pub mod principal;
 pub mod record;
 pub mod redact;
 pub mod request;
+pub mod stays;
 pub mod timeline;
 pub mod touched;
 
@@ -38,5 +39,6 @@ pub use incident::{Incident, Outcome, State};
 pub use names::{Name, canonical_arn, same_arn, same_name};
 pub use plan::{Call, Change, JudgedArn, Plan, PlannedStep, Purpose, Setting, Target};
 pub use principal::{Actor, ActorKind, Principal, PrincipalKind, Subject};
+pub use stays::Stays;
 pub use timeline::Entry;
 pub use touched::{Former, RefusedFormer, Touched};

@@ -24,6 +24,7 @@ use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{AccountId, Config, Decision, Detection, IncidentId, Plan, Route, RuleId, chain};
 use cordon_respond::planner::{self, Case, Planning};
 use cordon_respond::port::{Account, IamError};
+use cordon_respond::stays::stays;
 use serde_json::json;
 
 use crate::accounts::{Accounts, unknown_account};
@@ -103,6 +104,10 @@ impl Check<'_> {
         let takes_no_more = planning.may_change || planning_failed.is_some() || too_old.is_some();
         let decision = self.decide(incident, &checked, &planning, planning_failed, too_old).await?;
         let takes_no_more = takes_no_more || decision.route == Route::Exempt;
+        let stays = match planning.plan.steps.is_empty() {
+            true => Vec::new(),
+            false => stays(incident, &planning.plan, &planning.nothing_to_undo, &joined.events),
+        };
         // Of somebody whom an event accuses that nobody believes, nothing is gathered.
         let blast_radius = match incident.event.origin.may_enforce() {
             true => blast_radius::gather(self.accounts, incident).await,
@@ -114,7 +119,7 @@ impl Check<'_> {
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,
             "left_out": planning.left_out, "doubts": planning.doubts, "event_name": incident.event.name, "actor_arn": incident.actor.arn, "subject": incident.subject.to_string(),
-            "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by,
+            "policy_arn": incident.event.policy_arn, "exempted_by": checked.exempted_by, "stays": stays,
         });
         if let Some(electorate) = &electorate {
             set(&mut data, "electorate", json!(electorate));
@@ -134,6 +139,7 @@ impl Check<'_> {
                 incident.assessment.caught = Some(caught.clone());
                 incident.assessment.nothing_to_undo.clone_from(&planning.nothing_to_undo);
                 incident.assessment.takes_no_more = takes_no_more;
+                incident.assessment.stays.clone_from(&stays);
                 incident.assessment.blast_radius.clone_from(&blast_radius);
                 incident.approval.electorate.clone_from(&electorate);
                 let folded = joined.fold_into(incident);

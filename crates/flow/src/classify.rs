@@ -302,6 +302,7 @@ impl Classify<'_> {
             user_agent: None,
             policy_arn: None,
             error_code: None,
+            effect: None,
             parameters: shown_request::shown(
                 &text(&record["eventSource"]),
                 &text(&record["eventName"]),

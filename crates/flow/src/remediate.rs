@@ -16,10 +16,11 @@ use cordon_core::config::{Mode, OnTimeout};
 use cordon_core::incident::{Incident, State};
 use cordon_core::pattern::Pattern;
 use cordon_core::timeline::{Kind, NewEntry};
-use cordon_core::{Config, Detection, IncidentId, Route};
+use cordon_core::{Config, Detection, IncidentId, Route, Stays};
 use cordon_respond::planner::{self, Case};
 use cordon_respond::port::Account;
 use cordon_respond::runner::{self, ApplyResult, RunError, VerifyResult};
+use cordon_respond::stays::stays;
 use cordon_respond::{Bounds, IamError};
 use cordon_store::{Store, StoreError, UndoState};
 use serde_json::json;
@@ -153,15 +154,19 @@ impl Remediate<'_> {
             Opened::Iam(iam) if all_holds => self.remaining(&**iam, &incident).await?,
             Opened::Iam(_) | Opened::No(_) => Vec::new(),
         };
-        let contained = all_holds && remaining.is_empty();
+        let assessment = &incident.assessment;
+        let joined = self.store.joined(id).await?;
+        let stays = stays(&incident, &assessment.plan, &assessment.nothing_to_undo, &joined.events);
+        let contained = all_holds && remaining.is_empty() && !stays.iter().any(Stays::is_effect);
         let data = json!({
             "complete": result.complete, "part": word(released), "steps": result.steps, "by_hand": incident.assessment.plan.by_hand,
-            "remaining": remaining,
+            "remaining": remaining, "stays": stays,
         });
         let kind = if stripped { Kind::Reapplied } else { Kind::Verified };
         self.store
             .commit(id, now, |incident| {
                 incident.assessment.remaining.clone_from(&remaining);
+                incident.assessment.stays.clone_from(&stays);
                 if contained {
                     incident.contained_at = Some(incident.contained_at.unwrap_or(now));
                 }

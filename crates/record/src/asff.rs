@@ -166,6 +166,7 @@ impl Finding<'_> {
             ("calls", Some(incident.assessment.plan.calls().join("; "))),
             ("undo", Some(incident.assessment.plan.undo().join("; "))),
             ("by_hand", Some(incident.assessment.plan.by_hand.join(" "))),
+            ("stays", Some(incident.assessment.stays.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))),
             ("execution", Some(incident.execution.clone())),
             ("log_seq", Some(incident.log_seq.to_string())),
             ("last_hash", Some(incident.last_hash.clone())),

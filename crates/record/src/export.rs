@@ -55,6 +55,8 @@ fn incident(record: &IncidentReport) -> Value {
         "decision": incident.assessment.decision,
         "exceptions_checked": incident.assessment.exceptions_checked,
         "plan": incident.assessment.plan,
+        "stays": incident.assessment.stays,
+        "remaining": incident.assessment.remaining,
         "execution": incident.execution,
         "merged": merged(record),
         "slack": incident.delivery.slack,

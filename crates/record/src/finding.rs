@@ -88,10 +88,12 @@ impl Finding<'_> {
         line(&format!("{}.", text.join(". ")), max_units)
     }
 
-    /// The planned calls, and the work that is left to a person.
+    /// The planned calls, what stands although they were made, and the work that is left to a person.
     pub(crate) fn remediation(&self, max_units: usize) -> Option<String> {
-        let plan = &self.incident.assessment.plan;
-        let mut parts = plan.by_hand.clone();
+        let assessment = &self.incident.assessment;
+        let plan = &assessment.plan;
+        let effects = assessment.stays.iter().filter(|stays| stays.is_effect()).map(ToString::to_string);
+        let mut parts: Vec<String> = effects.chain(assessment.remaining.iter().chain(&plan.by_hand).cloned()).collect();
         if !plan.steps.is_empty() {
             parts.push(format!("Planned: {}", plan.calls().join("; ")));
         }

@@ -224,6 +224,7 @@ impl Finding<'_> {
             "calls": incident.assessment.plan.calls(),
             "undo": incident.assessment.plan.undo(),
             "by_hand": incident.assessment.plan.by_hand,
+            "stays": incident.assessment.stays.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "policy_arn": incident.event.policy_arn,
             "needs_person": incident.unreadable,
             "execution": incident.execution,

@@ -212,6 +212,14 @@ fn plan(record: &IncidentReport) -> Section {
         blocks.push(Block::Title(Shown::new(format!("Step {}: {}", n + 1, step.remedy))));
         blocks.push(Block::Facts(facts));
     }
+    let assessment = &record.incident.assessment;
+    let stays = assessment.stays.iter().map(|stays| ("Stays", said(&stays.to_string())));
+    let remaining = assessment.remaining.iter().map(|sentence| ("Still there", said(sentence)));
+    let not_stopped: Vec<_> = stays.chain(remaining).collect();
+    if !not_stopped.is_empty() {
+        blocks.push(Block::Title(Shown::new("Not stopped by it")));
+        blocks.push(Block::Facts(not_stopped));
+    }
     let by_hand: Vec<_> = plan.by_hand.iter().map(|sentence| ("By hand", said(sentence))).collect();
     if !by_hand.is_empty() {
         blocks.push(Block::Title(Shown::new("Left to a person")));

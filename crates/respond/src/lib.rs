@@ -21,6 +21,7 @@ pub mod remedy;
 pub mod runner;
 pub mod sessions;
 pub mod settings;
+pub mod stays;
 
 pub use arns::{ArnBefore, Arns, Known, Since};
 pub use bounds::Bounds;

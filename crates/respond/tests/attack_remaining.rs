@@ -131,7 +131,6 @@ fn attack_21_what_stood_on_the_card_as_by_hand_is_not_told_a_second_time() {
 fn attack_21_a_subject_that_is_gone_at_the_end_took_the_effect_with_it() {
     let (iam, user, event) = inline_written();
     iam.delete(&user);
-    let (_, left) =
-        planned(&iam, &Target::Principal(user), RemedyKind::RemoveInlinePolicy, &event, Some(&Plan::default()));
+    let (_, left) = planned(&iam, &Target::Principal(user), RemedyKind::RemoveInlinePolicy, &event, Some(&Plan::default()));
     assert_eq!(left, [""; 0]);
 }

@@ -3,7 +3,7 @@
 //! INVARIANT: joining writes nothing that a decision or a question is written to, so that a thousand events never delay either. What
 //! one event costs does not depend on how many came before it.
 
-use cordon_core::incident::{Incident, JoinedEvent, MergedEvent};
+use cordon_core::incident::{Incident, JoinedEvent, MergedCalls, MergedEvent};
 use cordon_core::timeline::{Kind, NewEntry};
 use cordon_core::{EventId, IncidentId};
 use jiff::Timestamp;
@@ -55,6 +55,7 @@ impl Joined {
             return None;
         }
         incident.merges.count(count, self.events.last().map(MergedEvent::from));
+        incident.merges.merged_calls = MergedCalls::of(&self.events);
         let named = |joined: &JoinedEvent| json!({"event": joined.event, "event_name": joined.name, "event_time": joined.time, "actor": joined.actor});
         let first: Vec<_> = self.events.iter().take(NAMED).map(named).collect();
         let last: Vec<_> = self.events.iter().skip(NAMED.max(self.events.len().saturating_sub(NAMED))).map(named).collect();

@@ -176,6 +176,7 @@ pub fn event(name: &str) -> EventFacts {
         user_agent: None,
         policy_arn: Some(ADMIN.to_owned()),
         error_code: None,
+        effect: None,
         parameters: String::new(),
         touched: Touched::default(),
     }

@@ -2,10 +2,10 @@
 
 use cordon_core::detection::Detection;
 use cordon_core::event::Origin;
-use cordon_core::incident::{EventFacts, Found, Looking, MergedEvent, ShownVote};
+use cordon_core::incident::{EventFacts, Found, Looking, MergedCalls, MergedEvent, ShownVote};
 use cordon_core::{
     Actor, ActorKind, Ballot, BlastRadius, Call, Decision, Incident, Level, Outcome, PlannedStep, Principal, PrincipalKind,
-    Purpose, Question, RemedyKind, Route, Subject, Target, Vote,
+    Purpose, Question, RemedyKind, Route, Stays, Subject, Target, Vote,
 };
 use cordon_respond::runner::StepState;
 use jiff::Timestamp;
@@ -105,6 +105,7 @@ pub(super) fn incident() -> Incident {
             user_agent: Some("aws-cli/2.15.0 Python/3.11".into()),
             policy_arn: Some(ADMINISTRATOR.into()),
             error_code: None,
+            effect: None,
             parameters: format!(r#"{{"userName":"iam-test-mallory","policyArn":"{ADMINISTRATOR}"}}"#),
             touched: Default::default(),
         },
@@ -127,6 +128,18 @@ pub(super) fn incident() -> Incident {
             &["iam:PutUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam PolicyDocument={\"Statement\":[…]}"],
             &["iam:DeleteUserPolicy UserName=iam-test-mallory PolicyName=CordonDenyIam"],
         ),
+    ];
+    incident.assessment.stays = vec![
+        Stays::Open {
+            remedy: RemedyKind::DetachPolicy,
+            on: "arn:aws:iam::111122223333:user/iam-test-mallory".into(),
+            what: "leaves its other rights, and what was done with these meanwhile.".into(),
+        },
+        Stays::Open {
+            remedy: RemedyKind::DenyIam,
+            on: "arn:aws:iam::111122223333:user/iam-test-mallory".into(),
+            what: "leaves all that it may do outside IAM.".into(),
+        },
     ];
     incident.assessment.exceptions_checked =
         vec!["The subject has no tag `SecurityApproved`.".into(), "The actor is in no exempt group (`admins`).".into()];
@@ -224,6 +237,16 @@ pub(super) fn hostile_incident(text: &str) -> Incident {
     incident.statements = list.clone();
     incident.assessment.blast_radius = Some(BlastRadius { policies: list.clone(), groups: list.clone(), ..reach(&[&*text; 12]) });
     incident.merges.merged = u32::MAX;
+    let calls = MergedCalls {
+        name: text.clone(),
+        count: 7,
+        first: Some(at("2026-01-02T03:04:05Z")),
+        last: Some(at("2026-01-02T03:14:05Z")),
+    };
+    incident.merges.merged_calls = vec![calls; MergedCalls::NAMES_MAX];
+    let effect = Stays::Effect { event: text.clone(), on: Some(text.clone()) };
+    let open = Stays::Open { remedy: RemedyKind::DenyIam, on: text.clone(), what: text.clone() };
+    incident.assessment.stays = [effect, open].into_iter().cycle().take(12).collect();
     incident.merges.last_merged =
         Some(MergedEvent { name: text.clone(), time: Some(at("2026-01-02T03:04:05Z")), source_ip: Some(text.clone()) });
     let undoable = PlannedStep { note: Some(text.clone()), ..step(&[&*text; 6], &[&*text; 12]) };

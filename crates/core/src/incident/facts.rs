@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Distrust, Event, Origin};
+use crate::event::{Distrust, Event, Log, Origin};
 use crate::ids::EventId;
 use crate::json::at;
 use crate::touched::Touched;
@@ -44,6 +44,9 @@ pub struct EventFacts {
     /// Why AWS refused the call; `None` where it did not.
     #[serde(default)]
     pub error_code: Option<String>,
+    /// Whether the call changed something, or opened a session. `None` in incidents of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<bool>,
     /// The request as people may see it ([`request::shown`]), as JSON text, cut to [`EventFacts::PARAMETERS_MAX_BYTES`].
     #[serde(default)]
     pub parameters: String,
@@ -89,10 +92,34 @@ impl EventFacts {
             user_agent: said(&record["userAgent"]),
             policy_arn: text(at(record, "/requestParameters/policyArn")),
             error_code: event.error_code.as_deref().map(|code| redact::text(code).into_owned()),
+            effect: Some(has_effect(event)),
             parameters: cut(&parameters, Self::PARAMETERS_MAX_BYTES),
             touched: Touched::from_event(event),
         }
     }
+
+    /// Whether something may stand that the call did. Where that is not known, it may.
+    #[must_use]
+    pub fn had_effect(&self) -> bool {
+        self.effect.unwrap_or(self.error_code.is_none())
+    }
+}
+
+/// A refused call did nothing, a notice is none, and a call that CloudTrail says only read changed nothing; but for those that hand
+/// out a session, some of which it counts as reading.
+fn has_effect(event: &Event) -> bool {
+    let is_failure = || {
+        let said = |key: &str| at(&event.record, "/responseElements")[key].as_str() == Some("Failure");
+        let is_fault = |message: &str| !message.is_empty() && !message.eq_ignore_ascii_case("success");
+        event.record["errorMessage"].as_str().is_some_and(is_fault) || said(&event.name)
+    };
+    let opens_session = || {
+        let sts = ["Assume", "GetSessionToken", "GetFederationToken", "GetWebIdentityToken"];
+        event.service == "sts.amazonaws.com" && sts.iter().any(|prefix| event.name.starts_with(prefix))
+    };
+    let reads_by_name = || ["Describe", "Get", "List", "Simulate"].iter().any(|prefix| event.name.starts_with(prefix));
+    let only_read = || event.record["readOnly"].as_bool().unwrap_or_else(reads_by_name);
+    event.log == Log::CloudTrail && event.error_code.is_none() && !is_failure() && (!only_read() || opens_session())
 }
 
 fn cut(text: &str, max_bytes: usize) -> String {

@@ -168,6 +168,7 @@ fn joined_event(incident: &Incident, now: Timestamp) -> JoinedEvent {
         actor: incident.actor.display(),
         source_ip: incident.event.source_ip.clone(),
         execution: incident.execution.clone(),
+        had_effect: incident.event.had_effect(),
         joined_at: now,
         answered_by: None,
     }

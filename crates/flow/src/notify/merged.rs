@@ -6,7 +6,7 @@
 use cordon_cards::{self as cards, Alert, Occasion};
 use cordon_contract::{Delivery, NotifyOutput};
 use cordon_core::IncidentId;
-use cordon_core::incident::{Incident, MergedEvent};
+use cordon_core::incident::{Incident, MergedCalls, MergedEvent};
 use cordon_store::{Told as ToldOf, Turn};
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,6 +16,8 @@ use crate::pace::{Posted, step_after};
 use crate::ports::Channel;
 
 const SILENCE: SignedDuration = SignedDuration::from_mins(10);
+/// Of so many events, the names are read whenever people are told of one more.
+const NAMED_MAX: u64 = 200;
 const NOTHING: NotifyOutput = NotifyOutput { sns: Delivery::Skipped, slack: Delivery::Skipped };
 
 impl Notify<'_> {
@@ -50,6 +52,10 @@ impl Notify<'_> {
         let counted = self.store.joined_count(&incident.id).await?;
         if counted > u64::from(incident.merges.folded) {
             let newest = self.store.newest_joined(&incident.id).await?;
+            // What is told of one more event does not cost more the more there are: of a flood, the names are those of the last commit.
+            if counted <= NAMED_MAX {
+                incident.merges.merged_calls = MergedCalls::of(&self.store.joined(&incident.id).await?.events);
+            }
             incident.merges.count(u32::try_from(counted).unwrap_or(u32::MAX), newest.as_ref().map(MergedEvent::from));
         }
         Ok(incident)

@@ -39,6 +39,7 @@ impl Notify<'_> {
             })
             .await?;
         self.settle(counted).await;
+        let incident = self.with_joined(incident).await?;
         // Of these, people have heard a moment ago, in the same words: all but a rehearsal, which asked.
         let is_known =
             matches!(outcome, Outcome::Exempt | Outcome::Alerted | Outcome::NeedsPerson) && incident.approval.asked_at.is_none();

@@ -85,7 +85,7 @@ fn attack_24_a_failure_after_the_end_shows_the_end_and_keeps_it() {
     world.heard.updates.lock().unwrap().clear();
     fail(&world, &incident, "execution-1", "CloseContained");
     assert_eq!(world.stored(&incident).outcome, Some(Outcome::Contained));
-    assert!(card(&world).contains("*Contained. What this && card(&world).contains("cordon_undo"));
+    assert!(card(&world).contains("*Contained. What this") && card(&world).contains("cordon_undo"));
     assert!(world.timeline(&incident).contains(&"failure".to_owned()));
 }
 

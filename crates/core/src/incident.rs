@@ -251,7 +251,7 @@ pub struct DeliveryStatus {
     #[serde(default)]
     pub slack: Option<SlackMessage>,
     /// The summary that counts its question as one that waits.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub summarised: Option<Summarised>,
     /// Whether people have been told of the end.
     #[serde(default)]

@@ -7,7 +7,7 @@ mod support;
 
 use cordon_contract::{ClassifyInput, ClassifyOutput};
 use cordon_core::{Detection, IncidentId, Level, Outcome, RemedyKind, Response};
-use cordon_detect::enrich::Facts;
+use cordon_detect::enrich::Documents;
 use cordon_flow::classify::{Classify, Rules};
 use cordon_respond::Iam;
 use cordon_testkit::run;
@@ -19,7 +19,7 @@ use support::{World, event};
 struct One(Response);
 
 impl Rules for One {
-    fn evaluate(&self, _: &Value, _: &Facts) -> Vec<Detection> {
+    fn evaluate(&self, _: &Value, _: &Documents) -> Vec<Detection> {
         vec![Detection {
             rule: "one".parse().unwrap(),
             title: "One".to_owned(),
@@ -156,14 +156,14 @@ fn attack_21_the_session_of_another_role_goes_on_and_ones_own_is_ended_with_the_
 fn attack_21_what_the_events_of_a_burst_did_stands() {
     struct Burst;
     impl Rules for Burst {
-        fn evaluate(&self, _: &Value, _: &Facts) -> Vec<Detection> {
+        fn evaluate(&self, _: &Value, _: &Documents) -> Vec<Detection> {
             Vec::new()
         }
-        fn judge(&self, event: &cordon_core::Event, _: &Facts) -> cordon_detect::Judgement {
+        fn judge(&self, event: &cordon_core::Event, _: &Documents) -> cordon_detect::Judgement {
             let response =
                 Response { revert: vec![], contain: vec![RemedyKind::DenyIam], gate: Default::default(), exceptions: vec![] };
             let tally = cordon_detect::Tally {
-                detection: std::sync::Arc::new(One(response).evaluate(&event.record, &Facts::default()).remove(0)),
+                detection: std::sync::Arc::new(One(response).evaluate(&event.record, &Documents::default()).remove(0)),
                 key: "burst#mallory".to_owned(),
                 value: None,
                 what: event.name.clone(),

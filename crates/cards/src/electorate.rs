@@ -1,6 +1,6 @@
 //! Who may not decide an incident and why, and who else may: said before anybody clicks.
 
-use cordon_core::incident::Electorate;
+use cordon_core::incident::{Electorate, ShutOut};
 use cordon_slack::blocks::Block;
 use cordon_slack::text::{mention, plain, sentence};
 
@@ -36,10 +36,15 @@ impl Card<'_> {
 
 /// The same in a notification.
 pub(crate) fn spoken(electorate: &Electorate) -> String {
-    let names: Vec<String> = electorate.shut_out.iter().take(NAMED).map(|out| plain(&out.name, 80)).collect();
+    let names: Vec<String> = electorate.shut_out.iter().take(NAMED).map(said).collect();
     let more = more(electorate.shut_out.len()).map(|more| format!(" and {more} more")).unwrap_or_default();
     let hopeless = electorate.hopeless.as_ref().map(|hopeless| format!(" {}.", capitalised(hopeless))).unwrap_or_default();
     format!(" May not decide: {}{more}.{hopeless}", names.join(", "))
+}
+
+fn said(out: &ShutOut) -> String {
+    let name = plain(&out.name, 80);
+    if out.may_approve { format!("{name} (but may approve)") } else { name }
 }
 
 fn more(people: usize) -> Option<usize> {

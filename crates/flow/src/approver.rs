@@ -1,10 +1,8 @@
 //! Resolves a Slack member or an AWS principal to one person on the list of approvers.
 
-use cordon_core::approval::Ballot;
-use cordon_core::config::{Approval, Approver};
-use cordon_core::incident::{Electorate, ShutOut, Skipped};
+use cordon_core::config::Approver;
 use cordon_core::pattern::Pattern;
-use cordon_core::{Actor, Arn, Config, PrincipalKind, chain, same_arn};
+use cordon_core::{Actor, Arn, Config, Incident, PrincipalKind, chain, same_arn};
 
 use crate::ports::Channel;
 
@@ -18,6 +16,15 @@ pub enum Voter<'a> {
     Slack(&'a str),
     /// The ARN that STS gave for the caller's credentials.
     Principal(&'a str),
+}
+
+/// What somebody wants to say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That the plan is carried out, as one of those who have to approve it.
+    Approve,
+    /// Anything else: what stops Cordon, or takes a change back.
+    Other,
 }
 
 impl Voter<'_> {
@@ -55,6 +62,11 @@ pub enum NotEntitled {
         "`{0}` is a session of the role that acted in this incident, and whoever takes on a role chooses the session's name, so it does not tell you from the actor. Decide in Slack, or use credentials of your own. Nothing was changed."
     )]
     ActorsRole(String),
+    /// The actor came to their name lately.
+    #[error(
+        "The actor came to a name of yours only lately. So you may approve this incident, but you can neither deny nor undo it, take it on, nor approve it alone. Nothing was changed."
+    )]
+    OnlyApproves,
     /// Nobody lists them.
     #[error("You are not on the list of approvers, so nothing was changed. Please ask one of them.")]
     NotListed,
@@ -96,14 +108,22 @@ pub async fn entitled(
     config: &Config,
     channel: Option<&dyn Channel>,
     voter: Voter<'_>,
-    actor: &Actor,
+    incident: &Incident,
+    wish: Wish,
 ) -> Result<Person, NotEntitled> {
+    let actor = &incident.actor;
+    let may_approve = |id: &str| incident.approval.electorate.as_ref().is_some_and(|electorate| electorate.may_approve(id));
+    let barred = |id: &str, refusal: NotEntitled| match (may_approve(id), wish) {
+        (true, Wish::Approve) => Ok(()),
+        (true, Wish::Other) => Err(NotEntitled::OnlyApproves),
+        (false, Wish::Approve | Wish::Other) => Err(refusal),
+    };
     match voter {
         Voter::Slack(id) => match config.approver(id) {
-            Some(approver) => as_approver(approver, id, actor),
-            None => as_member(config, channel, id, actor).await,
+            Some(approver) => as_approver(approver, id, actor, barred),
+            None => as_member(config, channel, id, actor, barred).await,
         },
-        Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor).and_then(|person| {
+        Voter::Principal(arn) => as_approver(of_principal(config, arn)?, arn, actor, barred).and_then(|person| {
             // Whatever the patterns say: the very same session is the very same person.
             if actor.arn.as_deref().is_some_and(|actor| same_arn(actor, arn)) {
                 return Err(NotEntitled::Actor);
@@ -116,58 +136,25 @@ pub async fn entitled(
     }
 }
 
-/// Who could have approved an incident of this actor and has not.
-#[must_use]
-pub fn skipped(approval: &Approval, actor: &Actor, ballots: &[Ballot]) -> Vec<Skipped> {
-    let has_approved = |person: &Skipped| ballots.iter().any(|ballot| ballot.person == person.slack_id);
-    everybody(approval, actor).into_iter().filter(|person| !has_approved(person)).collect()
-}
-
-/// Who may approve an incident of this actor.
-#[must_use]
-pub fn everybody(approval: &Approval, actor: &Actor) -> Vec<Skipped> {
-    let people = approval.approvers.iter().filter(|approver| !approver.is_actor(actor));
-    let people = people.map(|approver| Skipped { slack_id: approver.slack_user_id.clone(), name: approver.name.clone() });
-    let groups = approval.groups.iter().filter(|group| !group.may_be_actor(actor));
-    let groups = groups.map(|group| Skipped { slack_id: group.slack_user_group.clone(), name: group.name.clone() });
-    people.chain(groups).collect()
-}
-
-/// Who may decide an incident of this actor that takes `quorum` approvals, and who may not; `None` where all may.
-#[must_use]
-pub fn electorate(approval: &Approval, actor: &Actor, quorum: u32) -> Option<Electorate> {
-    let said = |(pattern, arn): (&Pattern, String), of: &str| {
-        format!("the actor's ARN `{arn}` fits `{pattern}` of {of}, and nobody decides their own incident")
-    };
-    let people = approval.approvers.iter().filter_map(|approver| {
-        let why = said(approver.fit(actor)?, "their principals");
-        Some(ShutOut { slack_id: approver.slack_user_id.clone(), name: approver.name.clone(), why })
-    });
-    let groups = approval.groups.iter().filter_map(|group| {
-        let why = said(group.fit(actor)?, "the group's principals");
-        Some(ShutOut { slack_id: group.slack_user_group.clone(), name: group.name.clone(), why })
-    });
-    let shut_out: Vec<ShutOut> = people.chain(groups).collect();
-    let others = everybody(approval, actor);
-    let people_left = approval.approvers.iter().filter(|approver| !approver.is_actor(actor)).count();
-    // The number of members of a group is not known here.
-    let has_group = others.len() > people_left;
-    let enough = has_group || usize::try_from(quorum.max(1)).is_ok_and(|wanted| people_left >= wanted);
-    let hopeless = (!enough).then(|| match people_left {
-        0 => "nobody is left who may approve this".to_owned(),
-        left => format!("{quorum} people have to approve this, and {left} of the approvers may"),
-    });
-    (!shut_out.is_empty()).then_some(Electorate { shut_out, others, hopeless })
-}
-
-fn as_approver(approver: &Approver, by: &str, actor: &Actor) -> Result<Person, NotEntitled> {
+fn as_approver(
+    approver: &Approver,
+    by: &str,
+    actor: &Actor,
+    barred: impl Fn(&str, NotEntitled) -> Result<(), NotEntitled>,
+) -> Result<Person, NotEntitled> {
     if approver.is_actor(actor) {
-        return Err(NotEntitled::Actor);
+        barred(&approver.slack_user_id, NotEntitled::Actor)?;
     }
     Ok(Person { id: approver.slack_user_id.clone(), name: approver.name.clone(), by: by.to_owned() })
 }
 
-async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, actor: &Actor) -> Result<Person, NotEntitled> {
+async fn as_member(
+    config: &Config,
+    channel: Option<&dyn Channel>,
+    id: &str,
+    actor: &Actor,
+    barred: impl Fn(&str, NotEntitled) -> Result<(), NotEntitled>,
+) -> Result<Person, NotEntitled> {
     let mut unreadable = None;
     for group in &config.approval.groups {
         let Some(channel) = channel else { break };
@@ -183,7 +170,7 @@ async fn as_member(config: &Config, channel: Option<&dyn Channel>, id: &str, act
             continue;
         }
         if group.may_be_actor(actor) {
-            return Err(NotEntitled::GroupOfActor(group.name.clone()));
+            barred(&group.slack_user_group, NotEntitled::GroupOfActor(group.name.clone()))?;
         }
         let name = format!("{id} of {}", group.name);
         return Ok(Person { id: id.to_owned(), name, by: id.to_owned() });

@@ -28,7 +28,7 @@ use cordon_respond::stays::stays;
 use serde_json::json;
 
 use crate::accounts::{Accounts, unknown_account};
-use crate::approver;
+use crate::electorate::electorate;
 use crate::ports::Clock;
 use crate::switch;
 use checked::Checked;
@@ -113,8 +113,8 @@ impl Check<'_> {
             true => blast_radius::gather(self.accounts, incident).await,
             false => None,
         };
-        let electorate =
-            approver::electorate(&self.config.approval, &incident.actor, self.config.approval.quorum.of(incident.severity));
+        let quorum = self.config.approval.quorum.of(incident.severity);
+        let electorate = electorate(self.store, self.config, incident, quorum).await?;
         let mut data = json!({
             "route": decision.route, "approved_for_remediation": decision.approved_for_remediation, "decision_reason": decision.decision_reason,
             "dry_run": decision.dry_run, "exceptions_checked": checked.sentences, "calls": planning.plan.calls(), "by_hand": planning.plan.by_hand,

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 pub use cordon_cards::Answer;
 pub use cordon_core::Choice;
 
-use crate::approver::{Person, Voter, entitled, skipped};
+use crate::approver::{Person, Voter, Wish, entitled};
+use crate::electorate::skipped;
 use crate::ports::{Channel, Clock, Completion, DeliveryError, Tasks};
 use crate::question;
 
@@ -74,7 +75,7 @@ impl Decide<'_> {
         reason: Option<&str>,
     ) -> Result<Answer, DecideError> {
         let Some(incident) = self.find(id).await? else { return Ok(Answer::NotFound) };
-        let person = match entitled(self.config, self.channel, voter, &incident.actor).await {
+        let person = match entitled(self.config, self.channel, voter, &incident, wish(choice)).await {
             Ok(person) => person,
             Err(refusal) => return self.refuse(id, voter.by(), choice, refusal.to_string()).await,
         };
@@ -98,7 +99,7 @@ impl Decide<'_> {
     /// would count.
     pub async fn refusal(&self, id: &IncidentId, voter: Voter<'_>, choice: Choice) -> Result<Option<Answer>, DecideError> {
         let Some(incident) = self.find(id).await? else { return Ok(Some(Answer::NotFound)) };
-        let refusal = match entitled(self.config, self.channel, voter, &incident.actor).await {
+        let refusal = match entitled(self.config, self.channel, voter, &incident, wish(choice)).await {
             Ok(_) if choice == Choice::BreakGlass && !self.config.approval.break_glass => NO_GLASS.to_owned(),
             Ok(_) => return Ok(None),
             Err(refusal) => refusal.to_string(),
@@ -228,7 +229,7 @@ impl Decide<'_> {
             return approve(found, ballot);
         }
         let reason = ballot.reason.unwrap_or_default();
-        let skipped = skipped(&self.config.approval, &incident.actor, &with.ballots);
+        let skipped = skipped(&self.config.approval, incident, &with.ballots);
         let names: Vec<&str> = skipped.iter().map(|skipped| skipped.name.as_str()).collect();
         let data = json!({"name": ballot.name, "reason": reason, "approved": with.ballots.len(), "wanted": with.quorum, "skipped": names});
         let glass = BrokenGlass { by: ballot.by.clone(), reason: reason.clone(), skipped };
@@ -245,6 +246,13 @@ impl Decide<'_> {
             }
         }
         Ok(Answer::Already { approved: decided.vote == Vote::Approved, by: decided.by.clone().unwrap_or_default() })
+    }
+}
+
+fn wish(choice: Choice) -> Wish {
+    match choice {
+        Choice::Approve => Wish::Approve,
+        Choice::Deny | Choice::BreakGlass | Choice::Looking => Wish::Other,
     }
 }
 

@@ -10,6 +10,7 @@ pub mod classify;
 pub mod decide;
 mod destination;
 mod edge;
+pub mod electorate;
 pub mod exceptions;
 pub mod export;
 pub mod notify;

@@ -16,8 +16,8 @@ use cordon_store::{Approval, Budget, Store, StoreError, Turn};
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::approver;
 use crate::destination::destination;
+use crate::electorate::electorate;
 use crate::pace::{Pace, Posted};
 use crate::ports::{Channel, Clock, DeliveryError, Tasks};
 use crate::question;
@@ -86,7 +86,7 @@ impl Wait<'_> {
             None => Approval { last, ..Approval::new(token, deadline, self.config.approval.quorum.of(incident.severity)) },
         };
         let joined = self.store.joined(id).await?;
-        let electorate = approver::electorate(&self.config.approval, &incident.actor, approval.quorum);
+        let electorate = electorate(self.store, self.config, &incident, approval.quorum).await?;
         let incident = self
             .store
             .commit_with(id, now, |incident| {

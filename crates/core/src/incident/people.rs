@@ -74,6 +74,14 @@ pub struct Electorate {
     pub hopeless: Option<String>,
 }
 
+impl Electorate {
+    /// Whether an approver or group whom the actor's name shuts out may approve all the same.
+    #[must_use]
+    pub fn may_approve(&self, slack_id: &str) -> bool {
+        self.shut_out.iter().any(|out| out.slack_id == slack_id && out.may_approve)
+    }
+}
+
 /// An approver, or a group of them, who may not decide an incident.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShutOut {
@@ -83,6 +91,9 @@ pub struct ShutOut {
     pub name: String,
     /// Why, in a sentence without a full stop.
     pub why: String,
+    /// Whether they may approve all the same: the actor came to their name lately. They neither deny nor undo.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub may_approve: bool,
 }
 
 /// An approver, or a group of them, whose word was not waited for.

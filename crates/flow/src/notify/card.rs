@@ -15,7 +15,7 @@ use cordon_store::Approval;
 use serde_json::json;
 
 use super::{Notify, NotifyError};
-use crate::approver;
+use crate::electorate;
 use crate::ports::{Channel, DeliveryError};
 use crate::question;
 use crate::switch;
@@ -73,7 +73,7 @@ impl Notify<'_> {
         let Some(at) = incident.thread() else { return Ok(Refreshed::Done) };
         let updated = channel.update(at, &self.outcome_card(incident, outcome).await?).await;
         let ballots = self.store.undo_request(&incident.id).await?.map(|request| request.ballots).unwrap_or_default();
-        let others = approver::skipped(self.approval, &incident.actor, &ballots);
+        let others = electorate::skipped(self.approval, incident, &ballots);
         let said = channel.reply(at, &cards::undo_wanted(incident, &others)).await;
         Ok(updated.and(said.map(drop)).map_or_else(Refreshed::Failed, |()| Refreshed::Done))
     }

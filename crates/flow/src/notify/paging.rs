@@ -29,7 +29,7 @@ impl Notify<'_> {
         if let Some(topic) = escalation.and_then(|escalation| escalation.topic.clone()) {
             sns.push(self.publisher.publish(&Alert { topic: Some(topic), ..alert }).await);
         }
-        let everybody: Vec<Skipped> = crate::approver::everybody(self.approval, &incident.actor);
+        let everybody: Vec<Skipped> = crate::electorate::everybody(self.approval, &incident);
         let message = cards::escalated(&incident, &everybody);
         let mut slack = Vec::new();
         if let Some(channel) = self.channel {

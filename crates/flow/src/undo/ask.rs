@@ -10,7 +10,8 @@ use cordon_store::{Approval, Store, StoreError, UndoRequest, UndoState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::approver::{Person, Voter, entitled, skipped};
+use crate::approver::{Person, Voter, Wish, entitled};
+use crate::electorate::skipped;
 use crate::ports::{Channel, Clock, DeliveryError, Executions};
 
 /// An execution that has not carried a wish out by then, with all its retries, never will; the next click may start another.
@@ -216,7 +217,7 @@ impl AskUndo<'_> {
             Err(StoreError::NotFound(_)) => return no("There is no such incident."),
             Err(error) => return Err(error.into()),
         };
-        let person = match entitled(self.config, self.channel, voter, &incident.actor).await {
+        let person = match entitled(self.config, self.channel, voter, &incident, Wish::Other).await {
             Ok(person) => person,
             Err(refusal) => {
                 let refusal = refusal.to_string();
@@ -273,7 +274,7 @@ impl AskUndo<'_> {
         }
         let so_far = ballots.len();
         let is_enough = u32::try_from(so_far).unwrap_or(u32::MAX) >= wanted;
-        let counted = UndoVote::Counted { so_far, wanted, others: skipped(&self.config.approval, &incident.actor, &ballots) };
+        let counted = UndoVote::Counted { so_far, wanted, others: skipped(&self.config.approval, incident, &ballots) };
         if !is_enough && !is_new {
             return Ok(Some(counted));
         }

@@ -2,7 +2,7 @@
 
 use aws_sdk_eventbridge::types::Target;
 use cordon_record::verify::check;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::Test;
 use super::deployment::{APPROVER, Deployment, ENFORCE, REHEARSAL};
@@ -16,6 +16,7 @@ async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_en
     let bus = aws_sdk_eventbridge::Client::new(&sdk);
     let pattern = r#"{"source":["cordon"],"detail-type":["Cordon Detection Finding"]}"#;
     bus.put_rule().name("findings").event_bus_name(&outputs.bus_name).event_pattern(pattern).send().await?;
+    admit_events(&aws_sdk_sns::Client::new(&sdk), &outputs.topic_arn).await?;
     let topic = Target::builder().id("topic").arn(&outputs.topic_arn).build()?;
     bus.put_targets().rule("findings").event_bus_name(&outputs.bus_name).targets(topic).send().await?;
 
@@ -42,6 +43,18 @@ async fn a_rule_on_the_bus_gets_a_finding_when_the_incident_opens_and_when_it_en
     let file = cordon_record::export::json(&record).to_string();
     let kept = closed["unmapped"]["cordon"]["last_hash"].as_str();
     assert_eq!(check(&file, kept)?.anchored_at, closed["unmapped"]["cordon"]["log_seq"].as_u64());
+    Ok(())
+}
+
+/// EventBridge publishes to a topic only where the topic's own policy admits it, as AWS wants it of everybody who adds such a rule.
+async fn admit_events(sns: &aws_sdk_sns::Client, topic: &str) -> Test {
+    let attributes = sns.get_topic_attributes().topic_arn(topic).send().await?;
+    let policy = attributes.attributes().and_then(|attributes| attributes.get("Policy")).unwrap();
+    let mut policy: Value = serde_json::from_str(policy)?;
+    policy["Statement"].as_array_mut().unwrap().push(json!({
+        "Sid": "RuleOfTheTest", "Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish", "Resource": topic,
+    }));
+    sns.set_topic_attributes().topic_arn(topic).attribute_name("Policy").attribute_value(policy.to_string()).send().await?;
     Ok(())
 }
 

@@ -232,7 +232,7 @@ contain_then_ask = [
 ]
 [[exceptions.automation]]
 name = \"user-made\"
-roles = [\"arn:aws:iam::*:role/ci\"]
+roles = [\"arn:aws:iam::111111111111:role/ci\"]
 rules = [\"users-made\"]
 ";
         let off = RULE.replace("user-made", "user-off");

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use cordon_core::Call;
 use cordon_core::incident::{Incident, State};
+use cordon_flow::exceptions::refusal;
 use cordon_record::IncidentReport;
 use cordon_record::record::{brief, kind, status, step_state};
 use cordon_record::text::visible;
@@ -25,10 +26,12 @@ pub fn line(incident: &Incident) -> String {
     )
 }
 
-/// A recorded exception, in two lines.
+/// A recorded exception, in two lines, and in a third one why it exempts nobody.
 pub fn exception(recorded: &RecordedException, now: Timestamp) -> String {
+    let refused = refusal(recorded);
     let state = match &recorded.ended {
         Some(ended) => format!("ended {} by {}: {}", ended.at.strftime("%Y-%m-%d"), ended.by, ended.reason),
+        None if recorded.stands(now) && refused.is_some() => "refused: exempts nobody".to_owned(),
         None if recorded.stands(now) => "stands".to_owned(),
         None => "over".to_owned(),
     };
@@ -40,7 +43,8 @@ pub fn exception(recorded: &RecordedException, now: Timestamp) -> String {
         recorded.rule
     );
     let second = format!("    {}: {} (recorded by {})", recorded.owner, recorded.reason, recorded.created_by);
-    format!("{}\n{}", visible(&first), visible(&second))
+    let third = refused.map_or_else(String::new, |why| format!("\n    {}", visible(&why)));
+    format!("{}\n{}{third}", visible(&first), visible(&second))
 }
 
 /// An incident with its plan and timeline.
@@ -194,5 +198,20 @@ mod tests {
             });
             assert!(!said.contains(['\n', '\u{9b}', '\u{202e}']), "{said:?}");
         }
+    }
+
+    #[test]
+    fn an_exception_that_is_too_wide_is_shown_as_refused_with_the_reason() {
+        let stored = |principal: &str| {
+            let value = serde_json::json!({"id": "exc-0123456789ab", "version": 1, "principal": principal, "rule": "*", "owner": "Ops",
+                "created_by": "arn:aws:iam::111122223333:user/ada", "created_at": "2026-01-01T00:00:00Z", "until": "2026-02-01T00:00:00Z",
+                "reason": "a migration", "expires_at": 0});
+            exception(&serde_json::from_value(value).unwrap(), "2026-01-02T00:00:00Z".parse().unwrap())
+        };
+        let fine = stored("arn:aws:iam::111122223333:role/deploy-*");
+        assert!(fine.contains(", stands\n") && fine.lines().count() == 2, "{fine}");
+        let wide = stored("arn:aws:iam::*:role/deploy");
+        assert!(wide.contains("refused: exempts nobody") && !wide.contains("stands"), "{wide}");
+        assert!(wide.contains("does not name one account") && wide.contains("`arn:aws:iam::111122223333:role/deploy`"), "{wide}");
     }
 }

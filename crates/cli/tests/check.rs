@@ -139,3 +139,19 @@ fn a_case_that_fails_is_named() {
     assert!(err.contains("1 case of the rules failed:\n  rules/a.yml"), "{err}");
     assert!(err.ends_with("correct the rule or the case and run `cordon rule test`\n"), "{err}");
 }
+
+#[test]
+fn attack_13_a_pattern_that_anybody_could_fit_is_refused_with_the_reason_and_what_to_write() {
+    let policy = "[scope]\nnever_touch = [\n  \"arn:aws:iam::*:user/break-glass\",\n  \"arn:aws:iam::111122223333:user/break-glass/*\",\n]\n";
+    let (code, out, err) = check(&[("cordon.toml", policy), ("rules/a.yml", RULE)]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    for line in [
+        "error: scope.never_touch: `arn:aws:iam::*:user/break-glass` does not name one account",
+        " --> ./cordon.toml:3:3\n",
+        "help: write the account's twelve digits, a line for each account: `arn:aws:iam::111122223333:user/break-glass`",
+        "error: scope.never_touch: `arn:aws:iam::111122223333:user/break-glass/*` fits every name",
+        " --> ./cordon.toml:4:3\n",
+    ] {
+        assert!(err.contains(line), "{line}\n{err}");
+    }
+}

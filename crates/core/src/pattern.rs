@@ -3,10 +3,17 @@
 //! A pattern matches the whole text and is case-sensitive: `user/admin` does not match `user/admin2`. An ARN is matched part by
 //! part, as IAM's `ArnLike` does: a `*` never crosses one of its first five colons, but may cross a `/`. Without that, an
 //! attacker could choose a path with a colon that stands for an account and a name.
+//!
+//! [`Pattern`] is for what permits a change: a `*` that stopped at a `/` would let whoever chooses a path leave the scope. What exempts
+//! or protects somebody, or says who they are, is a [`NamePattern`], whose `*` stays inside the name.
+
+mod name;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use name::{NamePattern, NamePatternError, NamedKind, is_identity_center_role};
 
 use crate::names::canonical_arn;
 

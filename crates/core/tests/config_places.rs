@@ -5,6 +5,7 @@
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::unwrap_used, reason = "a test may fail by panicking")]
 
 use cordon_core::config::{ConfigFile, Problem};
+use cordon_core::pattern::NamePatternError;
 use cordon_core::{Config, RuleId};
 
 /// Line and column, counted from 1, and the problem.
@@ -61,7 +62,11 @@ never_touch = [\"user/a\"]
         vec![
             (6, 29, Problem::NotAnAccount(key("12"))),
             (9, 3, Problem::NotAnArnPattern { key: key("scope.principals"), pattern: key("user/a") }),
-            (11, 16, Problem::NotAnArnPattern { key: key("scope.never_touch"), pattern: key("user/a") }),
+            (
+                11,
+                16,
+                Problem::NotNamed { key: key("scope.never_touch"), pattern: key("user/a"), why: NamePatternError::NotAnArn },
+            ),
         ],
     );
 }
@@ -74,7 +79,7 @@ mode = \"enforce\"
 [[approval.approvers]]
 name = \"Ada\"
 slack_user_id = \"U0ADA01\"
-principals = [\"arn:aws:iam::*:user/ada\"]
+principals = [\"arn:aws:iam::111111111111:user/ada\"]
 [[approval.approvers]]
 name = \"Ada again\"             # U0ADA01, too
 slack_user_id = \"U0ADA01\"
@@ -114,7 +119,7 @@ slack_user_id = \"U0ADA01\"
 principals = \"arn:aws:iam::*:user/ada\"
 [[exceptions.automation]]
 name = \"CI\"
-roles = [1, \"arn:aws:iam::*:role/*\"]
+roles = [1, \"arn:aws:iam::111111111111:role/*\"]
 role = \"arn:aws:iam::*:role/ci\"
 [notifications]
 routes = [{ channel = \"#general\" }, { rules = [], topic = \"arn:aws:sns:us-east-1:111122223333:a\" }]
@@ -128,7 +133,8 @@ routes = [{ channel = \"#general\" }, { rules = [], topic = \"arn:aws:sns:us-eas
         "cordon.toml:5:1: approval.approvers: `name` is missing; add `name = …`",
         "cordon.toml:8:14: approval.approvers.principals: invalid type: string, expected a list",
         "cordon.toml:11:10: exceptions.automation.roles: invalid type: integer `1`, expected a string",
-        "cordon.toml:11:13: exceptions.automation.roles: `arn:aws:iam::*:role/*` matches every role; name the roles that may",
+        "cordon.toml:11:13: exceptions.automation.roles: `arn:aws:iam::111111111111:role/*` fits every name, also that of one that \
+         somebody makes; write the name, or what it begins with: `break-glass-*`",
         "cordon.toml:12:1: unknown key `role` in `exceptions.automation`; did you mean `roles`?",
         "cordon.toml:14:23: notifications.routes.channel: `#general` is not the id of a Slack channel; copy the id from the \
          channel's details (`C…` or `G…`); it is not the channel's name",
@@ -141,7 +147,7 @@ routes = [{ channel = \"#general\" }, { rules = [], topic = \"arn:aws:sns:us-eas
 fn a_faulty_entry_brings_no_fault_that_only_follows_from_it() {
     // The one approver is unusable, but there is one: neither the mode nor the rehearsal is wrong.
     let text = "mode = \"enforce\"\n[approval]\nrehearse = true\n[[approval.approvers]]\nname = \"A\"\nslack_user_id = 7\n\
-                principals = [\"arn:aws:iam::*:user/a\"]\n";
+                principals = [\"arn:aws:iam::111111111111:user/a\"]\n";
     let error = Config::parse("cordon.toml", text).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -189,7 +195,7 @@ fn broken_syntax_is_told_once_and_not_followed_by_guesses() {
 #[test]
 fn whoever_knows_the_rules_adds_faults_at_the_names() {
     let text = "# a b\n[rules]\ndisabled = [\"a\"]\n[gates]\nauto = [\"b\", \"a\"]\n\
-                [[exceptions.automation]]\nname = \"a\"\nroles = [\"arn:aws:iam::*:role/a\"]\nrules = [\n\"a\"]\n";
+                [[exceptions.automation]]\nname = \"a\"\nroles = [\"arn:aws:iam::111111111111:role/a\"]\nrules = [\n\"a\"]\n";
     let mut file = ConfigFile::read("cordon.toml", text);
     let named: Vec<(String, String)> =
         file.references().iter().map(|named| (named.key.clone(), named.rule.to_string())).collect();

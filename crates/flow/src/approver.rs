@@ -1,7 +1,7 @@
 //! Resolves a Slack member or an AWS principal to one person on the list of approvers.
 
-use cordon_core::config::Approver;
-use cordon_core::pattern::Pattern;
+use cordon_core::config::{Approval, Approver};
+use cordon_core::pattern::NamePattern;
 use cordon_core::{Actor, Arn, Config, Incident, PrincipalKind, chain, same_arn};
 
 use crate::ports::Channel;
@@ -183,9 +183,9 @@ async fn as_member(
 /// # Errors
 /// [`NotEntitled`]: nobody's, or shared, so that it does not tell who somebody is.
 pub(crate) fn of_principal<'a>(config: &'a Config, arn: &str) -> Result<&'a Approver, NotEntitled> {
-    let role = roles_of(arn);
+    let role = roles_of(arn, &config.approval);
     let names =
-        |patterns: &[Pattern], arns: &[String]| arns.iter().any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)));
+        |patterns: &[NamePattern], arns: &[String]| arns.iter().any(|arn| patterns.iter().any(|pattern| pattern.matches(arn)));
     // A role is nobody's own; who acts with it is only known by the session.
     let own = if role.iter().any(|role| role == arn) { Vec::new() } else { vec![arn.to_owned()] };
     let found: Vec<&Approver> = config
@@ -219,21 +219,27 @@ fn names_itself(arn: &str) -> bool {
 /// Whether the role behind a session is the one that acted. STS leaves its path away, and names are unique whatever the path.
 fn is_of_actors_role(arn: &str, actor: &Actor) -> bool {
     let acted = actor.principal().filter(|acted| acted.kind == PrincipalKind::Role);
-    acted.is_some_and(|acted| roles_of(arn).iter().any(|role| acted.has_arn(role)))
+    let role = session_role(arn).map_or_else(|| arn.to_owned(), |(account, name)| format!("{account}role/{name}"));
+    acted.is_some_and(|acted| acted.has_arn(&role))
 }
 
-/// The ARNs that the role behind a session can have, or the role itself: STS leaves its path away, and Identity Center's roles have one.
-fn roles_of(arn: &str) -> Vec<String> {
-    let Ok(parsed) = arn.parse::<Arn>() else { return Vec::new() };
-    if parsed.resource().starts_with("role/") {
+/// The beginning of the ARNs in the account of a session, and the name of its role.
+fn session_role(arn: &str) -> Option<(String, String)> {
+    let parsed = arn.parse::<Arn>().ok()?;
+    let name = parsed.resource().strip_prefix("assumed-role/")?.split('/').next().filter(|name| !name.is_empty())?;
+    Some((format!("arn:{}:iam::{}:", parsed.partition(), parsed.account()?), name.to_owned()))
+}
+
+/// The ARNs that the role behind a session can have, or the role itself: STS leaves its path away, and Identity Center's roles have
+/// the one of their region, which the list of approvers writes out.
+fn roles_of(arn: &str, approval: &Approval) -> Vec<String> {
+    if arn.parse::<Arn>().is_ok_and(|arn| arn.resource().starts_with("role/")) {
         return vec![arn.to_owned()];
     }
-    let Some(rest) = parsed.resource().strip_prefix("assumed-role/") else { return Vec::new() };
-    let Some(name) = rest.split('/').next().filter(|name| !name.is_empty()) else { return Vec::new() };
-    let Some(account) = arn.split(':').nth(4) else { return Vec::new() };
-    let mut roles = vec![format!("arn:aws:iam::{account}:role/{name}")];
-    if name.starts_with(IDENTITY_CENTER) {
-        roles.push(format!("arn:aws:iam::{account}:role/aws-reserved/sso.amazonaws.com/{name}"));
-    }
-    roles
+    let Some((account, name)) = session_role(arn) else { return Vec::new() };
+    let approvers = approval.approvers.iter().flat_map(|approver| &approver.principals);
+    let listed = approvers.chain(approval.groups.iter().flat_map(|group| &group.principals));
+    // The path of a pattern, in the account of the session alone.
+    let reserved = listed.filter_map(|pattern| pattern.identity_center_role(&name)).filter(|role| role.starts_with(&account));
+    reserved.chain([format!("{account}role/{name}")]).collect()
 }

@@ -7,7 +7,7 @@
 use cordon_core::approval::Ballot;
 use cordon_core::config::Approval;
 use cordon_core::incident::{Electorate, ShutOut, Skipped};
-use cordon_core::pattern::Pattern;
+use cordon_core::pattern::NamePattern;
 use cordon_core::{Actor, Arn, Config, Incident, Name};
 use cordon_respond::{ArnBefore, Since};
 use cordon_store::{Store, StoreError};
@@ -62,7 +62,7 @@ pub async fn electorate(
         return Ok(None);
     }
     let before = before(store, config, incident).await?;
-    let shut = |slack_id: &str, name: &str, (pattern, arn): (&Pattern, String), of: &str, by_old: &dyn Fn(&Actor) -> bool| {
+    let shut = |slack_id: &str, name: &str, (pattern, arn): (&NamePattern, String), of: &str, by_old: &dyn Fn(&Actor) -> bool| {
         let fits = format!("the actor's ARN `{arn}` fits `{pattern}` of {of}");
         let lately = match &before {
             Before::Nobody(how) => Some(how),

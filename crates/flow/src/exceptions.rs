@@ -1,10 +1,13 @@
 //! Recorded exceptions: an approver lets a principal do what a rule catches, until a day, for a reason.
 //!
+//! INVARIANT: an exception names an account and a path. One that was stored with a wildcard there exempts nobody: where it would have,
+//! a person is asked.
+//!
 //! INVARIANT: nobody exempts themself, and only an approver exempts. Both are asked when an exception is recorded and again
 //! when it would count, for the table is not the place that decides who an approver is.
 
 use cordon_core::config::{Approver, end as parse_end};
-use cordon_core::pattern::Pattern;
+use cordon_core::pattern::{NamePattern, NamePatternError, NamedKind, Pattern};
 use cordon_core::{Actor, Config, ExceptionId, RuleId};
 use cordon_store::{EndedException, RecordedException, RuleScope};
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +18,7 @@ use crate::approver::{NotEntitled, of_principal};
 /// What somebody wants to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
-    /// An ARN pattern of users or roles.
+    /// A pattern of users or roles that names account and path.
     pub principal: String,
     /// From which rule.
     pub rule: RuleScope,
@@ -36,12 +39,14 @@ pub enum ExceptionRefused {
     /// It would exempt the caller.
     #[error("`{0}` fits a principal of your own, and nobody exempts themself: ask another approver")]
     OwnPrincipal(String),
-    /// The pattern names no users or roles.
-    #[error("`{0}` is not an ARN pattern of users or roles; write it like `arn:aws:iam::111122223333:role/deploy`")]
-    NotAPrincipal(String),
-    /// The pattern names everybody.
-    #[error("`{0}` fits every user or every role of an account; name the ones that may")]
-    TooWide(String),
+    /// The pattern does not name the account and the path of users or roles.
+    #[error("`{pattern}` {why}; {}", why.fix(pattern))]
+    NotNamed {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: NamePatternError,
+    },
     /// The end cannot be read.
     #[error("`{0}` is neither a date like `2026-12-31` nor an RFC 3339 time")]
     NoEnd(String),
@@ -71,6 +76,8 @@ pub enum Bearing {
     Covers(String),
     /// It would, but does not count, in a sentence.
     Not(String),
+    /// It would, but its pattern could be fitted by anybody, in a sentence: a person has to look.
+    Refused(String),
     /// It is about somebody or something else, or long over.
     None,
 }
@@ -92,11 +99,10 @@ pub fn record(
     now: Timestamp,
 ) -> Result<RecordedException, ExceptionRefused> {
     let (by, approver) = approver(caller, config)?;
-    let principal = principals(&wanted.principal)?;
-    let fits_caller = caller.iter().any(|arn| principal.matches(arn));
-    let mut of_theirs = approver.principals.iter();
-    let own = of_theirs.any(|own| principal.matches(own.as_str()) || own.matches(principal.as_str()));
-    if fits_caller || own {
+    let not_named = |why| ExceptionRefused::NotNamed { pattern: wanted.principal.clone(), why };
+    let principal = principals(&wanted.principal).map_err(not_named)?;
+    let fits_caller = caller.iter().any(|arn| principal.matches_any_spelling(arn));
+    if fits_caller || approver.principals.iter().any(|own| principal.overlaps(own)) {
         return Err(ExceptionRefused::OwnPrincipal(wanted.principal.clone()));
     }
     let until = parse_end(&wanted.until).ok_or_else(|| ExceptionRefused::NoEnd(wanted.until.clone()))?;
@@ -113,7 +119,7 @@ pub fn record(
     Ok(RecordedException {
         id: ExceptionId::derive(content.to_string().as_bytes()),
         version: 1,
-        principal,
+        principal: Pattern::new(principal.as_str()),
         rule: wanted.rule.clone(),
         owner,
         created_by: by,
@@ -145,6 +151,13 @@ pub fn end(
     Ok(recorded)
 }
 
+/// Why a recorded exception exempts nobody, and what to write in its place; `None` where its pattern names account and path.
+#[must_use]
+pub fn refusal(recorded: &RecordedException) -> Option<String> {
+    let pattern = recorded.principal.as_str();
+    principals(pattern).err().map(|why| format!("`{pattern}` {why}; end it and record it anew: {}", why.fix(pattern)))
+}
+
 /// Whether an exception lets an actor's event pass. Matched on the user or role that acted, as the record names it.
 #[must_use]
 pub fn bearing(recorded: &RecordedException, actor: &Actor, rule: &RuleId, event_time: Timestamp, config: &Config) -> Bearing {
@@ -152,7 +165,10 @@ pub fn bearing(recorded: &RecordedException, actor: &Actor, rule: &RuleId, event
         RuleScope::Any => true,
         RuleScope::Rule(own) => own == rule,
     };
-    let Some(principal) = actor.principal().filter(|principal| concerns && recorded.principal.matches(&principal.arn())) else {
+    // One that is refused is looked at with the width that it was written with, to tell whoever relies on it.
+    let named = principals(recorded.principal.as_str());
+    let fits = |arn: &str| named.as_ref().map_or_else(|_| recorded.principal.matches(arn), |named| named.matches(arn));
+    let Some(principal) = actor.principal().filter(|principal| concerns && fits(&principal.arn())) else {
         return Bearing::None;
     };
     let what = format!("The recorded exception `{}` of {} for `{principal}`", recorded.id, recorded.owner);
@@ -180,6 +196,9 @@ pub fn bearing(recorded: &RecordedException, actor: &Actor, rule: &RuleId, event
         Ok(approver) if approver.is_actor(actor) || principal.has_arn(&recorded.created_by) => {
             not(format!("was recorded by the actor, as `{}`", recorded.created_by))
         }
+        Ok(_) if let Some(why) = refusal(recorded) => {
+            Bearing::Refused(format!("{what} exempts nobody, so a person is asked: {why}"))
+        }
         Ok(_) => Bearing::Covers(format!("{what} holds until {}: {}", recorded.until, recorded.reason)),
     }
 }
@@ -191,16 +210,8 @@ fn approver<'c>(caller: &[String], config: &'c Config) -> Result<(String, &'c Ap
     Ok((arn, approver))
 }
 
-fn principals(text: &str) -> Result<Pattern, ExceptionRefused> {
-    let pattern = Pattern::new(text.trim());
-    let resource = pattern.resource();
-    let Some(name) = resource.strip_prefix("user/").or_else(|| resource.strip_prefix("role/")) else {
-        return Err(ExceptionRefused::NotAPrincipal(text.to_owned()));
-    };
-    if name.chars().all(|c| matches!(c, '*' | '/')) {
-        return Err(ExceptionRefused::TooWide(text.to_owned()));
-    }
-    Ok(pattern)
+fn principals(text: &str) -> Result<NamePattern, NamePatternError> {
+    NamePattern::parse(text.trim(), NamedKind::EXEMPT)
 }
 
 fn text(text: &str, what: &'static str, max_chars: usize) -> Result<String, ExceptionRefused> {

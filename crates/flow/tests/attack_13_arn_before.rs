@@ -15,7 +15,7 @@ use support::asking::{apply, ask, click, verify};
 use support::{ACCOUNT, ADMIN_POLICY, APPROVER, CONFIG, World, attach, by, event, made_at};
 
 const WIDE: &str = "[scope]\nprincipals = [\"arn:aws:iam::*:user/*\", \"arn:aws:iam::*:group/*\"]\n\
-    never_touch = [\"arn:aws:iam::*:user/break-glass/*\", \"arn:aws:iam::*:group/break-glass/*\"]\n";
+    never_touch = [\"arn:aws:iam::111111111111:user/break-glass/iam-test-*\", \"arn:aws:iam::111111111111:group/break-glass/staff\"]\n";
 const NARROW: &str = "[scope]\nprincipals = [\"arn:aws:iam::*:user/iam-test-*\"]\n";
 const LONG_AGO: &str = "2025-12-01T00:00:00Z";
 const MINUTES_AGO: &str = "2026-01-02T02:50:00Z";

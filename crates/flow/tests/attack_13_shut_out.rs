@@ -44,7 +44,7 @@ fn attack_13_an_approver_who_is_shut_out_is_named_to_all_the_others_before_anybo
 
 #[test]
 fn attack_13_a_group_that_the_actor_may_be_of_is_named_too() {
-    let group = "[[approval.groups]]\nname = \"Security\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::*:user/iam-test-*\"]\n";
+    let group = "[[approval.groups]]\nname = \"Security\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::111111111111:user/iam-test-*\"]\n";
     let world = with(group);
     let incident = asked(&world);
     let electorate = world.stored(&incident).approval.electorate.unwrap();
@@ -68,7 +68,7 @@ mode = "enforce"
 [[approval.approvers]]
 name = "Mallory"
 slack_user_id = "U0MALLORY"
-principals = ["arn:aws:iam::*:user/iam-test-mallory"]
+principals = ["arn:aws:iam::111111111111:user/iam-test-mallory"]
 "#;
 const LOUDER: &str =
     "[approval.escalation]\nslack_channel = \"C0LOUD\"\ntopic = \"arn:aws:sns:us-east-1:111111111111:on-call\"\n";

@@ -226,7 +226,7 @@ fn scenario_07_an_answer_that_came_at_the_deadline_costs_nothing_of_the_hours_bu
 #[test]
 fn scenario_12_the_actor_decides_nothing_by_any_button_or_identity() {
     let world = with(
-        "[approval.quorum]\nhigh = 2\n[[approval.groups]]\nname = \"Testers\"\nslack_user_group = \"S0TEST\"\nprincipals = [\"arn:aws:iam::*:user/iam-test-*\"]\n",
+        "[approval.quorum]\nhigh = 2\n[[approval.groups]]\nname = \"Testers\"\nslack_user_group = \"S0TEST\"\nprincipals = [\"arn:aws:iam::111111111111:user/iam-test-*\"]\n",
     );
     world.heard.groups.lock().unwrap().insert("S0TEST".to_owned(), vec!["U0MEMBER".to_owned()]);
     let incident = asked(&world);
@@ -284,8 +284,7 @@ fn votes_outlive_the_escalation() {
 
 #[test]
 fn members_of_a_group_decide_unless_slack_does_not_say_who_they_are() {
-    let group =
-        "[[approval.groups]]\nname = \"Security\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::*:user/sec-*\"]\n";
+    let group = "[[approval.groups]]\nname = \"Security\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::111111111111:user/sec-*\"]\n";
     let world = with(group);
     world.heard.groups.lock().unwrap().insert("S0SEC".to_owned(), vec!["U0MEMBER".to_owned()]);
     let incident = asked(&world);
@@ -299,11 +298,11 @@ fn members_of_a_group_decide_unless_slack_does_not_say_who_they_are() {
 
 #[test]
 fn an_aws_identity_has_to_name_exactly_one_approver() {
-    let extra = "[[approval.approvers]]\nname = \"Role A\"\nslack_user_id = \"U0ROLEA\"\nprincipals = [\"arn:aws:iam::*:role/security\"]\n\
-        [[approval.approvers]]\nname = \"Role B\"\nslack_user_id = \"U0ROLEB\"\nprincipals = [\"arn:aws:sts::*:assumed-role/security/b\"]\n\
-        [[approval.approvers]]\nname = \"Sso\"\nslack_user_id = \"U0SSO\"\nprincipals = [\"arn:aws:iam::*:role/aws-reserved/sso.amazonaws.com/*AWSReservedSSO_Own_*\"]\n\
-        [[approval.approvers]]\nname = \"Shared\"\nslack_user_id = \"U0SHARED\"\nprincipals = [\"arn:aws:iam::*:role/shared\"]\n\
-        [[approval.groups]]\nname = \"Team\"\nslack_user_group = \"S0TEAM\"\nprincipals = [\"arn:aws:iam::*:role/shared\"]\n";
+    let extra = "[[approval.approvers]]\nname = \"Role A\"\nslack_user_id = \"U0ROLEA\"\nprincipals = [\"arn:aws:iam::111111111111:role/security\"]\n\
+        [[approval.approvers]]\nname = \"Session B\"\nslack_user_id = \"U0ROLEB\"\nprincipals = [\"arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_*/ben@example.com\", \"arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_*/ada.ben\"]\n\
+        [[approval.approvers]]\nname = \"Sso\"\nslack_user_id = \"U0SSO\"\nprincipals = [\"arn:aws:iam::111111111111:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Own_*\", \"arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_0123/ada*\"]\n\
+        [[approval.approvers]]\nname = \"Shared\"\nslack_user_id = \"U0SHARED\"\nprincipals = [\"arn:aws:iam::111111111111:role/shared\"]\n\
+        [[approval.groups]]\nname = \"Team\"\nslack_user_group = \"S0TEAM\"\nprincipals = [\"arn:aws:iam::111111111111:role/shared\"]\n";
     let check = |arn: &str, says: &str| {
         let world = with(extra);
         let incident = asked(&world);
@@ -319,8 +318,13 @@ fn an_aws_identity_has_to_name_exactly_one_approver() {
     check("arn:aws:iam::111111111111:user/approver", "");
     check("arn:aws:iam::111111111111:user/approver2", "is no approver's");
     check("arn:aws:sts::111111111111:assumed-role/security/anybody", "");
-    check("arn:aws:sts::111111111111:assumed-role/security/b", "fits several approvers (Role A, Role B)");
     check("arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Own_0123/ada@example.com", "");
+    check("arn:aws:sts::222222222222:assumed-role/AWSReservedSSO_Own_0123/ada@example.com", "is no approver's");
+    check("arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Owner_0123/ada@example.com", "is no approver's");
+    check("arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_0123/ben@example.com", "");
+    check("arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_0123/ada.ben", "fits several approvers (Session B, Sso)");
+    check("arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Team_0123/eve@example.com", "is no approver's");
+    check("arn:aws:sts::111111111111:assumed-role/Team/ben@example.com", "is no approver's");
     check("arn:aws:sts::111111111111:assumed-role/shared/somebody", "members of `Team` share");
     check("arn:aws:iam::111111111111:root", "is no approver's");
     check("", "is no approver's");

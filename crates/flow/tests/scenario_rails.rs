@@ -102,7 +102,7 @@ fn scenario_03_a_redelivery_after_the_end_changes_nothing_and_tells_nobody() {
     assert_eq!((world.heard.posts.lock().unwrap().len(), world.heard.published.lock().unwrap().len()), told);
 }
 
-const WIDE: &str = "[scope]\nprincipals = [\"arn:aws:iam::*:user/*\", \"arn:aws:iam::*:role/*\"]\nnever_touch = [\"arn:aws:iam::*:user/break-glass\"]\n";
+const WIDE: &str = "[scope]\nprincipals = [\"arn:aws:iam::*:user/*\", \"arn:aws:iam::*:role/*\"]\nnever_touch = [\"arn:aws:iam::111111111111:user/break-glass\"]\n";
 
 fn own() -> Vec<Pattern> {
     vec![Pattern::new(&format!("arn:aws:iam::{ACCOUNT}:role/cordon-remediate"))]

@@ -174,11 +174,11 @@ const GROUPS: &str = r#"
 [[approval.groups]]
 name = "Security"
 slack_user_group = "S0SEC"
-principals = ["arn:aws:iam::*:user/sec-*"]
+principals = ["arn:aws:iam::111111111111:user/sec-*"]
 [[approval.groups]]
 name = "Platform"
 slack_user_group = "S0PLAT"
-principals = ["arn:aws:iam::*:user/plat-*"]
+principals = ["arn:aws:iam::111111111111:user/plat-*"]
 "#;
 
 #[test]

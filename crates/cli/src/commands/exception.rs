@@ -14,7 +14,7 @@ use cordon_flow::exceptions::{self, ExceptionRefused, Wanted};
 use cordon_flow::ports::Clock;
 use cordon_respond::port::Iam;
 use cordon_store::{AddExceptionError, Pin, RecordedException, RuleScope, Store, StoreError};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::caller::Caller;
 use crate::commands::deployment_name;
@@ -61,7 +61,7 @@ pub enum ExceptionError {
 pub enum Command {
     /// Record an exception. Only approvers can, and not for themselves.
     Add {
-        /// ARN pattern of the user or role to exempt.
+        /// ARN of the user or role to exempt, with account and path in full; `*` can stand for a part of the name.
         #[arg(long, value_name = "ARN-PATTERN")]
         principal: String,
         /// The id of the rule, or `*` for every rule that honours recorded exceptions.
@@ -190,12 +190,21 @@ async fn list(all: bool, as_json: bool, deployment: &Deployment) -> Result<ExitC
     }
     for exception in &recorded {
         if as_json {
-            println!("{}", json!(exception));
+            println!("{}", as_json_line(exception));
         } else {
             println!("{}", show::exception(exception, now));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// As it is stored, with `refused` where it exempts nobody.
+fn as_json_line(exception: &RecordedException) -> Value {
+    let mut line = json!(exception);
+    if let (Some(fields), Some(why)) = (line.as_object_mut(), exceptions::refusal(exception)) {
+        fields.insert("refused".to_owned(), why.into());
+    }
+    line
 }
 
 async fn end(id: &str, reason: &str, config: &Config, deployment: &Deployment) -> Result<ExitCode, Failure> {

@@ -9,7 +9,7 @@ use super::error::Problem;
 use super::notifications::{channel, topic};
 use super::reader::Section;
 use crate::detection::Level;
-use crate::pattern::Pattern;
+use crate::pattern::{NamePattern, NamedKind, is_identity_center_role};
 use crate::principal::Actor;
 
 /// Who decides, and how.
@@ -40,8 +40,8 @@ pub struct Approver {
     pub name: String,
     /// `U…` or `W…`.
     pub slack_user_id: String,
-    /// ARN patterns of the AWS principals that are the same person: they cannot decide their own incident.
-    pub principals: Vec<Pattern>,
+    /// Patterns of the AWS principals that are the same person: they cannot decide their own incident.
+    pub principals: Vec<NamePattern>,
 }
 
 /// A Slack user group whose members may approve or deny.
@@ -55,8 +55,8 @@ pub struct ApproverGroup {
     pub name: String,
     /// `S…`
     pub slack_user_group: String,
-    /// ARN patterns of the AWS principals that any member may be.
-    pub principals: Vec<Pattern>,
+    /// Patterns of the AWS principals that any member may be.
+    pub principals: Vec<NamePattern>,
 }
 
 /// How many people have to approve, by the incident's severity. One person's denial is enough at every severity.
@@ -164,7 +164,7 @@ impl Approver {
 
     /// The pattern by which the actor is this person, and the actor's ARN that fits it.
     #[must_use]
-    pub fn fit(&self, actor: &Actor) -> Option<(&Pattern, String)> {
+    pub fn fit(&self, actor: &Actor) -> Option<(&NamePattern, String)> {
         fit(&self.principals, actor)
     }
 }
@@ -178,17 +178,20 @@ impl ApproverGroup {
 
     /// The pattern by which the actor may be a member, and the actor's ARN that fits it.
     #[must_use]
-    pub fn fit(&self, actor: &Actor) -> Option<(&Pattern, String)> {
+    pub fn fit(&self, actor: &Actor) -> Option<(&NamePattern, String)> {
         fit(&self.principals, actor)
     }
 }
 
-fn fit<'a>(patterns: &'a [Pattern], actor: &Actor) -> Option<(&'a Pattern, String)> {
+fn fit<'a>(patterns: &'a [NamePattern], actor: &Actor) -> Option<(&'a NamePattern, String)> {
     let principal = actor.principal().map(|principal| principal.arn());
-    [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()]
-        .into_iter()
-        .flatten()
-        .find_map(|arn| Some((patterns.iter().find(|pattern| pattern.matches_any_spelling(arn))?, arn.to_owned())))
+    // Whoever makes a role can call it like one of Identity Center's, and then chooses the session's name; only its path tells.
+    let names_session = actor.issuer_arn.as_deref().is_none_or(is_identity_center_role);
+    let may_fit = |pattern: &&NamePattern| names_session || pattern.kind() != NamedKind::Session;
+    [actor.arn.as_deref(), actor.issuer_arn.as_deref(), principal.as_deref()].into_iter().flatten().find_map(|arn| {
+        let pattern = patterns.iter().filter(may_fit).find(|pattern| pattern.matches_any_spelling(arn))?;
+        Some((pattern, arn.to_owned()))
+    })
 }
 
 impl Approval {
@@ -239,13 +242,13 @@ fn people_of<'s>(
     id_key: &'static str,
     is_id: fn(&str) -> bool,
     not_an_id: fn(String) -> Problem,
-) -> impl Iterator<Item = (String, String, Vec<Pattern>)> {
+) -> impl Iterator<Item = (String, String, Vec<NamePattern>)> {
     let mut seen = BTreeSet::new();
     sections.into_iter().filter_map(move |section| {
         section.read(|section| {
             let (name, id) = (section.required::<String>("name"), section.required::<String>(id_key));
             section.require("principals");
-            let principals = section.arn_patterns("principals");
+            let principals = section.name_patterns("principals", NamedKind::PEOPLE);
             if let Some(id) = &id {
                 let text = id.get_ref();
                 if !is_id(text) {
@@ -283,8 +286,8 @@ mod tests {
     use crate::Actor;
     use crate::config::Config;
 
-    const TWO: &str = "[[approval.approvers]]\nname = \"A\"\nslack_user_id = \"U0A\"\nprincipals = [\"arn:aws:iam::*:user/a\"]\n\
-        [[approval.approvers]]\nname = \"B\"\nslack_user_id = \"U0B\"\nprincipals = [\"arn:aws:iam::*:user/b\"]\n";
+    const TWO: &str = "[[approval.approvers]]\nname = \"A\"\nslack_user_id = \"U0A\"\nprincipals = [\"arn:aws:iam::111111111111:user/a\"]\n\
+        [[approval.approvers]]\nname = \"B\"\nslack_user_id = \"U0B\"\nprincipals = [\"arn:aws:iam::111111111111:user/b\"]\n";
 
     fn check(section: &str, says: &str) {
         let parsed = Config::parse("cordon.toml", &format!("{section}\n{TWO}"));
@@ -314,8 +317,8 @@ mod tests {
         let group = |id: &str, principals: &str| {
             format!("[[approval.groups]]\nname = \"Security\"\nslack_user_group = \"{id}\"\nprincipals = [{principals}]")
         };
-        check(&group("S0SEC", "\"arn:aws:iam::*:user/sec-*\""), "");
-        check(&group("U0SEC", "\"arn:aws:iam::*:user/sec-*\""), "is not the id of a Slack user group");
+        check(&group("S0SEC", "\"arn:aws:iam::111111111111:user/sec-*\""), "");
+        check(&group("U0SEC", "\"arn:aws:iam::111111111111:user/sec-*\""), "is not the id of a Slack user group");
         check(&group("S0SEC", ""), "`Security` has no `principals`");
         check(&group("S0SEC", "\"sec-*\""), "is not an ARN pattern");
         check(&TWO.replace("U0A", "U0B"), "is listed twice");
@@ -335,8 +338,7 @@ mod tests {
 
     #[test]
     fn a_group_makes_any_quorum_possible() {
-        let group =
-            "[[approval.groups]]\nname = \"S\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::*:user/s-*\"]\n";
+        let group = "[[approval.groups]]\nname = \"S\"\nslack_user_group = \"S0SEC\"\nprincipals = [\"arn:aws:iam::111111111111:user/s-*\"]\n";
         check(&format!("{group}[approval.quorum]\ncritical = 5"), "");
     }
 }

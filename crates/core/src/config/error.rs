@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::ids::RuleId;
+use crate::pattern::NamePatternError;
 
 /// A `cordon.toml` that cannot be used, with every fault in it, in the order of the text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,6 +172,16 @@ pub enum Problem {
         /// The pattern.
         pattern: String,
     },
+    /// A pattern that exempts, protects or says who somebody is, and does not name account and path.
+    #[error("{key}: `{pattern}` {why}")]
+    NotNamed {
+        /// The key with its section.
+        key: String,
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        why: NamePatternError,
+    },
     /// An empty `tag_key` or `tag_value`.
     #[error("{key} must not be empty: an empty text would exempt by accident")]
     EmptyTag {
@@ -191,6 +202,9 @@ pub enum Problem {
     /// A group without a name.
     #[error("exceptions.exempt_groups: the name of a group must not be empty")]
     EmptyGroup,
+    /// A text that no group is called.
+    #[error("exceptions.exempt_groups: `{0}` is not the name of a group")]
+    NotAGroupName(String),
     /// Automation that nobody owns.
     #[error("exceptions.automation: `name` must not be empty")]
     AutomationWithoutName,
@@ -200,12 +214,6 @@ pub enum Problem {
     /// Automation with an empty list of rules.
     #[error("exceptions.automation: `{0}` is exempt from no rule")]
     AutomationWithoutRules(String),
-    /// Automation that is not a role.
-    #[error("exceptions.automation.roles: `{0}` is not a role")]
-    NotARole(String),
-    /// Automation that every role would be.
-    #[error("exceptions.automation.roles: `{0}` matches every role")]
-    EveryRole(String),
     /// An approver's `slack_user_id`.
     #[error("approval.approvers: `{0}` is not a Slack member id")]
     NotAMemberId(String),
@@ -335,16 +343,16 @@ impl Problem {
                      out to believe nobody about other accounts"
                 ));
             }
+            Self::NotNamed { pattern, why, .. } => return Some(why.fix(pattern)),
             Self::NotAnArnPattern { .. } => "write it like `arn:aws:iam::*:user/iam-test-*`",
             Self::EmptyTag { .. } => "write the tag that exempts, such as `SecurityApproved`",
             Self::TagText { .. } => "use letters, digits, spaces and `_.:/=+-@`",
             Self::UntilKey => "write another key, such as `SecurityApprovedUntil`",
             Self::EmptyGroup => "write a name, or leave the list empty to exempt no group",
+            Self::NotAGroupName(_) => "write the name alone, without path, account and wildcards",
             Self::AutomationWithoutName => "say whose automation it is",
             Self::AutomationWithoutRoles(_) => "write `roles = [\"arn:aws:iam::111122223333:role/deploy\"]`",
             Self::AutomationWithoutRules(_) => "leave `rules` out to mean every rule that honours automation",
-            Self::NotARole(_) => "write the role behind the sessions, like `arn:aws:iam::111122223333:role/deploy`",
-            Self::EveryRole(_) => "name the roles that may",
             Self::NotAMemberId(_) => "copy the id from the member's profile (`U…` or `W…`)",
             Self::NotAUserGroupId(_) => "copy the id from the group's menu (`S…`)",
             Self::NoPrincipals { .. } => "list the AWS principals of these people: nobody decides their own incident",

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::error::Problem;
 use super::reader::{List, Section};
 use crate::ids::RuleId;
-use crate::pattern::Pattern;
+use crate::pattern::{NamePattern, NamedKind};
 use crate::principal::{Actor, ActorKind};
 
 /// The exceptions that let an incident pass.
@@ -39,9 +39,9 @@ pub struct Exceptions {
 pub struct Automation {
     /// Whose automation it is, for the card.
     pub name: String,
-    /// ARN patterns of roles, matched on the role behind a session: never on a session's name or a user agent, which the
+    /// Patterns of roles, matched on the role behind a session: never on a session's name or a user agent, which the
     /// caller chooses.
-    pub roles: Vec<Pattern>,
+    pub roles: Vec<NamePattern>,
     /// The rules that it is exempt from; `None` means all that honour automation.
     pub rules: Option<Vec<RuleId>>,
 }
@@ -82,8 +82,13 @@ impl Exceptions {
             section.fault(place.span(), Problem::UntilKey);
         }
         let groups = section.list::<String>("exempt_groups");
-        for group in groups.iter().flat_map(|groups| &groups.entries).filter(|group| group.get_ref().is_empty()) {
-            section.fault(group.span(), Problem::EmptyGroup);
+        for group in groups.iter().flat_map(|groups| &groups.entries) {
+            let name = group.get_ref();
+            if name.is_empty() {
+                section.fault(group.span(), Problem::EmptyGroup);
+            } else if name.contains(['*', '?', '/', ':']) {
+                section.fault(group.span(), Problem::NotAGroupName(name.clone()));
+            }
         }
         Self {
             tag_key: key.map_or(default.tag_key, Spanned::into_inner),
@@ -122,7 +127,7 @@ impl Automation {
     fn read(section: &mut Section<'_, '_>) -> Option<Self> {
         let name = section.required::<String>("name");
         section.require("roles");
-        let roles = section.arn_patterns("roles");
+        let roles = section.name_patterns("roles", NamedKind::AUTOMATION);
         let rules = section.rules("rules");
         let shown = name.as_ref().map_or_else(|| "automation".to_owned(), |name| name.get_ref().clone());
         if let Some(name) = name.as_ref().filter(|name| name.get_ref().trim().is_empty()) {
@@ -130,16 +135,6 @@ impl Automation {
         }
         if let Some(roles) = roles.as_ref().filter(|roles| roles.is_empty) {
             section.fault(roles.span.clone(), Problem::AutomationWithoutRoles(shown.clone()));
-        }
-        for role in roles.iter().flat_map(|roles| &roles.entries).filter(|role| role.get_ref().is_arn()) {
-            let pattern = role.get_ref();
-            match pattern.resource().strip_prefix("role/") {
-                None => section.fault(role.span(), Problem::NotARole(pattern.to_string())),
-                Some(rest) if rest.chars().all(|c| matches!(c, '*' | '/')) => {
-                    section.fault(role.span(), Problem::EveryRole(pattern.to_string()));
-                }
-                Some(_) => {}
-            }
         }
         if let Some(rules) = rules.as_ref().filter(|rules| rules.is_empty) {
             section.fault(rules.span.clone(), Problem::AutomationWithoutRules(shown));
@@ -201,7 +196,7 @@ mod tests {
     fn automation_is_known_by_the_role_behind_its_session_alone() {
         let automation = Automation {
             name: "Deploy".to_owned(),
-            roles: vec![Pattern::new("arn:aws:iam::111111111111:role/ci/deploy")],
+            roles: vec!["arn:aws:iam::111111111111:role/ci/deploy".parse().unwrap()],
             rules: Some(vec!["a".parse().unwrap()]),
         };
         let exceptions = Exceptions { automation: vec![automation], ..Exceptions::default() };

@@ -12,7 +12,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{Fault, Problem};
 use crate::ids::RuleId;
-use crate::pattern::Pattern;
+use crate::pattern::{NamePattern, NamedKind, Pattern};
 
 /// The bytes of the text that something is written in.
 pub(super) type Span = Range<usize>;
@@ -172,6 +172,22 @@ impl<'r, 't> Section<'r, 't> {
             self.fault(pattern.span(), problem);
         }
         Some(patterns)
+    }
+
+    /// A list of patterns that name account and path, of some kinds.
+    pub(super) fn name_patterns(&mut self, key: &'static str, kinds: &'static [NamedKind]) -> Option<List<NamePattern>> {
+        let List { span, is_empty, entries } = self.list::<String>(key)?;
+        let named = |entry: Spanned<String>| {
+            let span = entry.span();
+            match NamePattern::parse(entry.get_ref(), kinds) {
+                Ok(pattern) => Some(Spanned::new(span, pattern)),
+                Err(why) => {
+                    self.fault(span, Problem::NotNamed { key: self.path(key), pattern: entry.into_inner(), why });
+                    None
+                }
+            }
+        };
+        Some(List { span, is_empty, entries: entries.into_iter().filter_map(named).collect() })
     }
 
     /// A list of rules, which [`super::ConfigFile::references`] will have, too.

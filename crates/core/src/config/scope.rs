@@ -4,7 +4,7 @@ use super::Config;
 use super::error::Problem;
 use super::reader::{List, Section};
 use crate::ids::AccountId;
-use crate::pattern::Pattern;
+use crate::pattern::{NamePattern, NamedKind, Pattern};
 use crate::principal::Principal;
 
 /// The principals, policies and trails that Cordon may change.
@@ -18,8 +18,8 @@ pub struct Scope {
     pub policies: Vec<Pattern>,
     /// ARN patterns of trails.
     pub trails: Vec<Pattern>,
-    /// ARN patterns that Cordon never changes. They win over every other list.
-    pub never_touch: Vec<Pattern>,
+    /// Patterns of what Cordon never changes. They win over every other list.
+    pub never_touch: Vec<NamePattern>,
     /// The organization's management account, in which Cordon changes nothing: no control policy could undo a mistake there.
     pub management_account: Option<AccountId>,
 }
@@ -39,7 +39,7 @@ impl Scope {
             principals: section.arn_patterns("principals").map_or(default.principals, List::plain),
             policies: section.arn_patterns("policies").map_or(default.policies, List::plain),
             trails: section.arn_patterns("trails").map_or(default.trails, List::plain),
-            never_touch: section.arn_patterns("never_touch").map_or(default.never_touch, List::plain),
+            never_touch: section.name_patterns("never_touch", NamedKind::CHANGED).map_or(default.never_touch, List::plain),
             management_account: section.or("management_account", None),
         }
     }

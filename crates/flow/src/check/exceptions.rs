@@ -121,7 +121,7 @@ impl<'a> ExceptionCheck<'a> {
         };
         // One from every rule first.
         let (every, named): (Vec<_>, Vec<_>) = recorded.iter().cloned().partition(|exception| exception.rule == RuleScope::Any);
-        let mut covers = None;
+        let (mut covers, mut refused) = (None, None);
         for exception in every.into_iter().chain(named) {
             match bearing(&exception, &self.incident.actor, rule, self.event_time, self.check.config) {
                 Bearing::Covers(sentence) => {
@@ -138,10 +138,13 @@ impl<'a> ExceptionCheck<'a> {
                     }
                 }
                 Bearing::Not(sentence) => self.checked.say(sentence),
+                Bearing::Refused(sentence) => refused = Some(sentence),
                 Bearing::None => {}
             }
         }
-        let Some((exception, sentence)) = covers else { return Ok(Verdict::Caught) };
+        let Some((exception, sentence)) = covers else {
+            return Ok(refused.map_or(Verdict::Caught, |sentence| self.checked.unknown(sentence)));
+        };
         self.checked.say(format!("{sentence}."));
         self.checked.exempted_by(json!({
             "exception": exception.id, "owner": exception.owner, "recorded_by": exception.created_by,

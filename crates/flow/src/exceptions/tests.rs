@@ -7,11 +7,11 @@ max_days = 30
 [[approval.approvers]]
 name = "Ada"
 slack_user_id = "U0ADA"
-principals = ["arn:aws:iam::*:user/ada", "arn:aws:iam::*:role/ada-*"]
+principals = ["arn:aws:iam::111111111111:user/ada", "arn:aws:iam::111111111111:role/ada-*"]
 [[approval.approvers]]
 name = "Ben"
 slack_user_id = "U0BEN"
-principals = ["arn:aws:iam::*:user/ben"]
+principals = ["arn:aws:iam::111111111111:user/ben"]
 "#;
 const ADA: &str = "arn:aws:iam::111111111111:user/ada";
 const DEPLOY: &str = "arn:aws:iam::111111111111:user/deploy";
@@ -60,12 +60,14 @@ fn only_an_approver_records_for_somebody_else_until_a_near_day_with_a_reason() {
     check(|_| {}, ADA, "");
     check(|_| {}, "arn:aws:iam::111111111111:user/ada2", "only approvers");
     check(|w| w.principal = ADA.to_owned(), ADA, "nobody exempts themself");
-    check(|w| w.principal = "arn:aws:iam::*:user/a*".to_owned(), ADA, "nobody exempts themself");
-    check(|w| w.principal = "arn:aws:iam::*:role/ada-admin".to_owned(), ADA, "nobody exempts themself");
+    check(|w| w.principal = "arn:aws:iam::111111111111:user/*a".to_owned(), ADA, "nobody exempts themself");
+    check(|w| w.principal = "arn:aws:iam::111111111111:role/*-admin".to_owned(), ADA, "nobody exempts themself");
     check(|w| w.principal = ADA.to_owned(), "arn:aws:iam::111111111111:user/ben", "");
     check(|w| w.principal = "deploy".to_owned(), ADA, "not an ARN pattern");
-    check(|w| w.principal = "arn:aws:iam::1:group/admins".to_owned(), ADA, "of users or roles");
-    check(|w| w.principal = "arn:aws:iam::*:role/*".to_owned(), ADA, "every role");
+    check(|w| w.principal = "arn:aws:iam::111111111111:group/admins".to_owned(), ADA, "does not name a user or role");
+    check(|w| w.principal = "arn:aws:iam::111111111111:role/*".to_owned(), ADA, "fits every name");
+    check(|w| w.principal = "arn:aws:iam::*:role/deploy".to_owned(), ADA, "`arn:aws:iam::111122223333:role/deploy`");
+    check(|w| w.principal = "arn:aws:iam::111111111111:role/*/deploy".to_owned(), ADA, "a wildcard in its path");
     check(|w| w.until = "soon".to_owned(), ADA, "neither a date");
     check(|w| w.until = "2026-01-01".to_owned(), ADA, "passed already");
     check(|w| w.until = "2026-02-01".to_owned(), ADA, "");
@@ -110,7 +112,7 @@ fn what_was_ended_forged_or_given_by_the_actor_does_not_count() {
     check(ended, "deploy", "was ended by");
     check(RecordedException { created_by: DEPLOY.to_owned(), ..recorded() }, "deploy", "not an approver");
     check(RecordedException { until: at("2030-01-01T00:00:00Z"), ..recorded() }, "deploy", "longer than the 30 days");
-    let own = RecordedException { principal: Pattern::new("arn:aws:iam::*:user/*"), ..recorded() };
+    let own = RecordedException { principal: Pattern::new("arn:aws:iam::111111111111:user/a*"), ..recorded() };
     check(own, "ada", "by the actor");
     assert!(end(recorded(), &["arn:aws:iam::111111111111:user/eve".to_owned()], "x", &config(), now()).is_err());
 }
@@ -128,8 +130,8 @@ fn a_stored_exception_reads_back_with_its_rule_as_a_word() {
 #[test]
 fn what_a_shared_role_recorded_counts_for_neither_of_those_who_share_it() {
     const SHARED: &str = "arn:aws:iam::111111111111:role/admins";
-    let text = CONFIG.replace("user/ada\"", "user/ada\", \"arn:aws:iam::*:role/admins\"");
-    let text = text.replace("user/ben\"", "user/ben\", \"arn:aws:iam::*:role/admins\"");
+    let text = CONFIG.replace("user/ada\"", "user/ada\", \"arn:aws:iam::111111111111:role/admins\"");
+    let text = text.replace("user/ben\"", "user/ben\", \"arn:aws:iam::111111111111:role/admins\"");
     let shared = Config::parse("cordon.toml", &text).unwrap();
     let for_ben = Wanted { principal: "arn:aws:iam::111111111111:user/ben".to_owned(), ..wanted() };
     let refused = record(&for_ben, &[SHARED.to_owned()], &shared, now()).unwrap_err();

@@ -120,15 +120,15 @@ mode = "enforce"
 [[approval.approvers]]
 name = "Approver"
 slack_user_id = "U0APPROVER"
-principals = ["arn:aws:iam::*:user/approver"]
+principals = ["arn:aws:iam::111111111111:user/approver"]
 [[approval.approvers]]
 name = "Second"
 slack_user_id = "U0SECOND"
-principals = ["arn:aws:iam::*:user/second"]
+principals = ["arn:aws:iam::111111111111:user/second"]
 [[approval.approvers]]
 name = "Mallory"
 slack_user_id = "U0MALLORY"
-principals = ["arn:aws:iam::*:user/iam-test-mallory"]
+principals = ["arn:aws:iam::111111111111:user/iam-test-mallory"]
 "#;
 
 impl World {

@@ -1,7 +1,7 @@
 //! The scope is asked about everything that AWS authorises a call on, when the plan is made and again before the write.
 #![expect(clippy::unwrap_used, reason = "a helper of a test states what it expects")]
 
-use cordon_core::pattern::Pattern;
+use cordon_core::pattern::{NamePattern, Pattern};
 use cordon_core::{Actor, Config, Detection, Gate, Level, Principal, PrincipalKind, RemedyKind, Response, Subject, Target};
 use cordon_respond::authorised::{Authorised, Resource};
 use cordon_respond::{ApplyResult, Bounds, Case, NoHolds, Planning, VerifyResult, apply_plan, planner, verify_plan};
@@ -107,6 +107,11 @@ fn attack_8_a_step_that_was_stripped_is_not_put_back_where_the_scope_no_longer_l
     assert_eq!(story.iam.writes(), []);
 }
 
+/// The paths that the laws use.
+fn in_every_path(kind: &str, name: &str) -> Vec<NamePattern> {
+    ["", "division/"].map(|path| format!("arn:aws:iam::111111111111:{kind}/{path}{name}").parse().unwrap()).to_vec()
+}
+
 /// For every remedy on everything: what each of its calls is authorised on, and that taking exactly that out of the scope keeps
 /// the remedy from writing.
 #[test]
@@ -121,13 +126,12 @@ fn attack_8_no_remedy_writes_to_what_any_of_its_calls_is_authorised_on_outside_t
             config.scope.principals = vec![Pattern::new("arn:aws:iam::*:*")];
             config.scope.policies = vec![Pattern::new("arn:aws:iam::*:policy/*")];
             config.scope.trails = vec![Pattern::new("arn:aws:cloudtrail:*:*:trail/*")];
-            let never_touch = match row.on {
-                Resource::User => format!("arn:aws:iam::111111111111:user/{name}"),
-                Resource::Role => format!("arn:aws:iam::111111111111:role/{name}"),
-                Resource::Group => format!("arn:aws:iam::111111111111:group/{name}"),
-                Resource::Policy | Resource::Trail => name.clone(),
+            config.scope.never_touch = match row.on {
+                Resource::User => in_every_path("user", name),
+                Resource::Role => in_every_path("role", name),
+                Resource::Group => in_every_path("group", name),
+                Resource::Policy | Resource::Trail => vec![name.parse().unwrap()],
             };
-            config.scope.never_touch = vec![never_touch.parse().unwrap()];
             let bounds = Bounds { config: &config, never: &[] };
             let applied = run(apply_plan(&world.iam, &bounds, &world.plan, &MemoryProgress::default())).unwrap();
             assert!(

@@ -92,7 +92,7 @@ mode = "enforce"
 [[approval.approvers]]
 name = "Mallory"
 slack_user_id = "U0MALLORY"
-principals = ["arn:aws:iam::*:user/iam-test-mallory"]
+principals = ["arn:aws:iam::111111111111:user/iam-test-mallory"]
 "#;
     let world = World::with(only);
     let incident = made(&world, LATELY);

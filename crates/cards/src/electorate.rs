@@ -21,9 +21,8 @@ impl Card<'_> {
             format!("• {} {}", mention(&out.slack_id), sentence(&why, WHY))
         }));
         lines.extend(more(electorate.shut_out.len()).map(|more| format!("• and {more} more")));
-        match &electorate.hopeless {
-            Some(hopeless) => lines.push(format!("🚨 *{}*", sentence(&with_full_stop(&capitalised(hopeless)), WHY))),
-            None => {}
+        if let Some(hopeless) = &electorate.hopeless {
+            lines.push(format!("🚨 *{}*", sentence(&with_full_stop(&capitalised(hopeless)), WHY)));
         }
         if !electorate.others.is_empty() {
             let others: Vec<String> = electorate.others.iter().take(NAMED).map(|other| mention(&other.slack_id)).collect();

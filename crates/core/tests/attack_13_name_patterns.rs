@@ -157,7 +157,8 @@ fn two_patterns_overlap_where_one_name_fits_both() {
 
 #[test]
 fn attack_13_every_list_that_exempts_protects_or_names_a_person_refuses_such_a_pattern_at_its_line() {
-    let lists: [(&str, fn(&str) -> String, &str); 4] = [
+    type List = (&'static str, fn(&str) -> String, &'static str);
+    let lists: [List; 4] = [
         (
             "scope.never_touch",
             |pattern| format!("[scope]\nnever_touch = [\"arn:aws:iam::111122223333:user/a\",\n  \"{pattern}\"]\n"),

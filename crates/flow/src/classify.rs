@@ -268,7 +268,7 @@ impl Classify<'_> {
                     facts.policies.insert(arn.to_owned(), document);
                 }
                 Err(error) => {
-                    tracing::warn!(policy = %redact::text(arn), error = chain(&error), "a policy's document cannot be read")
+                    tracing::warn!(policy = %redact::text(arn), error = chain(&error), "a policy's document cannot be read");
                 }
             },
             Ok(None) => tracing::info!(policy = %redact::text(arn), "the policy is gone"),

@@ -1,7 +1,7 @@
 //! Attacks on the word `contained`: what the event gave still stands, or the actor is not stopped, and the incident would end as if
 //! it were over. Each one is played against the shipped rules.
 
-#![allow(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -159,7 +159,7 @@ fn a_user_who_was_renamed_and_replaced_by_another_is_not_contained_because_that_
             }
             let ended = end(&world, attach, |world| {
                 if late {
-                    swap(world)
+                    swap(world);
                 }
             });
             assert!(world.iam.entity(&user("iam-test-bob2")).unwrap().attached.contains(ADMIN_POLICY), "the backdoor stands");
@@ -185,7 +185,7 @@ fn a_group_that_was_renamed_is_not_left_because_nobody_is_in_one_of_the_old_name
         let joined = event("e", "AddUserToGroup", json!({"userName": "iam-test-bob", "groupName": "iam-test-admins"}));
         let ended = end(&world, joined, |world| {
             if late {
-                swap(world)
+                swap(world);
             }
         });
         assert_eq!(world.iam.entity(&bob).unwrap().groups.len(), 1, "the backdoor stands");

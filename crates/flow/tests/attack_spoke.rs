@@ -35,9 +35,12 @@ fn only_alerts(world: &World, incident: &IncidentId, why: &str) {
     assert!(world.iam.writes().is_empty(), "{why}");
 }
 
+/// The reason that people read, and what is forged.
+type Forgery = (&'static str, fn(&mut Value));
+
 /// What the administrator of the spoke can bring onto the hub's bus about another account, with the reason that people read. Each
 /// starts from what AWS would send about [`ACCOUNT`].
-fn forgeries() -> Vec<(&'static str, fn(&mut Value))> {
+fn forgeries() -> Vec<Forgery> {
     vec![
         // PutEvents takes any source but `aws.*`.
         ("`com.example.app`", |event| event["source"] = json!("com.example.app")),

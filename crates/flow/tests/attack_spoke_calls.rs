@@ -129,7 +129,7 @@ fn attack_spoke_a_thing_of_another_account_that_a_call_only_names_is_left_alone(
         }
         let opened = world.accounts.opened.lock().unwrap().clone();
         assert!(opened.iter().all(|session| !session.starts_with(ACCOUNT)), "{call}: {opened:?}");
-        run(world.remediate().run(RemediateInput::Apply { incident })).ok();
+        let _answer = run(world.remediate().run(RemediateInput::Apply { incident }));
         assert!(world.iam.writes().is_empty(), "{call}");
         drop(spoke);
     }

@@ -213,7 +213,7 @@ fn plan(record: &IncidentReport) -> Section {
         blocks.push(Block::Facts(facts));
     }
     let assessment = &record.incident.assessment;
-    let stays = assessment.stays.iter().map(|stays| ("Stays", said(&stays.to_string())));
+    let stays = assessment.stays.iter().map(|stays| ("Stays", said(stays.to_string())));
     let remaining = assessment.remaining.iter().map(|sentence| ("Still there", said(sentence)));
     let not_stopped: Vec<_> = stays.chain(remaining).collect();
     if !not_stopped.is_empty() {

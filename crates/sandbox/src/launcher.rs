@@ -43,7 +43,10 @@ mod tests {
 
     fn python_files(folder: &Path, prefix: &str) -> BTreeSet<String> {
         let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-        entries.filter(|name| name.ends_with(".py")).map(|name| format!("{prefix}{name}")).collect()
+        entries
+            .filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "py"))
+            .map(|name| format!("{prefix}{name}"))
+            .collect()
     }
 
     #[test]

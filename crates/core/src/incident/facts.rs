@@ -111,14 +111,14 @@ fn has_effect(event: &Event) -> bool {
     let is_failure = || {
         let said = |key: &str| at(&event.record, "/responseElements")[key].as_str() == Some("Failure");
         let is_fault = |message: &str| !message.is_empty() && !message.eq_ignore_ascii_case("success");
-        event.record["errorMessage"].as_str().is_some_and(is_fault) || said(&event.name)
+        at(&event.record, "/errorMessage").as_str().is_some_and(is_fault) || said(&event.name)
     };
     let opens_session = || {
         let sts = ["Assume", "GetSessionToken", "GetFederationToken", "GetWebIdentityToken"];
         event.service == "sts.amazonaws.com" && sts.iter().any(|prefix| event.name.starts_with(prefix))
     };
     let reads_by_name = || ["Describe", "Get", "List", "Simulate"].iter().any(|prefix| event.name.starts_with(prefix));
-    let only_read = || event.record["readOnly"].as_bool().unwrap_or_else(reads_by_name);
+    let only_read = || at(&event.record, "/readOnly").as_bool().unwrap_or_else(reads_by_name);
     event.log == Log::CloudTrail && event.error_code.is_none() && !is_failure() && (!only_read() || opens_session())
 }
 

@@ -189,7 +189,7 @@ impl FromStr for NamePattern {
         let &["arn", partition, service, region, account, resource] = parts.as_slice() else {
             return Err(NamePatternError::NotAnArn);
         };
-        let is_partition = partition == "aws" || partition.strip_prefix("aws-").is_some_and(|rest| is_word(rest));
+        let is_partition = partition == "aws" || partition.strip_prefix("aws-").is_some_and(is_word);
         if !is_partition {
             return Err(NamePatternError::Partition);
         }

@@ -14,7 +14,7 @@ mod opening;
 mod own_calls;
 mod provenance;
 mod request;
-mod shared;
+mod two_records;
 
 use std::cmp::Reverse;
 

@@ -31,7 +31,7 @@ impl Classify<'_> {
         }
         let Some(shared) = &event.shared_id else { return self.claim_and_open(incident, None, burst).await };
         let execution = incident.execution.clone();
-        let call = shared::claimed(shared, &incident);
+        let call = two_records::claimed(shared, &incident);
         let output = self.claim_and_open(incident, call.as_ref(), burst).await?;
         if call.as_ref() != Some(shared)
             && let ClassifyOutput::Opened { incident } | ClassifyOutput::Merged { incident } = &output

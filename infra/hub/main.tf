@@ -43,6 +43,7 @@ module "cordon" {
   remediable_trails          = var.remediable_trails
   exception_tag_keys         = var.exception_tag_keys
   event_bus                  = var.event_bus
+  organization_id            = var.organization_id
   event_rule_state           = var.event_rule_state
   approval_timeout_seconds   = var.approval_timeout_seconds
   escalation_timeout_seconds = var.escalation_timeout_seconds

@@ -81,6 +81,12 @@ variable "event_bus" {
   default     = "default"
 }
 
+variable "organization_id" {
+  description = "The organization whose accounts may forward their events to the own bus; empty for this account's alone."
+  type        = string
+  default     = ""
+}
+
 variable "event_rule_state" {
   description = "ENABLED, or ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS to see read-only calls too."
   type        = string

@@ -9,7 +9,11 @@
 mod files;
 mod load;
 mod package;
+mod spoke;
 
 pub use files::{ReadError, read_config, read_config_file, read_rules};
 pub use load::{Bundle, BundleError, Faults};
-pub use package::{Architecture, FUNCTIONS, FunctionZip, Manifest, PackageError, PackageOptions, package};
+pub use package::{
+    Architecture, FUNCTIONS, FunctionZip, Manifest, PackageError, PackageOptions, ROLES_TEMPLATE, RULES_TEMPLATE, package,
+};
+pub use spoke::{ROLE_PATH, Spoke, SpokeError, rules_template};

@@ -1,4 +1,5 @@
-//! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules.json`, and the manifest that Terraform reads.
+//! Packs the functions: a zip each with `bootstrap`, `cordon.toml` and `rules.json`, and the manifest that Terraform reads. Beside
+//! them it writes the two templates that other accounts get.
 //!
 //! The same input gives the same bytes: times are fixed, modes are set. A function that has not changed is not packed again. It
 //! never compiles anything; the caller says where the executables are.
@@ -14,10 +15,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zip::write::SimpleFileOptions;
 
+use crate::files::{ReadError, read_config};
 use crate::load::PACKED_RULES;
+use crate::spoke::{Spoke, SpokeError, rules_template};
 
 /// The functions of a deployment, which are also the names of their packages and executables.
 pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate"];
+
+/// The CloudFormation template with the roles of another account.
+pub const ROLES_TEMPLATE: &str = "cordon-spoke-roles.json";
+/// The CloudFormation template that forwards another account's events, Region by Region.
+pub const RULES_TEMPLATE: &str = "cordon-spoke-rules.json";
 
 /// Raised when the same input has to give different bytes than before.
 const FORMAT: &str = "cordon-zip-2";
@@ -58,6 +66,12 @@ pub enum PackageError {
         #[source]
         source: zip::result::ZipError,
     },
+    /// A `cordon.toml` that cannot be read.
+    #[error(transparent)]
+    Config(#[from] ReadError),
+    /// Other accounts could not be given their part.
+    #[error(transparent)]
+    Spoke(#[from] SpokeError),
     /// A manifest or stamp that could not be written as JSON.
     #[error("cannot write the manifest as JSON")]
     Json(#[source] serde_json::Error),
@@ -122,6 +136,8 @@ pub struct Manifest {
     pub functions: BTreeMap<String, FunctionZip>,
     /// The EventBridge patterns that select the events.
     pub event_patterns: Vec<serde_json::Value>,
+    /// The roles in other accounts.
+    pub spoke: Spoke,
 }
 
 /// One function's zip.
@@ -147,7 +163,14 @@ pub fn package(options: &PackageOptions) -> Result<Manifest, PackageError> {
         let bootstrap = Entry::read("bootstrap", 0o755, path)?;
         functions.insert(name.to_owned(), pack(name, bootstrap, &common, &options.out)?);
     }
-    let manifest = Manifest { architecture: options.architecture, functions, event_patterns: options.event_patterns.clone() };
+    let spoke = Spoke::of(&read_config(&options.config)?)?;
+    for (name, template) in
+        [(ROLES_TEMPLATE, spoke.roles_template()?), (RULES_TEMPLATE, rules_template(&options.event_patterns)?)]
+    {
+        write_if_changed(&options.out.join(name), template.as_bytes())?;
+    }
+    let event_patterns = options.event_patterns.clone();
+    let manifest = Manifest { architecture: options.architecture, functions, event_patterns, spoke };
     let mut text = serde_json::to_string_pretty(&manifest).map_err(PackageError::Json)?;
     text.push('\n');
     write_if_changed(&options.out.join("manifest.json"), text.as_bytes())?;

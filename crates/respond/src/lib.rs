@@ -15,6 +15,7 @@ pub mod deny;
 pub mod holds;
 pub mod planner;
 pub mod port;
+pub mod powers;
 mod quarantine;
 pub mod remedies;
 pub mod remedy;

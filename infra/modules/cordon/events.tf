@@ -1,5 +1,6 @@
 # How an event reaches the state machine: a rule for each pattern that was generated from rules/, and a queue for what could not be
-# delivered. No bus policy is set: only this account's principals may put events, and nobody can put one whose source is `aws.*`.
+# delivered. Only this account's principals may put events, and, where `organization_id` names the organisation, its accounts may
+# forward theirs. Nobody can put one whose source is `aws.*`.
 
 locals {
   bus_name = var.event_bus == "own" ? aws_cloudwatch_event_bus.own[0].name : "default"
@@ -7,9 +8,10 @@ locals {
   relay_sources = var.relay_source == "" ? [] : [var.relay_source]
 
   # Records of CloudTrail come from the service that was called, notices from the one service that the pattern names.
+  # Keyed by the pattern's hash: a pattern that changes is another rule, made before the old one goes.
   aws_patterns = {
-    for index, pattern in local.manifest.event_patterns :
-    format("%02d", index) => merge(pattern, { source = try(pattern.source, [{ prefix = "aws." }]) })
+    for pattern in local.manifest.event_patterns :
+    substr(sha256(jsonencode(pattern)), 0, 12) => merge(pattern, { source = try(pattern.source, [{ prefix = "aws." }]) })
   }
 
   event_patterns     = { for key, pattern in local.aws_patterns : key => jsonencode(merge(pattern, { source = concat(pattern.source, local.relay_sources) })) }
@@ -24,6 +26,57 @@ resource "aws_cloudwatch_event_bus" "own" {
   name  = var.name
 }
 
+# Names prove nothing here: an administrator of any account of the organisation can make the role and the rule. That an event is AWS's
+# own, and of the account that it names, follows from three things that AWS keeps: PutEvents refuses a source `aws.*`, a target in
+# another account takes no transformer, and an event makes one hop.
+resource "aws_cloudwatch_event_bus_policy" "organization" {
+  count = var.organization_id == "" ? 0 : 1
+
+  event_bus_name = local.bus_name
+  policy         = data.aws_iam_policy_document.organization[0].json
+
+  lifecycle {
+    precondition {
+      condition     = var.event_bus == "own"
+      error_message = "Accounts of an organisation forward to a bus of Cordon's own: set `event_bus = \"own\"` beside `organization_id`."
+    }
+  }
+}
+
+data "aws_iam_policy_document" "organization" {
+  count = var.organization_id == "" ? 0 : 1
+
+  statement {
+    sid       = "RulesOfTheOrganizationMayForward"
+    actions   = ["events:PutEvents"]
+    resources = ["arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${local.bus_name}"]
+
+    principals {
+      type        = "AWS"
+      identifiers = ["*"]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:PrincipalOrgID"
+      values   = [var.organization_id]
+    }
+
+    condition {
+      test     = "ArnLike"
+      variable = "aws:PrincipalArn"
+      values   = ["arn:${local.partition}:iam::*:role${local.manifest.spoke.role_path}${var.name}-forwarder"]
+    }
+
+    # A rule that forwards, and nobody who calls PutEvents.
+    condition {
+      test     = "Bool"
+      variable = "events:eventBusInvocation"
+      values   = ["true"]
+    }
+  }
+}
+
 resource "aws_cloudwatch_event_rule" "incident" {
   for_each = local.event_patterns
 
@@ -34,6 +87,8 @@ resource "aws_cloudwatch_event_rule" "incident" {
   state          = var.event_rule_state
 
   lifecycle {
+    create_before_destroy = true
+
     precondition {
       condition     = length(each.value) <= local.pattern_limit
       error_message = "Event pattern ${each.key} has ${length(each.value)} characters; EventBridge takes ${local.pattern_limit}. Let `cordon package` split it."
@@ -61,6 +116,10 @@ resource "aws_cloudwatch_event_target" "incident" {
   }
 
   depends_on = [aws_iam_role_policy.events]
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 # AWS delivers its own events to the default bus only, so an own bus has to be fed from there.
@@ -71,6 +130,10 @@ resource "aws_cloudwatch_event_rule" "forward" {
   description   = "Events that a rule of Cordon can match, on their way to Cordon's bus."
   event_pattern = each.value
   state         = var.event_rule_state
+
+  lifecycle {
+    create_before_destroy = true
+  }
 }
 
 resource "aws_cloudwatch_event_target" "forward" {
@@ -83,6 +146,10 @@ resource "aws_cloudwatch_event_target" "forward" {
 
   dead_letter_config {
     arn = aws_sqs_queue.undelivered.arn
+  }
+
+  lifecycle {
+    create_before_destroy = true
   }
 }
 
@@ -97,7 +164,7 @@ data "aws_iam_policy_document" "undelivered" {
   statement {
     sid       = "RulesOfCordonMaySend"
     actions   = ["sqs:SendMessage"]
-    resources = ["arn:aws:sqs:${local.region}:${local.account}:${var.name}-undelivered-events"]
+    resources = ["arn:${local.partition}:sqs:${local.region}:${local.account}:${var.name}-undelivered-events"]
 
     principals {
       type        = "Service"
@@ -108,8 +175,8 @@ data "aws_iam_policy_document" "undelivered" {
       test     = "ArnLike"
       variable = "aws:SourceArn"
       values = [
-        "arn:aws:events:${local.region}:${local.account}:rule/${var.name}-*",
-        "arn:aws:events:${local.region}:${local.account}:rule/${var.name}/${var.name}-*",
+        "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}-*",
+        "arn:${local.partition}:events:${local.region}:${local.account}:rule/${var.name}/${var.name}-*",
       ]
     }
   }

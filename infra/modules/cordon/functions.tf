@@ -14,7 +14,7 @@ locals {
   own_roles = [for role in concat(keys(local.functions), ["events", "state-machine"]) : "${local.iam}:role/${var.name}-${role}"]
 
   # In other accounts Cordon is the role that it assumes there.
-  own_spokes = var.spoke_role_name == "" ? [] : ["arn:aws:iam::*:role/${var.spoke_role_name}"]
+  own_spokes = var.spoke_role_name == "" ? [] : ["arn:${local.partition}:iam::*:role/${var.spoke_role_name}"]
 
   environment = {
     CORDON_NAME              = var.name

@@ -33,6 +33,11 @@ output "bus_name" {
   value       = local.bus_name
 }
 
+output "bus_arn" {
+  description = "Its ARN, to which the accounts of an organisation forward."
+  value       = var.event_bus == "own" ? aws_cloudwatch_event_bus.own[0].arn : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"
+}
+
 output "undelivered_queue_url" {
   description = "The queue with the events that EventBridge could not hand over."
   value       = aws_sqs_queue.undelivered.url

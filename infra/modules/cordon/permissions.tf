@@ -23,7 +23,7 @@ data "aws_iam_policy_document" "logs" {
   statement {
     sid       = "WriteOwnLog"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["arn:aws:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}-${each.key}:*"]
+    resources = ["arn:${local.partition}:logs:${local.region}:${local.account}:log-group:/aws/lambda/${var.name}-${each.key}:*"]
   }
 
   dynamic "statement" {
@@ -85,7 +85,7 @@ data "aws_iam_policy_document" "classify" {
   statement {
     sid       = "ReadWhatAPolicyGrants"
     actions   = ["iam:GetPolicy", "iam:GetPolicyVersion"]
-    resources = ["${local.iam}:policy/*", "arn:aws:iam::aws:policy/*"]
+    resources = ["${local.iam}:policy/*", "arn:${local.partition}:iam::aws:policy/*"]
   }
 }
 
@@ -129,7 +129,7 @@ data "aws_iam_policy_document" "read_principals" {
   statement {
     sid       = "ReadTrails"
     actions   = ["cloudtrail:GetEventSelectors", "cloudtrail:GetTrailStatus"]
-    resources = ["arn:aws:cloudtrail:*:${local.account}:trail/*"]
+    resources = ["arn:${local.partition}:cloudtrail:*:${local.account}:trail/*"]
   }
 }
 
@@ -141,7 +141,7 @@ data "aws_iam_policy_document" "spokes" {
     content {
       sid       = "OpenOtherAccounts"
       actions   = ["sts:AssumeRole"]
-      resources = ["arn:aws:iam::*:role/${statement.value}"]
+      resources = ["arn:${local.partition}:iam::*:role/${statement.value}"]
     }
   }
 }
@@ -165,7 +165,7 @@ data "aws_iam_policy_document" "notify" {
     content {
       sid       = "PutFindingsOnTheBus"
       actions   = ["events:PutEvents"]
-      resources = ["arn:aws:events:${local.region}:${local.account}:event-bus/${statement.value}"]
+      resources = ["arn:${local.partition}:events:${local.region}:${local.account}:event-bus/${statement.value}"]
 
       # Under no other source, such as one that a rule of somebody else's trusts. A request with several events has several
       # values; AWS always sends both keys with this action.
@@ -189,7 +189,7 @@ data "aws_iam_policy_document" "notify" {
     content {
       sid       = "ImportFindings"
       actions   = ["securityhub:BatchImportFindings"]
-      resources = ["arn:aws:securityhub:${local.region}:${local.account}:product/${local.account}/${statement.value}"]
+      resources = ["arn:${local.partition}:securityhub:${local.region}:${local.account}:product/${local.account}/${statement.value}"]
     }
   }
 }
@@ -222,10 +222,10 @@ locals {
   remediable_policies   = concat(var.remediable_policy_arns, ["${local.iam}:policy/*"])
   remediable_principals = [for resource in var.remediation_scope : "${local.iam}:${resource}" if !startswith(resource, "policy/")]
   editable_policies     = [for resource in var.remediation_scope : "${local.iam}:${resource}" if startswith(resource, "policy/")]
-  editable_trails       = [for trail in var.remediable_trails : "arn:aws:cloudtrail:*:${local.account}:trail/${trail}"]
+  editable_trails       = [for trail in var.remediable_trails : "arn:${local.partition}:cloudtrail:*:${local.account}:trail/${trail}"]
 
   # AWS's own policy that denies everything: the only one that a remedy attaches.
-  deny_all = "arn:aws:iam::aws:policy/AWSDenyAll"
+  deny_all = "arn:${local.partition}:iam::aws:policy/AWSDenyAll"
 }
 
 data "aws_iam_policy_document" "remediate" {

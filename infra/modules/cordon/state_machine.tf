@@ -60,7 +60,7 @@ data "aws_iam_policy_document" "state_machine" {
     actions = ["lambda:InvokeFunction"]
     resources = [
       for function in ["classify", "check-exceptions", "notify", "wait-for-approval", "remediate"] :
-      "arn:aws:lambda:${local.region}:${local.account}:function:${var.name}-${function}:*"
+      "arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-${function}:*"
     ]
   }
 

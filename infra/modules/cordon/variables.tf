@@ -80,6 +80,17 @@ variable "event_bus" {
   }
 }
 
+variable "organization_id" {
+  description = "The organization's id, such as `o-a1b2c3d4e5`: its accounts may forward their events to the own bus. Empty: this account's alone."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.organization_id == "" || can(regex("^o-[a-z0-9]{10,32}$", var.organization_id))
+    error_message = "An organization's id looks like `o-a1b2c3d4e5`."
+  }
+}
+
 variable "event_rule_state" {
   description = "`ENABLED` misses read-only calls; `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS` gets them too, at a much higher volume."
   type        = string

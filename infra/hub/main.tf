@@ -53,6 +53,5 @@ module "cordon" {
   security_hub               = var.security_hub
   log_retention_days         = var.log_retention_days
   tracing                    = var.tracing
-  spoke_role_name            = var.spoke_role_name
   spoke_external_id          = var.spoke_external_id
 }

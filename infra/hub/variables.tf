@@ -141,12 +141,6 @@ variable "security_hub" {
   default     = false
 }
 
-variable "spoke_role_name" {
-  description = "The role that Cordon assumes in other accounts; empty for none."
-  type        = string
-  default     = ""
-}
-
 variable "spoke_external_id" {
   description = "The external id that the role's trust policy wants."
   type        = string

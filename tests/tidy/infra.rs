@@ -9,8 +9,8 @@ use hcl::edit::structure::{Attribute, Block, Body};
 use hcl::edit::visit::{Visit, visit_attr, visit_block, visit_object, visit_object_item};
 use hcl::edit::{Decorated, Ident, Span};
 
-/// The one function that is no state: it answers HTTP.
-const NO_STATE: &str = "slack-callback";
+/// The functions that are no state: one answers HTTP, one makes calls for another function.
+const NO_STATE: [&str; 2] = ["slack-callback", "make-call"];
 
 /// A file of `infra/` by its structure, with the place of each part.
 enum Structure {
@@ -62,23 +62,25 @@ fn line(file: &SourceFile, part: &impl Span) -> usize {
     file.text.bytes().take(start).filter(|byte| *byte == b'\n').count() + 1
 }
 
-/// Statements that let anybody in, or allow everything a service has.
+/// Statements that let anybody in, but for an organisation's members, or allow everything a service has.
 pub fn open_to_anybody(files: &[SourceFile]) -> Vec<String> {
-    let statements = |file: &SourceFile| Statements { file: file.clone(), denied: false, faults: Vec::new() };
+    let statements =
+        |file: &SourceFile| Statements { file: file.clone(), denied: false, in_organization: false, faults: Vec::new() };
     in_each(files, statements, |statements| statements.faults)
 }
 
-/// Walks policies, and knows whether it is inside a statement that denies.
+/// Walks policies, and knows whether it is inside a statement that denies, or lets an organisation in and nobody else.
 struct Statements {
     file: SourceFile,
     denied: bool,
+    in_organization: bool,
     faults: Vec<String>,
 }
 
 impl Statements {
     /// `principal`: the value of a key that says who.
     fn principal(&mut self, principal: &Expression) {
-        if self.denied {
+        if self.denied || self.in_organization {
             return;
         }
         match principal {
@@ -108,7 +110,12 @@ impl Visit for Statements {
         let allow = Expression::from("Allow");
         let effect = block.body.get_attribute("effect").map(|effect| &effect.value);
         let effect = if block.has_ident("statement") { Some(effect.unwrap_or(&allow)) } else { None };
+        let outer = self.in_organization;
+        if block.has_ident("statement") {
+            self.in_organization = block.body.get_blocks("condition").any(is_of_organization);
+        }
         self.inside(effect, |inside| visit_block(inside, block));
+        self.in_organization = outer;
     }
 
     fn visit_object(&mut self, object: &Object) {
@@ -138,6 +145,12 @@ impl Visit for Statements {
             self.faults.push(format!("{place} allows `{}`: name the actions that are needed", text.as_str()));
         }
     }
+}
+
+/// A condition that only members of one organisation meet.
+fn is_of_organization(condition: &Block) -> bool {
+    let is = |key: &str, value: &str| condition.body.get_attribute(key).is_some_and(|found| found.value.as_str() == Some(value));
+    is("test", "StringEquals") && is("variable", "aws:PrincipalOrgID")
 }
 
 fn is_key(key: &ObjectKey, name: &str) -> bool {
@@ -188,8 +201,11 @@ impl Visit for Secrets {
 pub fn functions(files: &[SourceFile], called: &BTreeSet<String>) -> Vec<String> {
     let folder = |file: &SourceFile| Some(file.path.strip_prefix("functions/")?.strip_suffix("/Cargo.toml")?.to_owned());
     let built: BTreeSet<String> = files.iter().filter_map(folder).collect();
-    let deployed: BTreeSet<String> =
-        files.iter().find(|file| file.path == "infra/modules/cordon/functions.tf").map(deployed).unwrap_or_default();
+    let in_file = |path: &str, read: fn(&SourceFile) -> BTreeSet<String>| {
+        files.iter().find(|file| file.path == path).map(read).unwrap_or_default()
+    };
+    let mut deployed = in_file("infra/modules/cordon/functions.tf", deployed);
+    deployed.extend(in_file("infra/modules/cordon/spokes.tf", deployed_by_package));
     let mut faults = Vec::new();
     for name in built.union(&deployed) {
         if !deployed.contains(name) {
@@ -202,9 +218,10 @@ pub fn functions(files: &[SourceFile], called: &BTreeSet<String>) -> Vec<String>
                 "Terraform deploys `{name}`, which is no folder of functions/: take it out of infra/modules/cordon/functions.tf"
             ));
         }
-        if !called.contains(name) && name != NO_STATE {
+        if !called.contains(name) && !NO_STATE.contains(&name.as_str()) {
             faults.push(format!(
-                "no state calls functions/{name}, and it is not {NO_STATE}: call it in statemachine/, or take it out"
+                "no state calls functions/{name}, and it is none of {}: call it in statemachine/, or take it out",
+                NO_STATE.join(", ")
             ));
         }
     }
@@ -220,6 +237,18 @@ fn deployed(file: &SourceFile) -> BTreeSet<String> {
     let functions = functions.and_then(|functions| functions.value.as_object());
     let name = |key: &ObjectKey| key.as_ident().map(Ident::as_str).or_else(|| key.as_expr()?.as_str()).map(str::to_owned);
     functions.into_iter().flat_map(Object::iter).filter_map(|(key, _)| name(key)).collect()
+}
+
+/// The packages that `aws_lambda_function` blocks name in `filename`, as `functions["<package>"]`.
+fn deployed_by_package(file: &SourceFile) -> BTreeSet<String> {
+    let Ok(body) = parse_body(&file.text) else { return BTreeSet::new() };
+    let is_function = |block: &&Block| block.labels.first().is_some_and(|kind| kind.as_str() == "aws_lambda_function");
+    let package = |block: &Block| {
+        let filename = block.body.get_attribute("filename")?.value.to_string();
+        let (_, rest) = filename.split_once("functions[\"")?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    body.blocks().filter(is_function).filter_map(package).collect()
 }
 
 /// Rules are known by their file, their `name` and Sigma's `id`; none of them twice.
@@ -275,6 +304,14 @@ mod tests {
         check(open_to_anybody, "infra/a.tf", &of("effect = \"Deny\""), "");
         check(open_to_anybody, "infra/a.tf", &of("effect = \"Allow\""), "infra/a.tf:6 lets anybody in");
         check(open_to_anybody, "infra/a.tf", &of("sid = \"DefaultsToAllow\""), "lets anybody in");
+        let condition = |test: &str| {
+            format!(
+                "condition {{\n      test = \"{test}\"\n      variable = \"aws:PrincipalOrgID\"\n      values = [\"o-x\"]\n    }}"
+            )
+        };
+        check(open_to_anybody, "infra/a.tf", &of(&condition("StringEquals")), "");
+        check(open_to_anybody, "infra/a.tf", &of(&condition("StringNotEquals")), "lets anybody in");
+        check(open_to_anybody, "infra/a.tf", &of(&condition("StringEqualsIfExists")), "lets anybody in");
         let beside = of("sid = \"x\"").replace("  }\n}\n", "  }\n  statement {\n    effect = \"Deny\"\n  }\n}\n");
         check(open_to_anybody, "infra/a.tf", &beside, "lets anybody in");
         check(open_to_anybody, "infra/a.tf", "x = jsonencode({ Effect = \"Allow\", Principal = \"*\" })", "lets anybody in");

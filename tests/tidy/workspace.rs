@@ -70,7 +70,7 @@ fn never_linked() -> Vec<(&'static str, Vec<&'static str>, &'static str)> {
         ),
         (
             "cordon-bundle",
-            with(&["cordon-contract", "cordon-replay", "cordon-respond"]),
+            with(&["cordon-contract", "cordon-replay"]),
             "functions, command and sandbox read the policy through it: keep runtime, AWS and states out of it",
         ),
         (

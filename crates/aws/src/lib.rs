@@ -4,11 +4,13 @@
 pub mod bus;
 pub mod clock;
 pub mod config;
+mod hands;
 pub mod iam;
 pub mod publish;
 pub mod secret;
 pub mod security_hub;
 pub mod session;
+mod signed;
 pub mod table;
 pub mod tasks;
 
@@ -18,6 +20,6 @@ pub use iam::SdkIam;
 pub use publish::Topic;
 pub use secret::StoredSecret;
 pub use security_hub::SecurityHub;
-pub use session::{Sessions, SpokeRole};
+pub use session::{HandFunctions, Sessions, SpokeRole, SpokeRoles, Spokes};
 pub use table::DynamoTable;
 pub use tasks::{StateMachine, StepFunctions};

@@ -20,7 +20,8 @@ use crate::load::PACKED_RULES;
 use crate::spoke::{Spoke, SpokeError, rules_template};
 
 /// The functions of a deployment, which are also the names of their packages and executables.
-pub const FUNCTIONS: [&str; 6] = ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate"];
+pub const FUNCTIONS: [&str; 7] =
+    ["classify", "check-exceptions", "notify", "wait-for-approval", "slack-callback", "remediate", "make-call"];
 
 /// The CloudFormation template with the roles of another account.
 pub const ROLES_TEMPLATE: &str = "cordon-spoke-roles.json";

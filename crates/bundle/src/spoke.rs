@@ -81,8 +81,8 @@ fn holders(power: Power) -> &'static [&'static str] {
     match power {
         Power::Reader => &["check-exceptions", "classify", "remediate"],
         Power::Containment => &["remediate"],
-        Power::Documents => &["write-documents"],
-        Power::Restoration => &["restore"],
+        Power::Documents => &["make-documents"],
+        Power::Restoration => &["make-restoration"],
     }
 }
 
@@ -351,8 +351,8 @@ mod tests {
         for (role, functions) in [
             ("RoleReader", vec!["check-exceptions", "classify", "remediate"]),
             ("RoleContainment", vec!["remediate"]),
-            ("RoleDocuments", vec!["write-documents"]),
-            ("RoleRestoration", vec!["restore"]),
+            ("RoleDocuments", vec!["make-documents"]),
+            ("RoleRestoration", vec!["make-restoration"]),
         ] {
             let trust = &template["Resources"][role]["Properties"]["AssumeRolePolicyDocument"]["Statement"][0];
             let holders: Vec<&str> = trust["Condition"]["ArnEquals"]["aws:PrincipalArn"]

@@ -7,6 +7,7 @@ use cordon_store::{StoreError, TableError};
 use crate::check::CheckError;
 use crate::classify::ClassifyError;
 use crate::decide::DecideError;
+use crate::make_call::MakeCallError;
 use crate::notify::NotifyError;
 use crate::remediate::RemediateError;
 use crate::undo::{AskUndoError, UndoError};
@@ -36,6 +37,13 @@ impl From<ClassifyError> for StateError {
             ClassifyError::Policy(_) | ClassifyError::NotOpenYet | ClassifyError::OpensAndCloses => ErrorName::Transient,
         };
         Self::of(name, &error)
+    }
+}
+
+impl From<MakeCallError> for StateError {
+    fn from(error: MakeCallError) -> Self {
+        let MakeCallError::Store(store) = &error;
+        Self::new(of_store(store), error.to_string())
     }
 }
 

@@ -13,6 +13,7 @@ mod edge;
 pub mod electorate;
 pub mod exceptions;
 pub mod export;
+pub mod make_call;
 pub mod notify;
 pub mod pace;
 pub mod ports;

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use cordon_aws::SpokeRole;
+use cordon_aws::{HandFunctions, SpokeRoles, Spokes};
 use cordon_core::pattern::Pattern;
 use cordon_core::{AccountId, Arn};
+use cordon_respond::powers::Power;
 
 /// The settings that Terraform gives a function.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +30,11 @@ pub struct Settings {
     pub relay_source: Option<String>,
     /// `CORDON_OWN_PRINCIPALS`: ARN patterns of Cordon's own roles, separated by commas. No plan touches them.
     pub own_principals: Vec<Pattern>,
-    /// `CORDON_SPOKE_ROLE` and `CORDON_EXTERNAL_ID`: the role to assume in other accounts; `None` limits Cordon to its own.
-    pub spoke: Option<SpokeRole>,
+    /// `CORDON_SPOKE_PREFIX` and `CORDON_EXTERNAL_ID`: the roles to assume in other accounts; `None` limits Cordon to its own.
+    /// `CORDON_DOCUMENTS_FUNCTION` and `CORDON_RESTORATION_FUNCTION`: the functions that two of them stand behind.
+    pub spokes: Option<Spokes>,
+    /// `CORDON_POWER`: the role that this function stands before, where it makes calls for others.
+    pub power: Option<Power>,
     /// `LAMBDA_TASK_ROOT`: the folder with `cordon.toml` and the rules.
     pub root: PathBuf,
 }
@@ -73,7 +77,17 @@ impl Settings {
             security_hub: given("CORDON_SECURITY_HUB").is_some_and(|value| value == "true"),
             relay_source: given("CORDON_RELAY_SOURCE"),
             own_principals: required("CORDON_OWN_PRINCIPALS")?.split(',').map(|pattern| Pattern::new(pattern.trim())).collect(),
-            spoke: given("CORDON_SPOKE_ROLE").map(|name| SpokeRole { name, external_id: given("CORDON_EXTERNAL_ID") }),
+            spokes: given("CORDON_SPOKE_PREFIX").map(|prefix| {
+                let functions = given("CORDON_DOCUMENTS_FUNCTION").zip(given("CORDON_RESTORATION_FUNCTION")).map(
+                    |(documents, restoration)| HandFunctions {
+                        documents,
+                        restoration,
+                        region: given("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned()),
+                    },
+                );
+                Spokes::Divided(SpokeRoles { prefix, external_id: given("CORDON_EXTERNAL_ID"), functions })
+            }),
+            power: given("CORDON_POWER").and_then(|word| Power::ALL.into_iter().find(|power| power.name() == word)),
             root: PathBuf::from(required("LAMBDA_TASK_ROOT")?),
         })
     }
@@ -112,22 +126,34 @@ mod tests {
     }
 
     #[test]
-    fn the_account_is_the_topics_and_another_one_is_reached_only_where_a_role_is_named() {
-        let with = |spoke: &str, topic: &str| {
+    fn the_account_is_the_topics_and_another_one_is_reached_only_where_roles_are_named() {
+        let with = |given: &'static [(&str, &str)]| {
             Settings::from(|name| {
-                Some(match name {
-                    "CORDON_SPOKE_ROLE" | "CORDON_EXTERNAL_ID" => spoke.to_owned(),
-                    "CORDON_TOPIC_ARN" => topic.to_owned(),
-                    _ => "x".to_owned(),
-                })
+                let value = given.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+                let unset = name.starts_with("CORDON_SPOKE") || name.ends_with("_FUNCTION") || name == "CORDON_POWER";
+                value.or_else(|| (!unset).then(|| "x".to_owned()))
             })
             .unwrap()
         };
-        let settings = with("", "arn:aws-cn:sns:cn-north-1:111122223333:cordon-alerts");
-        assert_eq!(settings.spoke, None);
+        let settings = with(&[("CORDON_TOPIC_ARN", "arn:aws-cn:sns:cn-north-1:111122223333:cordon-alerts")]);
+        assert_eq!((settings.spokes.as_ref(), settings.power), (None, None));
         assert_eq!(settings.account().unwrap(), ("111122223333".parse().unwrap(), "aws-cn".to_owned()));
-        assert!(with("", "cordon-alerts").account().is_err());
-        let spoke = with("cordon-spoke", "x").spoke.unwrap();
-        assert_eq!((spoke.name.as_str(), spoke.external_id.as_deref()), ("cordon-spoke", Some("cordon-spoke")));
+        assert!(with(&[("CORDON_TOPIC_ARN", "cordon-alerts")]).account().is_err());
+        let reading = with(&[("CORDON_SPOKE_PREFIX", "cordon/cordon-"), ("CORDON_EXTERNAL_ID", "word")]);
+        let roles = |functions| {
+            let (prefix, external_id) = ("cordon/cordon-".to_owned(), Some("word".to_owned()));
+            Some(Spokes::Divided(SpokeRoles { prefix, external_id, functions }))
+        };
+        assert_eq!(reading.spokes, roles(None));
+        let changing = with(&[
+            ("CORDON_SPOKE_PREFIX", "cordon/cordon-"),
+            ("CORDON_EXTERNAL_ID", "word"),
+            ("CORDON_DOCUMENTS_FUNCTION", "d"),
+            ("CORDON_RESTORATION_FUNCTION", "r"),
+            ("AWS_REGION", "eu-west-1"),
+            ("CORDON_POWER", "documents"),
+        ]);
+        let functions = HandFunctions { documents: "d".to_owned(), restoration: "r".to_owned(), region: "eu-west-1".to_owned() };
+        assert_eq!((changing.spokes, changing.power), (roles(Some(functions)), Some(Power::Documents)));
     }
 }

@@ -84,6 +84,18 @@ pub fn is_own_policy(name: &str) -> bool {
     [POLICY_PREFIX, ALL_PREFIX, CONSOLE_PREFIX, SESSIONS_PREFIX].iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// True where a document can only deny: every statement of it is a `Deny`. What cannot be read is none.
+#[must_use]
+pub fn denies_only(document: &str) -> bool {
+    let Ok(policy) = serde_json::from_str::<serde_json::Value>(document) else { return false };
+    let is_deny = |statement: &serde_json::Value| statement["Effect"] == "Deny";
+    match &policy["Statement"] {
+        serde_json::Value::Array(statements) => !statements.is_empty() && statements.iter().all(is_deny),
+        statement @ serde_json::Value::Object(_) => is_deny(statement),
+        _ => false,
+    }
+}
+
 /// One name an incident, so that undoing one incident never lifts the deny of another.
 #[must_use]
 pub fn policy_name(incident: &IncidentId) -> String {

@@ -12,6 +12,7 @@ pub mod authorised;
 pub mod bounds;
 pub mod call;
 pub mod deny;
+pub mod divided;
 pub mod holds;
 pub mod planner;
 pub mod port;

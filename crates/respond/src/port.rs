@@ -10,6 +10,7 @@ use std::fmt;
 use async_trait::async_trait;
 use cordon_core::Principal;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A principal, as IAM describes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -157,7 +158,8 @@ pub trait Account: Iam + Trails {}
 impl<T: Iam + Trails> Account for T {}
 
 /// Why IAM did not do what it was asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum IamErrorKind {
     /// `NoSuchEntity`: the principal, the policy or the attachment is not there.
     NotFound,

@@ -139,7 +139,16 @@ impl Store<'_> {
         if writes.is_empty() { Ok(()) } else { self.write(writes).await }
     }
 
-    /// Whether a step of a stored plan had said that it would make this call.
+    /// Whether a step of a stored plan has said within the hour that it would make this call.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_call_announced(&self, account: &AccountId, call: &Call, now: Timestamp) -> Result<bool, StoreError> {
+        let announced: Option<Announced> = self.get(&keys::planned_call(account, call)).await?;
+        Ok(announced.is_some_and(|announced| announced.covers(now)))
+    }
+
+    /// Whether a step of a stored plan had said that it would make the call of this event.
     ///
     /// # Errors
     /// [`StoreError`].

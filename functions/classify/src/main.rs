@@ -1,6 +1,6 @@
-//! Wires Classify: the table, the packed rules, IAM for a policy's document, the clock.
+//! Wires Classify: the table, the packed rules, IAM of the event's account for a policy's document, the clock.
 
-use cordon_aws::{DynamoTable, SdkIam, SystemClock};
+use cordon_aws::{DynamoTable, Sessions, SystemClock};
 use cordon_bundle::Bundle;
 use cordon_contract::ClassifyInput;
 use cordon_core::pattern::Pattern;
@@ -10,7 +10,7 @@ use cordon_store::Store;
 
 struct App {
     table: DynamoTable,
-    iam: SdkIam,
+    sessions: Sessions,
     bundle: Bundle,
     own: Vec<Pattern>,
     relay_source: Option<String>,
@@ -19,10 +19,11 @@ struct App {
 async fn start() -> Result<App, StartError> {
     let settings = Settings::from_env()?;
     let bundle = Bundle::load_packed(&settings.root, &settings.name)?;
+    let (account, partition) = settings.account()?;
     let sdk = cordon_aws::config::load().await;
     let table = DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table);
-    let iam = SdkIam::new(&sdk);
-    Ok(App { table, iam, bundle, own: settings.own_principals, relay_source: settings.relay_source })
+    let sessions = Sessions::read_only(&sdk, account, &partition, settings.spokes);
+    Ok(App { table, sessions, bundle, own: settings.own_principals, relay_source: settings.relay_source })
 }
 
 #[tokio::main(flavor = "current_thread")]
@@ -32,7 +33,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
         let classify = Classify {
             store: Store::new(&app.table),
             rules: app.bundle.book(),
-            policies: &app.iam,
+            policies: &app.sessions,
             config: app.bundle.config(),
             own: &app.own,
             clock: &SystemClock,

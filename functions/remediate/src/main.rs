@@ -22,7 +22,7 @@ async fn start() -> Result<App, StartError> {
     let sdk = cordon_aws::config::load().await;
     Ok(App {
         table: DynamoTable::new(aws_sdk_dynamodb::Client::new(&sdk), settings.table),
-        sessions: Sessions::new(&sdk, account, &partition, settings.spoke),
+        sessions: Sessions::new(&sdk, account, &partition, settings.spokes),
         config,
         own: settings.own_principals,
     })

@@ -11,10 +11,10 @@ locals {
   }
 
   # By their whole names: a prefix would make anybody's role of such a name untouchable.
-  own_roles = [for role in concat(keys(local.functions), ["events", "state-machine"]) : "${local.iam}:role/${var.name}-${role}"]
+  own_roles = [for role in concat(keys(local.functions), [for hand in keys(local.hands) : "make-${hand}"], ["events", "state-machine"]) : "${local.iam}:role/${var.name}-${role}"]
 
-  # In other accounts Cordon is the role that it assumes there.
-  own_spokes = var.spoke_role_name == "" ? [] : ["arn:${local.partition}:iam::*:role/${var.spoke_role_name}"]
+  # In other accounts Cordon is the roles that it assumes there.
+  own_spokes = [for word in keys(local.spoke_roles) : "arn:${local.partition}:iam::*:role/${local.spoke_prefix}${word}"]
 
   environment = {
     CORDON_NAME              = var.name
@@ -27,7 +27,7 @@ locals {
     CORDON_RELAY_SOURCE      = var.relay_source
     CORDON_FINDINGS_BUS      = var.findings_on_bus ? local.bus_name : ""
     CORDON_SECURITY_HUB      = tostring(var.security_hub)
-    CORDON_SPOKE_ROLE        = var.spoke_role_name
+    CORDON_SPOKE_PREFIX      = local.has_spokes ? local.spoke_prefix : ""
     CORDON_EXTERNAL_ID       = var.spoke_external_id
     CORDON_LOG               = var.log_level
   }
@@ -51,7 +51,7 @@ resource "aws_lambda_function" "function" {
   publish = true
 
   environment {
-    variables = local.environment
+    variables = merge(local.environment, each.key == "remediate" ? local.hand_functions : {})
   }
 
   tracing_config {

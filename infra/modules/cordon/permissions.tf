@@ -6,6 +6,7 @@ data "aws_iam_policy_document" "function" {
   source_policy_documents = [
     data.aws_iam_policy_document.logs[each.key].json,
     data.aws_iam_policy_document.table.json,
+    data.aws_iam_policy_document.spokes[each.key].json,
     {
       classify          = data.aws_iam_policy_document.classify.json
       check-exceptions  = data.aws_iam_policy_document.check.json
@@ -133,21 +134,8 @@ data "aws_iam_policy_document" "read_principals" {
   }
 }
 
-# In another account Cordon is what the role there lets it be. check-exceptions asks for a session that can only read.
-data "aws_iam_policy_document" "spokes" {
-  dynamic "statement" {
-    for_each = var.spoke_role_name == "" ? [] : [var.spoke_role_name]
-
-    content {
-      sid       = "OpenOtherAccounts"
-      actions   = ["sts:AssumeRole"]
-      resources = ["arn:${local.partition}:iam::*:role/${statement.value}"]
-    }
-  }
-}
-
 data "aws_iam_policy_document" "check" {
-  source_policy_documents = [data.aws_iam_policy_document.read_principals.json, data.aws_iam_policy_document.spokes.json]
+  source_policy_documents = [data.aws_iam_policy_document.read_principals.json]
 }
 
 data "aws_iam_policy_document" "notify" {
@@ -230,10 +218,7 @@ locals {
 
 data "aws_iam_policy_document" "remediate" {
   # In a dry run what follows is not there at all, so that nothing the function believes can make it change anything.
-  source_policy_documents = concat(
-    [data.aws_iam_policy_document.read_principals.json],
-    var.mode == "enforce" ? [data.aws_iam_policy_document.spokes.json] : [],
-  )
+  source_policy_documents = [data.aws_iam_policy_document.read_principals.json]
 
   dynamic "statement" {
     for_each = var.mode == "enforce" ? ["detach-policy"] : []

@@ -247,19 +247,8 @@ variable "task_token_resources" {
   default     = []
 }
 
-variable "spoke_role_name" {
-  description = "The role, with its path if it has one, that Cordon assumes in other accounts, the same in each. Empty: it works in its own account only."
-  type        = string
-  default     = ""
-
-  validation {
-    condition     = can(regex("^([A-Za-z0-9+=,.@_-]+(/[A-Za-z0-9+=,.@_-]+)*)?$", var.spoke_role_name))
-    error_message = "The role must be a name such as `cordon-spoke` or `security/cordon-spoke`, without wildcards."
-  }
-}
-
 variable "spoke_external_id" {
-  description = "The external id that the role's trust policy wants. Empty for none."
+  description = "The word that Cordon gives when it assumes a role in another account, the same as `external_id` of the spokes."
   type        = string
   default     = ""
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use cordon_aws::config::SdkConfig;
-use cordon_aws::{DynamoTable, Sessions, SpokeRole, StateMachine, StepFunctions, SystemClock};
+use cordon_aws::{DynamoTable, Sessions, SpokeRole, Spokes, StateMachine, StepFunctions, SystemClock};
 use cordon_bundle::read_config;
 use cordon_core::IncidentId;
 use cordon_core::chain;
@@ -250,7 +250,7 @@ async fn undo(id: &str, deployment: &Deployment, asks: Asks, spoke: Spoke) -> Re
     let (sdk, table) = table(deployment).await;
     let caller = Caller::find(&sdk).await?;
     let store = Store::new(&table);
-    let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role());
+    let sessions = Sessions::new(&sdk, caller.account.clone(), &caller.partition, spoke.role().map(Spokes::One));
     let undo = Undo { store, accounts: &sessions, clock: &SystemClock };
     let result = match asks {
         Asks::Nothing(step) => undo.run(&id, &caller.arn, step, true).await,

@@ -278,13 +278,16 @@ impl Accounts for Sessions {
         if *account == inner.own {
             return Ok(Arc::clone(&inner.own_iam) as Arc<dyn Account>);
         }
-        let reader = Arc::new(self.by(Power::Reader, account, incident).await?);
         match inner.spokes(account)? {
+            // A function that changes things reads by the role that contains, and opens no other.
             Spokes::Divided(SpokeRoles { functions: Some(functions), .. }) => {
+                let reader = Arc::new(self.by(Power::Containment, account, incident).await?);
                 let hands = SpokeHands::new(&inner.sdk, self.clone(), functions, account, incident)?;
                 Ok(Arc::new(Divided { reader, hands: Arc::new(hands) }))
             }
-            Spokes::One(_) | Spokes::Divided(SpokeRoles { functions: None, .. }) => Ok(reader),
+            Spokes::One(_) | Spokes::Divided(SpokeRoles { functions: None, .. }) => {
+                Ok(Arc::new(self.by(Power::Reader, account, incident).await?))
+            }
         }
     }
 }

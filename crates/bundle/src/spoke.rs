@@ -79,7 +79,7 @@ pub struct Spoke {
 /// The functions of the hub that assume a role.
 fn holders(power: Power) -> &'static [&'static str] {
     match power {
-        Power::Reader => &["check-exceptions", "classify", "remediate"],
+        Power::Reader => &["check-exceptions", "classify"],
         Power::Containment => &["remediate"],
         Power::Documents => &["make-documents"],
         Power::Restoration => &["make-restoration"],
@@ -307,8 +307,8 @@ fn role(name: &str, description: &str, trust: Value, policy_name: &str, policy: 
 fn description(word: &str) -> String {
     let does = match word {
         "reader" => "reads users, roles, groups, policies and trails",
-        "containment" => "takes rights away",
-        "documents" => "writes and removes inline policies",
+        "containment" => "takes rights away with AWS's own deny and by switching keys off",
+        "documents" => "writes inline policies that deny",
         _ => "gives a former state back",
     };
     format!("Cordon's hub {does} by it.")
@@ -349,7 +349,7 @@ mod tests {
     fn a_role_is_assumed_by_the_hubs_function_for_it_and_by_nobody_else() {
         let template: Value = serde_json::from_str(&spoke().roles_template().unwrap()).unwrap();
         for (role, functions) in [
-            ("RoleReader", vec!["check-exceptions", "classify", "remediate"]),
+            ("RoleReader", vec!["check-exceptions", "classify"]),
             ("RoleContainment", vec!["remediate"]),
             ("RoleDocuments", vec!["make-documents"]),
             ("RoleRestoration", vec!["make-restoration"]),

@@ -112,12 +112,13 @@ fn attack_powers_each_function_makes_its_own_calls_alone() {
     let detach = call::detach_policy(&mallory(), ADMIN_POLICY);
     let attach = call::attach_policy(&mallory(), ADMIN_POLICY);
     let mine = call::put_inline_policy(&mallory(), "mine", r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#);
-    for call in [&detach, &attach, &mine] {
+    let off = call::set_access_key("iam-test-mallory", "AKIAIOSFODNN7EXAMPLE", false);
+    for call in [&detach, &attach, &mine, &off] {
         announce(&world, call);
         refused(&world, Power::Documents, &incident, call.clone(), "no such call");
     }
-    refused(&world, Power::Restoration, &incident, detach.clone(), "no such call");
-    refused(&world, Power::Containment, &incident, detach, "for documents or for restoration");
+    refused(&world, Power::Restoration, &incident, off.clone(), "no such call");
+    refused(&world, Power::Containment, &incident, off, "for documents or for restoration");
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn a_whole_plan_is_carried_out_and_undone_by_the_role_for_each_call() {
     let made = std::mem::take(&mut *spoke.opened.by.lock().unwrap());
     assert_eq!(
         made,
-        [(Power::Documents, "iam:PutUserPolicy".to_owned()), (Power::Containment, "iam:DetachUserPolicy".to_owned())]
+        [(Power::Documents, "iam:PutUserPolicy".to_owned()), (Power::Restoration, "iam:DetachUserPolicy".to_owned())]
     );
     let undo = cordon_flow::undo::Undo { store: world.store(), accounts: &spoke, clock: &world.clock };
     assert!(run(undo.run(&incident, "somebody", None, false)).unwrap().complete);

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::emulator::{self, Emulator};
+use crate::emulator::{self, Accounts, Emulator};
 use crate::error::{SandboxError, chain};
 use crate::launcher;
 use crate::layout::Layout;
@@ -17,7 +17,7 @@ use crate::process::Guard;
 use crate::progress::Progress;
 use crate::setup::REQUIREMENTS;
 use crate::snapshot::{Found, Key, Ports, Snapshot, StackOutputs};
-use crate::stack::{Stack, first_account};
+use crate::stack::{Stack, first_account, members};
 use crate::terraform::{Outputs, Terraform, Variables};
 use crate::tools::Tools;
 
@@ -100,8 +100,8 @@ impl Site<'_> {
     }
 
     async fn emulator(&self) -> Result<Emulator, SandboxError> {
-        let account = first_account(self.options);
-        Emulator::start(self.layout, self.guard, self.python, self.ports.emulator, &account, self.progress).await
+        let accounts = Accounts { first: first_account(self.options), members: members(self.options) };
+        Emulator::start(self.layout, self.guard, self.python, self.ports.emulator, &accounts, self.progress).await
     }
 
     /// Starts on the loaded state and asks every stack whether it is there.

@@ -8,13 +8,27 @@ use std::time::{Duration, Instant};
 
 use crate::error::SandboxError;
 use crate::layout::{self, Layout};
-use crate::process::{Guard, Running};
+use crate::process::{Guard, Running, Voice};
 use crate::progress::Progress;
 
 const READY_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(30);
 const SAVE_LIMIT: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(60);
+
+/// The management account of the organisation that the sandbox's accounts belong to, where some do.
+pub(crate) const MANAGEMENT: &str = "999999999999";
+/// The organisation's id.
+pub(crate) const ORGANIZATION: &str = "o-cordonsandbox";
+
+/// The accounts that the emulator has to know of before it is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Accounts {
+    /// That of requests which name none.
+    pub first: String,
+    /// Members of the organisation, [`MANAGEMENT`] the first of them; none where nothing is deployed in an organisation.
+    pub members: Vec<String>,
+}
 
 /// A running emulator. Dropping it stops it.
 #[derive(Debug)]
@@ -49,7 +63,7 @@ impl Emulator {
         guard: &Guard,
         python: &Path,
         port: u16,
-        account: &str,
+        accounts: &Accounts,
         progress: &Progress,
     ) -> Result<Self, SandboxError> {
         let step = progress.step("emulator up");
@@ -61,7 +75,7 @@ impl Emulator {
         let ledger = layout.run.join("sessions.jsonl");
         layout::write(&ledger, "")?;
         let mut program = guard.command(python).arg(guard.script()).arg("emulator").arg(&ledger).folder(&temporary).env_clear();
-        for (key, value) in environment(port, &endpoint, account, &temporary, &state) {
+        for (key, value) in environment(port, &endpoint, accounts, &temporary, &state) {
             program = program.env(key, value);
         }
         let running = program.spawn(&layout.log("emulator"))?;
@@ -98,7 +112,7 @@ impl Emulator {
     /// Has it write all of its state, as it is now, and gives the folder.
     pub async fn save(&mut self) -> Result<&Path, SandboxError> {
         let answer = self.state.join("saved");
-        self.running.tell("save\n").map_err(SandboxError::io("cannot reach the emulator's launcher"))?;
+        self.running.voice().tell("save\n").map_err(SandboxError::io("cannot reach the emulator's launcher"))?;
         let began = Instant::now();
         loop {
             match std::fs::read_to_string(&answer) {
@@ -119,13 +133,18 @@ impl Emulator {
         self.running.is_alive()
     }
 
+    /// Where its launcher takes events that only AWS itself can send.
+    pub fn voice(&self) -> &Voice {
+        self.running.voice()
+    }
+
     /// Stops it and every Lambda process; `false` if it did not end in time.
     pub async fn stop(&mut self) -> bool {
         self.running.stop(STOP_LIMIT).await
     }
 }
 
-fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path, state: &Path) -> Vec<(&'static str, String)> {
+fn environment(port: u16, endpoint: &str, accounts: &Accounts, temporary: &Path, state: &Path) -> Vec<(&'static str, String)> {
     let temporary = temporary.display().to_string();
     let path = std::env::var("PATH").unwrap_or_else(|_| "/usr/local/bin:/usr/bin:/bin".to_owned());
     vec![
@@ -140,7 +159,8 @@ fn environment(port: u16, endpoint: &str, account: &str, temporary: &Path, state
         ("AUTH", "true".to_owned()),
         ("CLOUDTRAIL_RECORDING", "1".to_owned()),
         // The account of requests that carry no credentials, as Slack's clicks do.
-        ("MINISTACK_ACCOUNT_ID", account.to_owned()),
+        ("MINISTACK_ACCOUNT_ID", accounts.first.clone()),
+        ("CORDON_ORGANISATION", accounts.members.join(",")),
         // Without it the functions would call the real AWS.
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         // Other listeners that it would open beside its port.
@@ -181,7 +201,8 @@ mod tests {
     #[test]
     fn the_emulator_gets_nothing_of_the_callers_credentials() {
         let here = Path::new("/t");
-        let all = environment(4566, "http://127.0.0.1:4566", "111122223333", here, here);
+        let accounts = Accounts { first: "111122223333".to_owned(), members: Vec::new() };
+        let all = environment(4566, "http://127.0.0.1:4566", &accounts, here, here);
         let keys: Vec<_> = all.into_iter().map(|(key, _)| key).collect();
         assert!(!keys.contains(&"AWS_ACCESS_KEY_ID") && !keys.contains(&"AWS_PROFILE"));
     }

@@ -55,7 +55,12 @@ pub struct StackSpec {
     pub settle: Duration,
     /// Whether incidents go to Security Hub, too. The emulator has none and refuses them, as AWS does where it is not enabled.
     pub security_hub: bool,
+    /// Other accounts of the organisation, at most [`SPOKES_MAX`], which forward their events to this deployment and let it act.
+    pub spokes: Vec<String>,
 }
+
+/// The accounts beside the hub that the sandbox's Terraform has a provider for.
+pub const SPOKES_MAX: usize = 2;
 
 impl StackSpec {
     /// An enforcing stack with short waits, which is what `cordon sandbox` runs.
@@ -71,6 +76,7 @@ impl StackSpec {
             escalation_timeout: Duration::from_secs(5 * 60),
             settle: Duration::from_secs(1),
             security_hub: false,
+            spokes: Vec::new(),
         }
     }
 }

@@ -9,7 +9,8 @@ use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{ChildStdin, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::error::SandboxError;
@@ -110,8 +111,9 @@ impl Program {
 
     /// Starts it and leaves it running.
     pub fn spawn(self, log: &Path) -> Result<Running, SandboxError> {
-        let child = self.into_command(log)?.spawn().map_err(SandboxError::io("cannot start Python"))?;
-        Ok(Running { child, log: log.to_owned() })
+        let mut child = self.into_command(log)?.spawn().map_err(SandboxError::io("cannot start Python"))?;
+        let voice = Voice(Arc::new(Mutex::new(child.stdin.take())));
+        Ok(Running { child, voice, log: log.to_owned() })
     }
 
     /// Runs it to its end. `note` gets the newest line of its log from time to time.
@@ -141,7 +143,27 @@ impl Program {
 #[derive(Debug)]
 pub(crate) struct Running {
     child: std::process::Child,
+    voice: Voice,
     log: PathBuf,
+}
+
+/// A program's standard input, for whoever has to tell it something.
+#[derive(Debug, Clone)]
+pub(crate) struct Voice(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Voice {
+    /// Writes to the program's standard input.
+    pub fn tell(&self, line: &str) -> std::io::Result<()> {
+        match &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(stdin) => stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()),
+            None => Err(std::io::ErrorKind::BrokenPipe.into()),
+        }
+    }
+
+    /// Closes it, which the guard takes for the order to end.
+    fn close(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 impl Running {
@@ -154,17 +176,14 @@ impl Running {
         tail(&self.log)
     }
 
-    /// Writes to the program's standard input.
-    pub fn tell(&mut self, line: &str) -> std::io::Result<()> {
-        match &mut self.child.stdin {
-            Some(stdin) => stdin.write_all(line.as_bytes()).and_then(|()| stdin.flush()),
-            None => Err(std::io::ErrorKind::BrokenPipe.into()),
-        }
+    /// The program's standard input.
+    pub fn voice(&self) -> &Voice {
+        &self.voice
     }
 
     /// Asks the guard to stop the whole group, and waits until it has.
     pub async fn stop(&mut self, limit: Duration) -> bool {
-        drop(self.child.stdin.take());
+        self.voice.close();
         let began = Instant::now();
         while self.is_alive() {
             if began.elapsed() > limit {
@@ -179,7 +198,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         // The guard sees the closed pipe and kills the group. Waiting briefly keeps it from becoming a zombie of ours.
-        drop(self.child.stdin.take());
+        self.voice.close();
         let began = Instant::now();
         while self.is_alive() && began.elapsed() < Duration::from_millis(1_500) {
             std::thread::sleep(Duration::from_millis(10));

@@ -2,7 +2,7 @@
 //!
 //! It changes nothing outside Cargo's target directory, listens on 127.0.0.1 only, and never leaves a process behind.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::sync::Arc;
@@ -20,9 +20,9 @@ use crate::error::SandboxError;
 use crate::layout::{self, Layout};
 use crate::options::{Options, SlackMode, StackSpec};
 use crate::page::{self, Page};
-use crate::process::Guard;
+use crate::process::{Guard, Voice};
 use crate::progress::Progress;
-use crate::relay::{self, Feed};
+use crate::relay::{self, Feed, Way};
 use crate::setup;
 use crate::slack::{Member, SlackStandIn, in_account};
 use crate::snapshot::Ports;
@@ -106,7 +106,7 @@ impl Sandbox {
             connect(stack, &slack, &first_account).await?;
             watch.add(stack.watched()).await;
         }
-        background.spawn(relay::run(emulator.endpoint.clone(), emulator.ledger.clone(), feeds(&stacks)));
+        background.spawn(relay::run(emulator.endpoint.clone(), emulator.ledger.clone(), feeds(&stacks, emulator.voice())));
         step.done(&page_url);
         Ok(Self { emulator, slack, stacks, layout, page_url, _background: background, _lock: lock })
     }
@@ -203,6 +203,12 @@ impl Stack {
         sdk_config(&self.endpoint, &Keys::operator(&self.spec.account))
     }
 
+    /// A configuration with the root key of one of the stack's spokes. What it does is not relayed.
+    #[must_use]
+    pub fn operator_of(&self, account: &str) -> SdkConfig {
+        sdk_config(&self.endpoint, &Keys::operator(account))
+    }
+
     /// Puts a CloudTrail record of the caller's own making on the stack's bus, in the relay's envelope.
     ///
     /// # Errors
@@ -233,7 +239,15 @@ impl Stack {
     /// # Errors
     /// [`SandboxError::Aws`] if IAM refuses.
     pub async fn create_user(&self, name: &str, policy_document: &str) -> Result<Keys, SandboxError> {
-        let iam = aws_sdk_iam::Client::new(&self.operator());
+        self.create_user_in(&self.spec.account, name, policy_document).await
+    }
+
+    /// The same in one of the stack's spokes.
+    ///
+    /// # Errors
+    /// [`SandboxError::Aws`] if IAM refuses.
+    pub async fn create_user_in(&self, account: &str, name: &str, policy_document: &str) -> Result<Keys, SandboxError> {
+        let iam = aws_sdk_iam::Client::new(&self.operator_of(account));
         iam.create_user().user_name(name).send().await.map_err(SandboxError::aws(format!("cannot create user `{name}`")))?;
         iam.put_user_policy()
             .user_name(name)
@@ -267,6 +281,13 @@ impl Stack {
 /// The account of requests that name none.
 pub(crate) fn first_account(options: &Options) -> String {
     options.stacks.first().map_or_else(|| "000000000000".to_owned(), |stack| stack.account.clone())
+}
+
+/// The organisation: its management account, then every hub and its spokes. Empty where no stack has spokes.
+pub(crate) fn members(options: &Options) -> Vec<String> {
+    let hubs = options.stacks.iter().filter(|stack| !stack.spokes.is_empty());
+    let members: Vec<String> = hubs.flat_map(|hub| std::iter::once(&hub.account).chain(&hub.spokes)).cloned().collect();
+    if members.is_empty() { members } else { std::iter::once(emulator::MANAGEMENT.to_owned()).chain(members).collect() }
 }
 
 /// How a stack is known in the stand-in; tokens and secrets are new at each start.
@@ -341,8 +362,8 @@ async fn connect(stack: &Stack, slack: &SlackStandIn, first_account: &str) -> Re
     })
 }
 
-/// Accounts are polled once, however many stacks share one.
-fn feeds(stacks: &[Stack]) -> Vec<Feed> {
+/// Accounts are polled once, however many stacks share one. What happens in a spoke arrives as AWS itself delivers it.
+fn feeds(stacks: &[Stack], voice: &Voice) -> Vec<Feed> {
     let mut buses: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for stack in stacks {
         let of_account = buses.entry(&stack.spec.account).or_default();
@@ -350,7 +371,9 @@ fn feeds(stacks: &[Stack]) -> Vec<Feed> {
             of_account.push(stack.outputs.bus_name.clone());
         }
     }
-    buses.into_iter().map(|(account, buses)| Feed { account: account.to_owned(), buses }).collect()
+    let hubs = buses.into_iter().map(|(account, buses)| Feed { account: account.to_owned(), way: Way::Buses(buses) });
+    let spokes: BTreeSet<&String> = stacks.iter().flat_map(|stack| &stack.spec.spokes).collect();
+    hubs.chain(spokes.into_iter().map(|account| Feed { account: account.clone(), way: Way::Aws(voice.clone()) })).collect()
 }
 
 impl SlackStandIn {

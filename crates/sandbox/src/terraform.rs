@@ -14,6 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::emulator::ORGANIZATION;
 use crate::error::SandboxError;
 use crate::layout::{self, Layout};
 use crate::options::StackSpec;
@@ -84,6 +85,9 @@ impl Variables<'_> {
             "security_hub": stack.security_hub,
             "access_key": stack.account,
             "name": stack.name,
+            "organization_id": if stack.spokes.is_empty() { "" } else { ORGANIZATION },
+            "spoke_a": stack.spokes.first(),
+            "spoke_b": stack.spokes.get(1),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Carries the emulator's recorded API calls to the hub's bus, as EventBridge carries CloudTrail's.
 //!
-//! The events have a source of the sandbox's own, because nobody may put events whose source begins with `aws.`. Only the
-//! sandbox's Terraform trusts it. Each recorded call is put once. Reads and the operator's own calls are left out. Cordon's own
+//! The events of a hub's account have a source of the sandbox's own, because nobody may put events whose source begins with `aws.`.
+//! Only the sandbox's Terraform trusts it. Those of a spoke the emulator delivers itself, under AWS's sources. Each recorded call is put once. Reads and the operator's own calls are left out. Cordon's own
 //! changes are put, because CloudTrail reports them too.
 
 mod answers;
@@ -15,11 +15,12 @@ use std::time::Duration;
 use aws_config::SdkConfig;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use aws_sdk_eventbridge::types::PutEventsRequestEntry;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{debug, warn};
 
 use crate::aws::{Keys, sdk_config};
 use crate::error::{SandboxError, chain};
+use crate::process::Voice;
 use answers::Answers;
 use identity::{Caller, Identities};
 
@@ -45,11 +46,20 @@ const ATTEMPTS_MAX: u32 = 25;
 /// How far a look reaches back behind the newest call seen, in milliseconds.
 const OVERLAP_MS: i64 = 3_000;
 
-/// An account whose calls are relayed, and the buses that get them.
+/// An account whose calls are relayed.
 #[derive(Debug, Clone)]
 pub(crate) struct Feed {
     pub account: String,
-    pub buses: Vec<String>,
+    pub way: Way,
+}
+
+/// How a call reaches a bus.
+#[derive(Debug, Clone)]
+pub(crate) enum Way {
+    /// Put on these buses, with the sandbox's own source.
+    Buses(Vec<String>),
+    /// Delivered by the emulator to the account's default bus, as AWS does.
+    Aws(Voice),
 }
 
 /// Polls until the task is aborted.
@@ -87,6 +97,27 @@ pub(crate) async fn put_as(config: &SdkConfig, bus: &str, kind: &str, records: &
         }
     }
     Ok(())
+}
+
+async fn put_on_all(config: &SdkConfig, buses: &[String], records: &[Value]) -> Result<(), SandboxError> {
+    for bus in buses {
+        put(config, bus, records).await?;
+    }
+    Ok(())
+}
+
+/// The line by which the emulator's launcher delivers a record as AWS does; see `launcher/organisation/voice.py`.
+fn spoken(record: &Value) -> String {
+    let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
+    let service = text("eventSource").split('.').next().unwrap_or_default();
+    let event = json!({
+        "account": text("recipientAccountId"),
+        "region": text("awsRegion"),
+        "source": format!("aws.{service}"),
+        "detail-type": DETAIL_TYPE,
+        "detail": record,
+    });
+    format!("event {event}\n")
 }
 
 fn entry(bus: &str, kind: &str, record: &Value) -> PutEventsRequestEntry {
@@ -161,16 +192,22 @@ impl Account {
         if self.unsent.is_empty() {
             return Ok(());
         }
-        for bus in &self.feed.buses {
-            if let Err(error) = put(&self.operator, bus, &self.unsent).await {
-                self.attempts += 1;
-                if self.attempts >= ATTEMPTS_MAX {
-                    warn!(events = self.unsent.len(), "the relay gave up on events that the bus does not take");
-                    self.unsent.clear();
-                    self.attempts = 0;
-                }
-                return Err(error);
+        let sent = match &self.feed.way {
+            Way::Buses(buses) => put_on_all(&self.operator, buses, &self.unsent).await,
+            Way::Aws(voice) => self
+                .unsent
+                .iter()
+                .try_for_each(|record| voice.tell(&spoken(record)))
+                .map_err(SandboxError::io("cannot reach the emulator's launcher")),
+        };
+        if let Err(error) = sent {
+            self.attempts += 1;
+            if self.attempts >= ATTEMPTS_MAX {
+                warn!(events = self.unsent.len(), "the relay gave up on events that the bus does not take");
+                self.unsent.clear();
+                self.attempts = 0;
             }
+            return Err(error);
         }
         self.unsent.clear();
         self.attempts = 0;
@@ -251,8 +288,6 @@ impl Seen {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -54,7 +54,7 @@ bench folder="target/bench/traffic":
     [ -d {{ folder }} ] || cargo run --release --locked -p cordon-replay --example traffic -- {{ folder }} 200
     cargo run --release --locked -p cordon-replay --example speed -- {{ folder }} rules
 
-# The six functions for Lambda, and their zips in dist/; needs cargo-lambda. ARCHITECTURE is arm64 or x86_64
+# The seven functions for Lambda, and their zips in dist/; needs cargo-lambda. ARCHITECTURE is arm64 or x86_64
 [group('loop')]
 package architecture="arm64":
     cargo lambda build --locked --profile lambda --{{ replace(architecture, "_", "-") }} {{ prepend("-p ", functions) }}

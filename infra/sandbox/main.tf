@@ -40,6 +40,10 @@ provider "aws" {
   }
 }
 
+locals {
+  external_id = "sandbox-external-id"
+}
+
 module "cordon" {
   source = "../modules/cordon"
 
@@ -51,6 +55,8 @@ module "cordon" {
   escalation_timeout_seconds = var.escalation_timeout_seconds
   settle_seconds             = var.settle_seconds
   security_hub               = var.security_hub
+  organization_id            = var.organization_id
+  spoke_external_id          = var.organization_id == "" ? "" : local.external_id
   log_level                  = var.log_level
 
   # So that a sandbox can be taken away.

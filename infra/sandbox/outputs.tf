@@ -26,6 +26,10 @@ output "bus_name" {
   value = module.cordon.bus_name
 }
 
+output "bus_arn" {
+  value = module.cordon.bus_arn
+}
+
 output "undelivered_queue_url" {
   value = module.cordon.undelivered_queue_url
 }

@@ -70,3 +70,31 @@ variable "log_level" {
   type        = string
   default     = "info"
 }
+
+variable "organization_id" {
+  description = "The emulator's organisation, whose accounts may forward to this deployment; empty for none."
+  type        = string
+  default     = ""
+}
+
+variable "spoke_a" {
+  description = "An account of the organisation that gets the roles and the forwarding rules; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.spoke_a == null || can(regex("^[0-9]{12}$", var.spoke_a))
+    error_message = "A spoke is named by its 12-digit account id."
+  }
+}
+
+variable "spoke_b" {
+  description = "Another one; null for none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.spoke_b == null || can(regex("^[0-9]{12}$", var.spoke_b))
+    error_message = "A spoke is named by its 12-digit account id."
+  }
+}

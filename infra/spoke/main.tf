@@ -33,16 +33,33 @@ provider "aws" {
   }
 }
 
+locals {
+  manifest      = jsondecode(file("${var.artifacts}/manifest.json"))
+  forwarder_arn = "arn:${data.aws_partition.current.partition}:iam::${var.account_id}:role${local.manifest.spoke.role_path}${var.name}-forwarder"
+}
+
+data "aws_partition" "current" {}
+
 module "spoke" {
   source = "../modules/spoke"
+  count  = var.roles ? 1 : 0
 
   name                     = var.name
-  artifacts                = var.artifacts
-  hub_account              = var.hub_account
+  spoke                    = local.manifest.spoke
   hub_bus_arn              = var.hub_bus_arn
   organization_id          = var.organization_id
   external_id              = var.external_id
-  roles                    = var.roles
+  enforcement              = var.enforcement
   permissions_boundary_arn = var.permissions_boundary_arn
-  event_rule_state         = var.event_rule_state
+}
+
+module "region" {
+  source = "../modules/spoke-region"
+
+  name               = var.name
+  event_patterns     = local.manifest.event_patterns
+  hub_bus_arn        = var.hub_bus_arn
+  forwarder_role_arn = var.roles ? module.spoke[0].forwarder_role_arn : local.forwarder_arn
+  event_rule_state   = var.event_rule_state
+  alarm_topic_arns   = var.alarm_topic_arns
 }

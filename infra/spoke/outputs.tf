@@ -1,7 +1,15 @@
 output "role_arns" {
-  value = module.spoke.role_arns
+  value = var.roles ? module.spoke[0].role_arns : {}
 }
 
-output "undelivered_queue_url" {
-  value = module.spoke.undelivered_queue_url
+output "forwarder_role_arn" {
+  value = local.forwarder_arn
+}
+
+output "rule_names" {
+  value = module.region.rule_names
+}
+
+output "undelivered_queue_arn" {
+  value = module.region.undelivered_queue_arn
 }

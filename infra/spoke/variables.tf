@@ -35,11 +35,6 @@ variable "artifacts" {
   default     = "../../dist"
 }
 
-variable "hub_account" {
-  description = "The account in which Cordon runs."
-  type        = string
-}
-
 variable "hub_bus_arn" {
   description = "Output `bus_arn` of the hub."
   type        = string
@@ -61,14 +56,26 @@ variable "roles" {
   default     = true
 }
 
+variable "enforcement" {
+  description = "Whether Cordon may change anything here. Leave it false in the management account, and to begin with."
+  type        = bool
+  default     = false
+}
+
 variable "permissions_boundary_arn" {
-  description = "A permissions boundary for the roles; null for none."
+  description = "A permissions boundary for the roles; empty for none."
   type        = string
-  default     = null
+  default     = ""
 }
 
 variable "event_rule_state" {
   description = "`ENABLED`, or `ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS` for read-only calls too."
   type        = string
   default     = "ENABLED"
+}
+
+variable "alarm_topic_arns" {
+  description = "Topics of this Region that hear of an event that could not be forwarded."
+  type        = list(string)
+  default     = []
 }

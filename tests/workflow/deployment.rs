@@ -37,6 +37,10 @@ pub const APPROVAL: &str = "approval";
 pub const REHEARSAL: &str = "rehearsal";
 /// The channel that [`BRIEF`] calls where nobody answers.
 pub const LOUD: &str = "C0LOUD";
+/// An account of the organisation whose hub is [`ENFORCE`].
+pub const SPOKE: &str = "666666666666";
+/// Another one.
+pub const OTHER_SPOKE: &str = "777777777777";
 /// How long [`APPROVAL`] waits for an answer: until it calls more people, and after that.
 pub const APPROVAL_TIMEOUTS: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(160)];
 /// How long [`BRIEF`] waits for an answer.
@@ -70,6 +74,7 @@ fn options() -> Options {
     let mut options = Options::play(&root, rules, cordon_detect::event_patterns(&book));
     let mut enforce = StackSpec::new(ENFORCE, "111111111111", fixture("enforce.toml"));
     enforce.settle = Duration::from_secs(2);
+    enforce.spokes = vec![SPOKE.to_owned(), OTHER_SPOKE.to_owned()];
     let mut shipped = StackSpec::new(SHIPPED, "222222222222", root.join("cordon.toml"));
     shipped.mode = Mode::DryRun;
     shipped.slack = SlackMode::Webhook;
@@ -107,6 +112,22 @@ impl Deployment {
     pub async fn user(&self, name: &str) -> Person {
         let keys = self.stack.create_user(name, ALL_OF_IAM).await.unwrap();
         Person::new(name, self.sandbox.client_for(&keys))
+    }
+
+    /// The same in one of the organisation's other accounts.
+    pub async fn user_in(&self, account: &str, name: &str, rights: &str) -> Person {
+        let keys = self.stack.create_user_in(account, name, rights).await.unwrap();
+        Person::new(name, self.sandbox.client_for(&keys))
+    }
+
+    /// IAM of one of the organisation's other accounts, as its root user.
+    pub fn operator_in(&self, account: &str) -> aws_sdk_iam::Client {
+        aws_sdk_iam::Client::new(&self.stack.operator_of(account))
+    }
+
+    /// Has a record of CloudTrail's arrive in the account that it names, as AWS itself delivers it.
+    pub fn happens(&self, record: &Value) {
+        self.sandbox.happens(record).unwrap();
     }
 
     /// A session of a role that may do everything in IAM, assumed by a user.

@@ -10,6 +10,7 @@ mod decoys;
 mod deployment;
 mod findings;
 mod intake;
+mod organization;
 mod person;
 mod remedies;
 mod rights;

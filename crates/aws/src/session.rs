@@ -32,8 +32,9 @@ const SESSION_SECONDS: i32 = 900;
 const READ_ONLY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["iam:Get*","iam:List*","cloudtrail:GetEventSelectors","cloudtrail:GetTrailStatus"],"Resource":"*"}]}"#;
 /// A session that ends sooner is not begun with: the longest state takes less.
 const SPARE: Duration = Duration::from_secs(120);
-/// The name of a session that reads for a judgement, before there is an incident.
-const CLASSIFY: &str = "cordon-classify";
+/// The name and the source of a session that reads for a judgement, before there is an incident. The reader's trust takes no other
+/// beside an incident's id.
+const CLASSIFY: &str = "probe-classify";
 /// A warm function meets few incidents within a session's life.
 const CACHED_MAX: usize = 64;
 
@@ -155,7 +156,7 @@ impl Sessions {
             Some(session) => session,
             None => {
                 let policy = inner.read_only.then(|| READ_ONLY.to_owned());
-                let session = inner.assume(power, account, incident.as_str(), Some(incident), policy).await?;
+                let session = inner.assume(power, account, incident.as_str(), policy).await?;
                 inner.keep(key, session.clone(), SystemTime::now());
                 session
             }
@@ -173,7 +174,7 @@ impl Sessions {
         if let Some(session) = inner.cached(&key, SystemTime::now()) {
             return Ok(inner.iam(session));
         }
-        let session = inner.assume(Power::Reader, account, CLASSIFY, None, Some(READ_ONLY.to_owned())).await?;
+        let session = inner.assume(Power::Reader, account, CLASSIFY, Some(READ_ONLY.to_owned())).await?;
         inner.keep(key, session.clone(), SystemTime::now());
         Ok(inner.iam(session))
     }
@@ -236,7 +237,6 @@ impl Inner {
         power: Power,
         account: &AccountId,
         name: &str,
-        source: Option<&IncidentId>,
         policy: Option<String>,
     ) -> Result<Session, IamError> {
         let spokes = self.spokes(account)?;
@@ -244,7 +244,7 @@ impl Inner {
         // A person's own role need not let them set a source identity.
         let source = match spokes {
             Spokes::One(_) => None,
-            Spokes::Divided(_) => source.map(|incident| incident.as_str().to_owned()),
+            Spokes::Divided(_) => Some(name.to_owned()),
         };
         let assumed = aws_sdk_sts::Client::new(&self.sdk)
             .assume_role()
@@ -307,7 +307,7 @@ impl Powers for Sessions {
             Power::Restoration => {
                 let policy = session_policy(call, account, &inner.partition)
                     .ok_or_else(|| IamError::new(IamErrorKind::Other, &call.action, "no session can be cut to this call"))?;
-                let session = inner.assume(power, account, incident.as_str(), Some(incident), Some(policy.to_string())).await?;
+                let session = inner.assume(power, account, incident.as_str(), Some(policy.to_string())).await?;
                 Ok(Arc::new(inner.iam(session)))
             }
         }

@@ -132,6 +132,8 @@ impl Spoke {
                 .collect();
             let hub = json!({"AWS": sub("arn:${AWS::Partition}:iam::${HubAccount}:root")});
             let holders = json!({"aws:PrincipalArn": holders});
+            // An incident's id; the reader also looks before there is an incident.
+            let sources = if word == Power::Reader.name() { json!(["inc-*", "probe-*"]) } else { json!(["inc-*"]) };
             // STS does not promise the external id beside the request to set a source identity, so that has a statement of its own.
             let trust = json!({"Version": "2012-10-17", "Statement": [
                 {
@@ -141,25 +143,34 @@ impl Spoke {
                     "Condition": {
                         "ArnEquals": holders,
                         "StringEquals": {"sts:ExternalId": {"Ref": "ExternalId"}, "aws:PrincipalOrgID": {"Ref": "OrganizationId"}},
+                        "StringLike": {"sts:SourceIdentity": sources},
                     },
                 },
                 {
                     "Effect": "Allow",
                     "Principal": hub,
                     "Action": "sts:SetSourceIdentity",
-                    "Condition": {"ArnEquals": holders, "StringLike": {"sts:SourceIdentity": "inc-*"}},
+                    "Condition": {
+                        "ArnEquals": holders,
+                        "StringEquals": {"aws:PrincipalOrgID": {"Ref": "OrganizationId"}},
+                        "StringLike": {"sts:SourceIdentity": sources},
+                    },
                 },
             ]});
-            resources.insert(
-                format!("Role{}", capitalized(word)),
-                role(&format!("${{Name}}-{word}"), &description(word), trust, word, &templated(policy)),
-            );
+            let mut role = role(&format!("${{Name}}-{word}"), &description(word), trust, word, &templated(policy));
+            if word != Power::Reader.name() && let Some(fields) = role.as_object_mut() {
+                fields.insert("Condition".to_owned(), json!(MAY_CHANGE));
+            }
+            resources.insert(format!("Role{}", capitalized(word)), role);
         }
         let trust = json!({"Version": "2012-10-17", "Statement": [{
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sts:AssumeRole",
-            "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+            "Condition": {
+                "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}},
+                "ArnLike": {"aws:SourceArn": sub("arn:${AWS::Partition}:events:*:${AWS::AccountId}:rule/${Name}-forward-*")},
+            },
         }]});
         let forward = json!({"Version": "2012-10-17", "Statement": [
             {"Effect": "Allow", "Action": "events:PutEvents", "Resource": {"Ref": "HubBus"}},
@@ -176,11 +187,18 @@ impl Spoke {
             (
                 "ExternalId",
                 "The word that the hub gives when it assumes a role here, the same as the hub's.",
-                Some("^[\\w+=,.@:/-]{2,1224}$"),
+                Some("^[A-Za-z0-9+=,.@:/_-]{8,128}$"),
                 None,
             ),
+            (
+                "Enforcement",
+                "Whether Cordon may change anything here. Without it there are the reader and the forwarder alone.",
+                Some("^(true|false)$"),
+                Some("false"),
+            ),
         ];
-        template(ROLES_TEMPLATE, "Cordon: the roles of one account. In one Region.", &parameters, resources)
+        let conditions = json!({MAY_CHANGE: {"Fn::Equals": [{"Ref": "Enforcement"}, "true"]}});
+        template(ROLES_TEMPLATE, "Cordon: the roles of one account. In one Region.", &parameters, &conditions, resources)
     }
 }
 
@@ -210,6 +228,8 @@ pub fn rules_template(event_patterns: &[Value]) -> Result<String, SpokeError> {
                 "Id": "hub",
                 "Arn": {"Ref": "HubBus"},
                 "RoleArn": sub(&format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role{ROLE_PATH}${{Name}}-forwarder")),
+                // A permission that is missing is not tried again.
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600, "MaximumRetryAttempts": 60},
                 "DeadLetterConfig": {"Arn": {"Fn::GetAtt": ["Undelivered", "Arn"]}},
             }],
         }});
@@ -243,7 +263,27 @@ pub fn rules_template(event_patterns: &[Value]) -> Result<String, SpokeError> {
         Some("^(ENABLED|DISABLED|ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS)$"),
         Some("ENABLED"),
     );
-    template(RULES_TEMPLATE, "Cordon: what one Region of an account forwards.", &[NAME, HUB_BUS, state], resources)
+    resources.insert(
+        "UndeliveredAlarm".to_owned(),
+        json!({"Type": "AWS::CloudWatch::Alarm", "Properties": {
+            "AlarmName": sub("${Name}-undelivered-events"),
+            "AlarmDescription": "An event did not reach Cordon's hub. The message in the queue says why (ERROR_CODE) and which record it is.",
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateNumberOfMessagesVisible",
+            "Dimensions": [{"Name": "QueueName", "Value": {"Fn::GetAtt": ["Undelivered", "QueueName"]}}],
+            "Statistic": "Maximum",
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "Period": 60,
+            "EvaluationPeriods": 1,
+            "TreatMissingData": "notBreaching",
+            "AlarmActions": {"Fn::If": [HAS_TOPIC, [{"Ref": "AlarmTopic"}], []]},
+        }}),
+    );
+    let topic = ("AlarmTopic", "A topic of this Region that hears of an event that was not forwarded.", None, Some(""));
+    let conditions = json!({HAS_TOPIC: {"Fn::Not": [{"Fn::Equals": [{"Ref": "AlarmTopic"}, ""]}]}});
+    let parameters = [NAME, HUB_BUS, state, topic];
+    template(RULES_TEMPLATE, "Cordon: what one Region of an account forwards.", &parameters, &conditions, resources)
 }
 
 /// A pattern that only AWS's own events fit.
@@ -254,6 +294,11 @@ fn from_aws(pattern: &Value) -> Value {
     }
     pattern
 }
+
+/// The condition of the roles that change something.
+const MAY_CHANGE: &str = "MayChange";
+/// The condition of an alarm that somebody hears.
+const HAS_TOPIC: &str = "HasAlarmTopic";
 
 /// Name, description, allowed pattern, default.
 type Parameter = (&'static str, &'static str, Option<&'static str>, Option<&'static str>);
@@ -267,6 +312,7 @@ fn template(
     name: &'static str,
     description: &str,
     parameters: &[Parameter],
+    conditions: &Value,
     resources: Map<String, Value>,
 ) -> Result<String, SpokeError> {
     let parameters: Map<String, Value> = parameters
@@ -284,6 +330,7 @@ fn template(
         "Description": description,
         "Metadata": {"CordonVersion": env!("CARGO_PKG_VERSION")},
         "Parameters": parameters,
+        "Conditions": conditions,
         "Resources": resources,
     });
     let text = format!("{template:#}\n");
@@ -368,6 +415,12 @@ mod tests {
             assert_eq!(holders, expected, "{role}");
             assert_eq!(trust["Condition"]["StringEquals"]["sts:ExternalId"], json!({"Ref": "ExternalId"}), "{role}");
             assert_eq!(trust["Condition"]["StringEquals"]["aws:PrincipalOrgID"], json!({"Ref": "OrganizationId"}), "{role}");
+            let (sources, condition) = match role {
+                "RoleReader" => (json!(["inc-*", "probe-*"]), Value::Null),
+                _ => (json!(["inc-*"]), json!("MayChange")),
+            };
+            assert_eq!(trust["Condition"]["StringLike"]["sts:SourceIdentity"], sources, "{role}");
+            assert_eq!(template["Resources"][role]["Condition"], condition, "{role}");
         }
     }
 

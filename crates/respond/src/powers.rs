@@ -10,8 +10,8 @@
 //! A call and its role stand in [`GRANTS`]. The policies of the roles ([`policy`]) are made from that table and nothing else, so
 //! what a role may do and what the runner asks of it cannot part.
 //!
-//! INVARIANT: every role that writes is denied what `never_touch` names, Cordon's own roles and the roles that an organisation
-//! itself relies on, whatever the scope says.
+//! INVARIANT: whatever the scope says and whatever else is attached to it, the reader reads, and every role that writes is denied
+//! all but reads of what `never_touch` names, of Cordon's own roles and policies, and of the roles that an organisation relies on.
 //!
 //! Containment can also switch a key on: IAM has no condition on the status that `UpdateAccessKey` sets.
 
@@ -109,7 +109,10 @@ impl Limit {
             Self::OtherPolicy => Some(json!({"ArnNotEquals": {"iam:PolicyARN": DENY_ALL}})),
             Self::DenyBoundary => Some(json!({"ArnEquals": {"iam:PermissionsBoundary": DENY_ALL}})),
             Self::OtherBoundary => Some(json!({"ArnNotEquals": {"iam:PermissionsBoundary": DENY_ALL}})),
-            Self::ExceptionTags => Some(json!({"ForAllValues:StringEquals": {"aws:TagKeys": keys}})),
+            // `ForAllValues` is also true of no key at all.
+            Self::ExceptionTags => {
+                Some(json!({"ForAllValues:StringEquals": {"aws:TagKeys": keys}, "Null": {"aws:TagKeys": "false"}}))
+            }
         }
     }
 }
@@ -243,7 +246,8 @@ pub struct Territory<'a> {
 pub fn policy(power: Power, territory: &Territory<'_>) -> Value {
     let statements = match power {
         Power::Reader => {
-            READS.iter().map(|(actions, on)| json!({"Effect": "Allow", "Action": actions, "Resource": on})).collect()
+            let nothing_else = json!({"Effect": "Deny", "NotAction": read_actions(), "Resource": "*"});
+            reads().chain([nothing_else]).collect()
         }
         // Whoever contains reads before and after; one session for both is one fewer that a function may open.
         Power::Containment => reads().chain(writes(power, territory)).collect(),
@@ -292,6 +296,10 @@ fn reads() -> impl Iterator<Item = Value> {
     READS.iter().map(|(actions, on)| json!({"Effect": "Allow", "Action": actions, "Resource": on}))
 }
 
+fn read_actions() -> Vec<&'static str> {
+    READS.iter().flat_map(|(actions, _)| actions.iter().copied()).collect()
+}
+
 fn writes(power: Power, territory: &Territory<'_>) -> Vec<Value> {
     let mut grouped: BTreeMap<(Resource, Limit), BTreeSet<&str>> = BTreeMap::new();
     for grant in GRANTS.iter().filter(|grant| grant.power == power) {
@@ -300,22 +308,18 @@ fn writes(power: Power, territory: &Territory<'_>) -> Vec<Value> {
         grouped.entry((row.on, limit)).or_default().insert(grant.action);
     }
     let mut statements = Vec::new();
-    let mut granted: BTreeSet<&str> = BTreeSet::new();
     for ((on, limit), actions) in grouped {
         let resources = territory.of(on);
         if resources.is_empty() {
             continue;
         }
-        granted.extend(actions.iter().copied());
         let mut statement = json!({"Effect": "Allow", "Action": actions, "Resource": resources});
         if let (Some(condition), Some(fields)) = (limit.condition(territory.tag_keys), statement.as_object_mut()) {
             fields.insert("Condition".to_owned(), condition);
         }
         statements.push(statement);
     }
-    if !granted.is_empty() {
-        statements.push(json!({"Effect": "Deny", "Action": granted, "Resource": territory.never_touched()}));
-    }
+    statements.push(json!({"Effect": "Deny", "NotAction": read_actions(), "Resource": territory.never_touched()}));
     statements
 }
 
@@ -336,8 +340,8 @@ impl Territory<'_> {
     }
 
     fn never_touched(&self) -> Vec<String> {
-        let own = format!("arn:{{partition}}:iam::{{account}}:role{}*", self.own_path);
-        NEVER.iter().map(|arn| (*arn).to_owned()).chain([own]).chain(self.never.iter().map(in_account)).collect()
+        let own = ["role", "policy"].map(|kind| format!("arn:{{partition}}:iam::{{account}}:{kind}{}*", self.own_path));
+        NEVER.iter().map(|arn| (*arn).to_owned()).chain(own).chain(self.never.iter().map(in_account)).collect()
     }
 }
 
@@ -426,36 +430,32 @@ mod tests {
     #[test]
     fn the_policies_are_those_of_the_table() {
         let text = serde_json::to_string_pretty(&policies().into_values().collect::<Vec<_>>()).unwrap();
-        for (action, count) in [("iam:PutUserPolicy", 2 + 2), ("iam:UpdateAccessKey", 2 + 2), ("iam:AddUserToGroup", 0)] {
-            assert_eq!(
-                text.matches(&format!("\"{action}\"")).count(),
-                count,
-                "{action}: allowed and denied in each of its roles"
-            );
+        for (action, count) in [("iam:PutUserPolicy", 2), ("iam:UpdateAccessKey", 2), ("iam:AddUserToGroup", 0)] {
+            assert_eq!(text.matches(&format!("\"{action}\"")).count(), count, "{action}: allowed in each of its roles");
         }
     }
 
     #[test]
-    fn each_role_that_writes_is_denied_what_is_never_touched_and_itself() {
+    fn the_reader_reads_and_a_role_that_writes_reads_alone_where_nothing_is_touched() {
         for (power, policy) in policies() {
             let statements = policy["Statement"].as_array().unwrap();
-            let of = |effect: &str| -> BTreeSet<&str> {
-                let of_effect = statements.iter().filter(|statement| statement["Effect"] == effect);
-                of_effect
-                    .flat_map(|statement| statement["Action"].as_array().unwrap())
-                    .map(|action| action.as_str().unwrap())
-                    .collect()
-            };
+            let denies: Vec<&Value> = statements.iter().filter(|statement| statement["Effect"] == "Deny").collect();
+            let [deny] = denies[..] else { panic!("{power:?}: {policy}") };
+            let left: Vec<&str> = deny["NotAction"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
+            assert!(left.iter().all(|action| action.contains(":Get") || action.contains(":List")), "{power:?}: {left:?}");
             if power == Power::Reader {
-                assert!(of("Allow").iter().all(|action| action.contains(":Get") || action.contains(":List")), "{policy}");
+                assert_eq!(deny["Resource"], "*");
                 continue;
             }
-            let writes: BTreeSet<&str> =
-                of("Allow").into_iter().filter(|action| !action.contains(":Get") && !action.contains(":List")).collect();
-            assert_eq!(writes, of("Deny"), "{power:?}");
-            let deny = statements.iter().find(|statement| statement["Effect"] == "Deny").unwrap().to_string();
-            for never in ["role/cordon/*", "role/OrganizationAccountAccessRole", ":user/break-glass", "role/aws-service-role/*"] {
-                assert!(deny.contains(never), "{power:?}: {never}");
+            let on = deny["Resource"].to_string();
+            for never in [
+                "role/cordon/*",
+                "policy/cordon/*",
+                "role/OrganizationAccountAccessRole",
+                ":user/break-glass",
+                "role/aws-service-role/*",
+            ] {
+                assert!(on.contains(never), "{power:?}: {never}");
             }
         }
     }

@@ -12,7 +12,7 @@ use crate::emulator::{self, Accounts, Emulator};
 use crate::error::{SandboxError, chain};
 use crate::launcher;
 use crate::layout::Layout;
-use crate::options::{Options, StackSpec};
+use crate::options::{Options, SPOKES_MAX, StackSpec};
 use crate::process::Guard;
 use crate::progress::Progress;
 use crate::setup::REQUIREMENTS;
@@ -41,6 +41,10 @@ pub(crate) struct Site<'a> {
 impl Site<'_> {
     /// The emulator, with the stacks in the order of the options.
     pub async fn deploy(&self) -> Result<(Emulator, Vec<Stack>), SandboxError> {
+        if let Some(spec) = self.options.stacks.iter().find(|spec| spec.spokes.len() > SPOKES_MAX) {
+            let what = format!("stack `{}` cannot be deployed", spec.name);
+            return Err(SandboxError::unexpected(what, format!("Terraform has providers for {SPOKES_MAX} spokes")));
+        }
         let key = self.key()?;
         let snapshot = Snapshot::of(self.layout, &self.options.label);
         let state = emulator::state_folder(self.layout);

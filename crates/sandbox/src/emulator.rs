@@ -30,6 +30,14 @@ pub(crate) struct Accounts {
     pub members: Vec<String>,
 }
 
+impl Accounts {
+    /// The organisation's id and its members; empty where there is none.
+    fn organization(&self) -> String {
+        let named = (!self.members.is_empty()).then_some(ORGANIZATION);
+        named.into_iter().chain(self.members.iter().map(String::as_str)).collect::<Vec<_>>().join(",")
+    }
+}
+
 /// A running emulator. Dropping it stops it.
 #[derive(Debug)]
 pub(crate) struct Emulator {
@@ -160,7 +168,7 @@ fn environment(port: u16, endpoint: &str, accounts: &Accounts, temporary: &Path,
         ("CLOUDTRAIL_RECORDING", "1".to_owned()),
         // The account of requests that carry no credentials, as Slack's clicks do.
         ("MINISTACK_ACCOUNT_ID", accounts.first.clone()),
-        ("CORDON_ORGANISATION", accounts.members.join(",")),
+        ("CORDON_ORGANISATION", accounts.organization()),
         // Without it the functions would call the real AWS.
         ("AWS_ENDPOINT_URL", endpoint.to_owned()),
         // Other listeners that it would open beside its port.
@@ -196,6 +204,16 @@ mod tests {
             format!("port {port} is taken; stop what listens there or choose another with --page-port")
         );
         assert_ne!(free_port(None, "--port").unwrap(), port);
+    }
+
+    #[test]
+    fn an_organisation_is_named_by_its_id_and_its_members_and_only_where_there_is_one() {
+        let named = |members: &[&str]| {
+            let members = members.iter().map(|account| (*account).to_owned()).collect();
+            Accounts { first: String::new(), members }.organization()
+        };
+        assert_eq!(named(&[MANAGEMENT, "111111111111"]), "o-cordonsandbox,999999999999,111111111111");
+        assert_eq!(named(&[]), "");
     }
 
     #[test]

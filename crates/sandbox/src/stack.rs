@@ -147,6 +147,14 @@ impl Sandbox {
         sdk_config(self.endpoint(), keys)
     }
 
+    /// Has a CloudTrail record arrive in the account that it names as EventBridge delivers AWS's own, which nobody can put.
+    ///
+    /// # Errors
+    /// [`SandboxError::Io`] if the emulator cannot be reached.
+    pub fn happens(&self, record: &Value) -> Result<(), SandboxError> {
+        self.emulator.voice().tell(&relay::spoken(record)).map_err(SandboxError::io("cannot reach the emulator's launcher"))
+    }
+
     /// `false` once the emulator has ended by itself.
     pub fn is_alive(&mut self) -> bool {
         self.emulator.is_alive()

@@ -1,4 +1,5 @@
-# The six functions: each with a log group and a role of its own, published as versions.
+# The functions that the state machine and Slack call: each with a log group and a role of its own, published as versions. The
+# seventh, which makes calls in other accounts, is in spokes.tf.
 
 locals {
   functions = {

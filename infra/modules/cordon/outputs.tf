@@ -36,6 +36,9 @@ output "bus_name" {
 output "bus_arn" {
   description = "Its ARN, to which the accounts of an organisation forward."
   value       = var.event_bus == "own" ? aws_cloudwatch_event_bus.own[0].arn : "arn:${local.partition}:events:${local.region}:${local.account}:event-bus/default"
+
+  # Nobody forwards to a bus that does not admit them yet: AWS refuses the target.
+  depends_on = [aws_cloudwatch_event_bus_policy.organization]
 }
 
 output "undelivered_queue_url" {

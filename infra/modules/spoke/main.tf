@@ -1,8 +1,8 @@
 # What an account other than the hub's needs once: the role with which its rules forward events, and the roles that the hub
 # assumes. The rules themselves are made in each region by `../spoke-region`.
 #
-# Five roles, so that each function of the hub has as little as it needs. None can grant: what gives rights back is apart, in
-# `restoration`. Documents are written out and not read from data sources, so that tests see them without an account.
+# What each role may do, and which function of the hub assumes it, comes from the hub's package: one table in Rust, held against the
+# plans that Cordon makes. Nothing of it is written here.
 
 data "aws_caller_identity" "current" {}
 
@@ -11,15 +11,30 @@ data "aws_partition" "current" {}
 locals {
   account     = data.aws_caller_identity.current.account_id
   partition   = data.aws_partition.current.partition
-  iam         = "arn:${local.partition}:iam::${local.account}"
-  hub_account = split(":", var.hub_role_arns.reader[0])[4]
+  hub_account = split(":", var.hub_bus_arn)[4]
 
-  roles = { for role in ["reader", "containment", "documents", "restoration"] : role => var.hub_role_arns[role] if role == "reader" || var.enforcement }
+  # This account's partition and id stand where the package has left room for them.
+  permissions = {
+    for role, policy in var.spoke.policies : role => replace(replace(jsonencode(policy), "{partition}", local.partition), "{account}", local.account)
+    if role == "reader" || var.enforcement
+  }
+
+  hub_roles = {
+    for role, functions in var.spoke.holders : role => [for function in functions : "arn:${local.partition}:iam::${local.hub_account}:role/${var.name}-${function}"]
+    if role == "reader" || var.enforcement
+  }
+
+  descriptions = {
+    reader      = "Lets Cordon read who somebody is and what they may."
+    containment = "Lets Cordon attach a deny, set one as a boundary, and switch access keys off."
+    documents   = "Lets Cordon write inline policies that deny. IAM cannot judge what they say."
+    restoration = "Lets Cordon give a former state back, after a recorded decision."
+  }
 
   # A role as the principal would be stored by its unique id, and a hub that was made anew would be locked out; its name is
   # asked by a condition. The external id is asked of `sts:AssumeRole` alone, because AWS does not list the key for the other.
   trust = {
-    for role, arns in local.roles : role => {
+    for role, arns in local.hub_roles : role => {
       Version = "2012-10-17"
       Statement = [
         {
@@ -48,43 +63,36 @@ locals {
     }
   }
 
-  # An incident's id; the reader also looks whether the account is seen at all, which no incident asks for.
-  source_identities = { for role, _ in local.roles : role => role == "reader" ? ["inc-*", "probe-*"] : ["inc-*"] }
+  # An incident's id; the reader also looks before there is an incident.
+  source_identities = { for role, _ in local.hub_roles : role => role == "reader" ? ["inc-*", "probe-*"] : ["inc-*"] }
 }
 
 resource "aws_iam_role" "hub" {
-  for_each = local.roles
+  for_each = local.permissions
 
   name                 = "${var.name}-${each.key}"
-  path                 = var.role_path
+  path                 = var.spoke.role_path
   description          = local.descriptions[each.key]
   assume_role_policy   = jsonencode(local.trust[each.key])
   permissions_boundary = var.permissions_boundary_arn == "" ? null : var.permissions_boundary_arn
 
   # The least that IAM takes. The hub asks for 15 minutes.
   max_session_duration = 3600
-
-  lifecycle {
-    precondition {
-      condition     = length(each.value) > 0
-      error_message = "Name the role of the hub that assumes `${each.key}` in hub_role_arns, or switch enforcement off."
-    }
-  }
 }
 
 resource "aws_iam_role_policy" "hub" {
-  for_each = local.roles
+  for_each = local.permissions
 
   name   = each.key
   role   = aws_iam_role.hub[each.key].name
-  policy = jsonencode(local.permissions[each.key])
+  policy = each.value
 }
 
 # EventBridge puts the events on the hub's bus with this role. Its name proves nothing to the hub: an administrator here can make
 # such a role, too. What an event of `aws.*` says, AWS says.
 resource "aws_iam_role" "forwarder" {
   name                 = "${var.name}-forwarder"
-  path                 = var.role_path
+  path                 = var.spoke.role_path
   description          = "Lets EventBridge forward events of AWS to Cordon's bus."
   permissions_boundary = var.permissions_boundary_arn == "" ? null : var.permissions_boundary_arn
 

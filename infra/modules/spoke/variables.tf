@@ -9,50 +9,39 @@ variable "name" {
   }
 }
 
-variable "role_path" {
-  description = "Path of the roles. The hub's bus and the guardrails know the roles by it."
-  type        = string
-  default     = "/cordon/"
+variable "spoke" {
+  description = "`spoke` of the manifest that `cordon package` wrote for the hub: the roles' path, their policies, and the functions of the hub that assume each."
+  type        = any
 
   validation {
-    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)+$", var.role_path))
+    condition     = alltrue([for part in ["policies", "holders"] : try(join(" ", keys(var.spoke[part])), "") == "containment documents reader restoration"])
+    error_message = "The manifest must have the policies and the holders of the four roles: let `cordon package` of the hub's version write it."
+  }
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9+=,.@_-]+/)+$", var.spoke.role_path))
     error_message = "The path must begin and end with a slash and name at least one folder, such as `/cordon/`."
+  }
+
+  # IAM reads wildcards in `ArnEquals`, too.
+  validation {
+    condition     = try(alltrue([for function in flatten(values(var.spoke.holders)) : can(regex("^[a-z][a-z-]*$", function))]), false)
+    error_message = "Each role of the hub is named as a whole, without wildcards."
+  }
+
+  validation {
+    condition     = try(length(flatten(values(var.spoke.holders))) == length(distinct(flatten(values(var.spoke.holders)))), false)
+    error_message = "Each function of the hub may assume one role here and no other."
   }
 }
 
 variable "hub_bus_arn" {
-  description = "ARN of the hub's event bus."
+  description = "ARN of the hub's event bus: output `bus_arn` of the hub. The hub's account is the bus's."
   type        = string
 
   validation {
     condition     = can(regex("^arn:aws[a-z-]*:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]+$", var.hub_bus_arn))
     error_message = "The bus must be given by its ARN, such as `arn:aws:events:us-east-1:111122223333:event-bus/cordon`."
-  }
-}
-
-variable "hub_role_arns" {
-  description = "Which roles of the hub's account assume each role here. Full ARNs with their paths."
-  type = object({
-    reader      = list(string)
-    containment = optional(list(string), [])
-    documents   = optional(list(string), [])
-    restoration = optional(list(string), [])
-  })
-
-  # IAM reads wildcards in `ArnEquals`, too.
-  validation {
-    condition     = alltrue([for arn in flatten(values(var.hub_role_arns)) : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:role/[A-Za-z0-9+=,.@_/-]+$", arn))])
-    error_message = "Each entry must be the full ARN of one role, without wildcards."
-  }
-
-  validation {
-    condition     = length(distinct([for arn in flatten(values(var.hub_role_arns)) : split(":", arn)[4]])) == 1
-    error_message = "All roles of the hub must be in one account, and at least one must read."
-  }
-
-  validation {
-    condition     = length(flatten(values(var.hub_role_arns))) == length(distinct(flatten(values(var.hub_role_arns))))
-    error_message = "Each role of the hub may assume one role here and no other."
   }
 }
 
@@ -80,66 +69,6 @@ variable "enforcement" {
   description = "Whether Cordon may change anything here. Without it, only the reader and the forwarder are made: for the management account, and to begin with."
   type        = bool
   default     = false
-}
-
-variable "scope" {
-  description = "Users, roles and groups that may be contained, and managed policies whose versions may be restored, as ARN resource parts."
-  type        = list(string)
-  default     = ["user/iam-test-*", "role/iam-test-*", "group/iam-test-*", "policy/iam-test-*"]
-
-  validation {
-    condition     = length(var.scope) > 0 && alltrue([for part in var.scope : can(regex("^(user|role|group|policy)/[A-Za-z0-9+=,.@_/*?-]+$", part))])
-    error_message = "Each entry must look like `user/iam-test-*`, `role/…`, `group/…` or `policy/…`, without account or partition."
-  }
-}
-
-variable "never_touch" {
-  description = "What no role of Cordon may change, as ARN resource parts: the never-touch list, and the people and roles that break the glass. Cordon's own roles are always among them."
-  type        = list(string)
-
-  validation {
-    condition     = length(var.never_touch) > 0 && alltrue([for part in var.never_touch : can(regex("^(user|role|group|policy)/[A-Za-z0-9+=,.@_/*?-]+$", part))])
-    error_message = "Name at least whoever breaks the glass, as `user/break-glass-*` or `role/…`, without account or partition."
-  }
-}
-
-variable "deny_policy_arns" {
-  description = "Customer-managed policies that deny, which may be attached or set as a boundary beside AWS's own AWSDenyAll. Whoever may give one of them another version decides what it denies."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for arn in var.deny_policy_arns : can(regex("^arn:aws[a-z-]*:iam::[0-9]{12}:policy/[A-Za-z0-9+=,.@_/-]+$", arn))])
-    error_message = "Each entry must be the full ARN of one policy, without wildcards."
-  }
-}
-
-variable "restorable_policy_arns" {
-  description = "Policies of AWS that may be attached again when an undo gives a former state back. The account's own always may."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for arn in var.restorable_policy_arns : can(regex("^arn:aws[a-z-]*:iam::aws:policy/[A-Za-z0-9+=,.@_/-]+$", arn))])
-    error_message = "Each entry must be the full ARN of one of AWS's policies, without wildcards."
-  }
-}
-
-variable "restorable_trails" {
-  description = "Names of trails whose logging may be started again, with `*` for any run of characters."
-  type        = list(string)
-  default     = []
-
-  validation {
-    condition     = alltrue([for name in var.restorable_trails : can(regex("^[A-Za-z0-9._*-]+$", name))])
-    error_message = "Each entry must be the name of a trail, without its ARN."
-  }
-}
-
-variable "exception_tag_keys" {
-  description = "The exception tags' keys, as in cordon.toml: the only tags that may be set or removed."
-  type        = list(string)
-  default     = ["SecurityApproved"]
 }
 
 variable "permissions_boundary_arn" {

@@ -9,6 +9,8 @@ management account of an organisation, or a member of one, or neither. So here
 - a member may describe its organisation and nothing more, and an account outside gets `AWSOrganizationsNotInUseException`;
 - a new organisational unit has `FullAWSAccess` attached, as each node has at AWS.
 
+Where `CORDON_ORGANISATION` names one, it is there from the start: its id, the management account and the members, separated by commas.
+
 One difference stays, for deployments that were made before: an account that belongs nowhere and calls anything else than
 `CreateOrganization`, `DescribeOrganization` or `AcceptHandshake` becomes a management account, as it does in the emulator.
 
@@ -18,9 +20,14 @@ docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
 """
 
 import json
+import os
 
 from ministack.core.responses import error_response_json, get_account_id, new_uuid
 from ministack.services import organizations
+
+from .scope import within
+
+VARIABLE = "CORDON_ORGANISATION"
 
 # Invitations that nobody has accepted: the id, and (management account, invited account).
 _handshakes = {}
@@ -122,6 +129,11 @@ def _accept(payload):
     if management_account(account):
         return _already()
     del _handshakes[handshake]
+    _join(management, account)
+    return organizations._json(200, _handshake(handshake, "ACCEPTED", management, account))
+
+
+def _join(management, account):
     own = organizations._orgs.get_scoped(management, None, "self")
     root = next(key for (owner, key) in list(organizations._roots._data) if owner == management)
     organizations._accounts.set_scoped(management, None, account, {
@@ -136,7 +148,18 @@ def _accept(payload):
         "_ParentId": root,
     })
     _attach_full_access(management, account)
-    return organizations._json(200, _handshake(handshake, "ACCEPTED", management, account))
+
+
+def _found(own_id, management, *members):
+    """An organisation with this id. A state that is loaded later has it too, and takes its place."""
+    with within(management, "us-east-1"):
+        organizations._ensure_org()
+        made = organizations._orgs["self"]["Id"]
+        for store in (organizations._orgs, organizations._roots, organizations._accounts):
+            for key, record in list(store.items()):
+                store[key] = json.loads(json.dumps(record).replace(made, own_id))
+    for account in members:
+        _join(management, account)
 
 
 def _attach_full_access(management, node):
@@ -182,7 +205,9 @@ def _with_organisation_keys(resolve):
 
 
 def install(evaluator):
-    """Puts the organisation into the evaluator's condition keys and into the service's operations."""
+    """Puts the organisation into the evaluator's condition keys and into the service's operations, and founds the one that is named."""
+    if named := os.environ.get(VARIABLE):
+        _found(*named.split(","))
     operations = organizations._DISPATCH
     operations["CreateOrganizationalUnit"] = _with_full_access(operations["CreateOrganizationalUnit"])
     operations["InviteAccountToOrganization"] = _invite

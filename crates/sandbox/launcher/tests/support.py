@@ -23,6 +23,8 @@ import botocore.session
 
 LAUNCHER = Path(__file__).resolve().parent.parent
 MANAGEMENT = "100000000001"
+# An organisation that is there from the start: its id, its management account, a member.
+FOUNDED = ("o-therefromstart", "300000000001", "300000000002")
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
 START_SECONDS = 120
 # Longer than the slowest machine needs for what the emulator does on its own threads.
@@ -51,6 +53,7 @@ class Emulator:
             "AUTH": "true",
             "CLOUDTRAIL_RECORDING": "1",
             "MINISTACK_ACCOUNT_ID": MANAGEMENT,
+            "CORDON_ORGANISATION": ",".join(FOUNDED),
             "AWS_ENDPOINT_URL": self.endpoint,
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",

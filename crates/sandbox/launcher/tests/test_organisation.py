@@ -3,7 +3,7 @@
 import json
 
 from support import (
-    FOR_EVENTS, MANAGEMENT, Caller, Case, allow, deny, make_organisation, member_account, messages, new_account, number,
+    FOR_EVENTS, FOUNDED, MANAGEMENT, Caller, Case, allow, deny, make_organisation, member_account, messages, new_account, number,
     policy, queue, trust,
 )
 
@@ -56,6 +56,23 @@ class Membership(Case):
         Caller(other).organizations.accept_handshake(HandshakeId=handshake)
         self.refused("HandshakeNotFoundException", Caller(other).organizations.accept_handshake, HandshakeId=handshake)
         self.refused("AlreadyInOrganizationException", invite, Target={"Id": other, "Type": "ACCOUNT"})
+
+    def test_one_that_is_named_at_the_start_is_there(self):
+        own_id, management, member = FOUNDED
+        for account in (management, member):
+            own = Caller(account).organizations.describe_organization()["Organization"]
+            self.assertEqual((own["Id"], own["MasterAccountId"]), (own_id, management))
+            self.assertIn(f"/{own_id}", own["Arn"])
+        self.refused("AccessDeniedException", Caller(member).organizations.list_accounts)
+        accounts = Caller(management).organizations.list_accounts()["Accounts"]
+        self.assertEqual({account["Id"] for account in accounts}, {management, member})
+        self.assertEqual(len(Caller(management).organizations.list_roots()["Roots"]), 1)
+        of_ours = {"StringEquals": {"aws:PrincipalOrgID": own_id}}
+        root = {"AWS": [f"arn:aws:iam::{account}:root" for account in (member, MANAGEMENT)]}
+        role = Caller(management).role("for-members", [trust(root, of_ours)])
+        Caller(member).user("comes", allow("sts:*")).assume(role)
+        self.refused("AccessDenied", Caller(MANAGEMENT).user(f"u-{number()}", allow("sts:*")).sts.assume_role, RoleArn=role,
+                     RoleSessionName="test")
 
     def test_a_created_account_is_a_member_with_full_access(self):
         made = Caller(MANAGEMENT).organizations.create_account(Email="a@example.com", AccountName="a")

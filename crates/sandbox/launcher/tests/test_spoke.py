@@ -18,7 +18,9 @@ MODULES = LAUNCHER.parent.parent.parent / "infra" / "modules"
 EXTERNAL_ID = "external-1"
 INCIDENT = "inc-0123456789abcdef0123"
 DENY_ALL, ADMINISTRATOR = "arn:aws:iam::aws:policy/AWSDenyAll", "arn:aws:iam::aws:policy/AdministratorAccess"
-PARTS = ("reader", "containment", "documents", "restoration")
+# What `cordon package` writes; a test of the bundle holds it to that.
+MANIFEST = json.loads((MODULES / "spoke" / "tests" / "spoke.json").read_text())
+PARTS = tuple(MANIFEST["holders"])
 # Where Terraform's AWS provider lies on machines that do not reach the registry.
 MIRRORS = ("~/.terraform.d/plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt",
            "/usr/local/share", "/usr/share")
@@ -34,7 +36,7 @@ def plugins():
     return []
 
 
-def apply(account, hub, bus):
+def apply(account, bus):
     """Applies both modules to the account, and gives the ARNs of its roles."""
     root = {
         "provider": {"aws": {
@@ -44,10 +46,8 @@ def apply(account, hub, bus):
         }},
         "module": {
             "spoke": {
-                "source": str(MODULES / "spoke"), "hub_bus_arn": bus, "organization_id": organisation_id(),
-                "external_id": EXTERNAL_ID, "enforcement": True, "never_touch": ["user/break-glass-*"],
-                "hub_role_arns": {part: [f"arn:aws:iam::{hub}:role/cordon/cordon-{part}"] for part in PARTS},
-                "scope": ["user/*", "role/*"],
+                "source": str(MODULES / "spoke"), "spoke": MANIFEST, "hub_bus_arn": bus,
+                "organization_id": organisation_id(), "external_id": EXTERNAL_ID, "enforcement": True,
             },
             "region": {
                 "source": str(MODULES / "spoke-region"), "hub_bus_arn": bus,
@@ -85,12 +85,14 @@ class Spoke(Case):
                 "ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/cordon/cordon-forwarder"},
                 "Bool": {"events:eventBusInvocation": "true"},
             })))
-        cls.roles = apply(cls.spoke.account, cls.hub.account, cls.bus)
+        cls.roles = apply(cls.spoke.account, cls.bus)
         operator = cls.hub.user("operator", allow("sts:*"))
         root = [trust({"AWS": f"arn:aws:iam::{cls.hub.account}:root"})]
         rights = allow(["sts:AssumeRole", "sts:SetSourceIdentity"])
+        # One that each role is for, and one that none is for.
+        holders = {**{part: functions[0] for part, functions in MANIFEST["holders"].items()}, "notify": "notify"}
         cls.functions = {
-            part: operator.assume(cls.hub.role(f"cordon-{part}", root, rights, Path="/cordon/")) for part in (*PARTS, "notify")
+            part: operator.assume(cls.hub.role(f"cordon-{function}", root, rights)) for part, function in holders.items()
         }
         for name in ("victim", "break-glass-1"):
             cls.spoke.user(name)
@@ -145,11 +147,20 @@ class Spoke(Case):
         iam = self.sessions["restoration"].iam
         self.spoke.iam.put_user_policy(UserName="victim", PolicyName="old", PolicyDocument=policy(deny("*")))
         iam.delete_user_policy(UserName="victim", PolicyName="old")
-        self.refused("AccessDenied", iam.attach_user_policy, UserName="victim", PolicyArn=ADMINISTRATOR)
         self.refused("AccessDenied", iam.create_user, UserName="x")
         self.refused("AccessDenied", iam.create_access_key, UserName="victim")
+        self.refused("AccessDenied", iam.untag_user, UserName="victim", TagKeys=["other"])
         self.refused("AccessDenied", iam.tag_user, UserName="victim", Tags=[{"Key": "other", "Value": "x"}])
         iam.tag_user(UserName="victim", Tags=[{"Key": "SecurityApproved", "Value": "true"}])
+
+    def test_a_session_of_restoration_that_is_cut_to_a_call_makes_no_other(self):
+        self.spoke.iam.put_user_policy(UserName="victim", PolicyName="older", PolicyDocument=policy(deny("*")))
+        cut = policy(allow("iam:DeleteUserPolicy", f"arn:aws:iam::{self.spoke.account}:user/victim"))
+        iam = self.functions["restoration"].assume(
+            self.roles["restoration"], INCIDENT, ExternalId=EXTERNAL_ID, SourceIdentity=INCIDENT, Policy=cut).iam
+        iam.delete_user_policy(UserName="victim", PolicyName="older")
+        self.refused("AccessDenied", iam.attach_user_policy, UserName="victim", PolicyArn=ADMINISTRATOR)
+        self.refused("AccessDenied", iam.put_user_policy, UserName="victim", PolicyName="p", PolicyDocument=policy(deny("*")))
 
     def test_nobody_touches_what_is_protected(self):
         document = {"PolicyName": "p", "PolicyDocument": policy(deny("*"))}

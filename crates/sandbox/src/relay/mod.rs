@@ -1,8 +1,8 @@
 //! Carries the emulator's recorded API calls to the hub's bus, as EventBridge carries CloudTrail's.
 //!
 //! The events of a hub's account have a source of the sandbox's own, because nobody may put events whose source begins with `aws.`.
-//! Only the sandbox's Terraform trusts it. Those of a spoke the emulator delivers itself, under AWS's sources. Each recorded call is put once. Reads and the operator's own calls are left out. Cordon's own
-//! changes are put, because CloudTrail reports them too.
+//! Only the sandbox's Terraform trusts it. Those of a spoke the emulator delivers itself, under AWS's sources. Each recorded call is
+//! put once. Reads and the operator's own calls are left out. Cordon's own changes are put, because CloudTrail reports them too.
 
 mod answers;
 mod identity;
@@ -107,7 +107,7 @@ async fn put_on_all(config: &SdkConfig, buses: &[String], records: &[Value]) -> 
 }
 
 /// The line by which the emulator's launcher delivers a record as AWS does; see `launcher/organisation/voice.py`.
-fn spoken(record: &Value) -> String {
+pub(crate) fn spoken(record: &Value) -> String {
     let text = |name: &str| record.get(name).and_then(Value::as_str).unwrap_or_default();
     let service = text("eventSource").split('.').next().unwrap_or_default();
     let event = json!({

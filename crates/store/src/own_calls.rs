@@ -144,7 +144,7 @@ impl Store<'_> {
     /// # Errors
     /// [`StoreError`].
     pub async fn is_call_announced(&self, account: &AccountId, call: &Call, now: Timestamp) -> Result<bool, StoreError> {
-        let announced: Option<Announced> = self.get(&keys::planned_call(account, call)).await?;
+        let announced: Option<Announced> = self.get(&planned_call(account, call)).await?;
         Ok(announced.is_some_and(|announced| announced.covers(now)))
     }
 

@@ -232,13 +232,7 @@ impl Inner {
         sessions.insert(key, session);
     }
 
-    async fn assume(
-        &self,
-        power: Power,
-        account: &AccountId,
-        name: &str,
-        policy: Option<String>,
-    ) -> Result<Session, IamError> {
+    async fn assume(&self, power: Power, account: &AccountId, name: &str, policy: Option<String>) -> Result<Session, IamError> {
         let spokes = self.spokes(account)?;
         let arn = role_arn(&self.partition, account, &spokes.role(power));
         // A person's own role need not let them set a source identity.

@@ -158,7 +158,9 @@ impl Spoke {
                 },
             ]});
             let mut role = role(&format!("${{Name}}-{word}"), &description(word), trust, word, &templated(policy));
-            if word != Power::Reader.name() && let Some(fields) = role.as_object_mut() {
+            if word != Power::Reader.name()
+                && let Some(fields) = role.as_object_mut()
+            {
                 fields.insert("Condition".to_owned(), json!(MAY_CHANGE));
             }
             resources.insert(format!("Role{}", capitalized(word)), role);

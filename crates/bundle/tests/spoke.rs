@@ -16,6 +16,10 @@ fn the_modules_tests_have_what_the_package_writes() {
     if kept != written {
         let fresh = Path::new(env!("CARGO_TARGET_TMPDIR")).join("spoke.json");
         std::fs::write(&fresh, written).unwrap();
-        panic!("{} is not what `cordon package` writes; look at the difference, and copy {} there", file.display(), fresh.display());
+        panic!(
+            "{} is not what `cordon package` writes; look at the difference, and copy {} there",
+            file.display(),
+            fresh.display()
+        );
     }
 }

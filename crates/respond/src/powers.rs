@@ -17,7 +17,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cordon_core::pattern::Pattern;
+use cordon_core::pattern::{NamePattern, Pattern};
 use cordon_core::{AccountId, Call, same_arn};
 use serde_json::{Value, json};
 
@@ -233,8 +233,8 @@ pub struct Territory<'a> {
     pub policies: &'a [Pattern],
     /// ARN patterns of trails: `scope.trails`.
     pub trails: &'a [Pattern],
-    /// ARN patterns that win over all of these: `scope.never_touch`.
-    pub never: &'a [Pattern],
+    /// What wins over all of these: `scope.never_touch`.
+    pub never: &'a [NamePattern],
     /// The keys of the exception tags.
     pub tag_keys: &'a [String],
     /// The path of Cordon's own roles in the account, such as `/cordon/`.
@@ -328,20 +328,21 @@ impl Territory<'_> {
         let of_kind = |kind: &str| {
             let is_kind =
                 |arn: &String| arn.splitn(6, ':').nth(5).is_some_and(|resource| kind_of(resource).is_none_or(|k| k == kind));
-            self.principals.iter().map(in_account).filter(is_kind).collect()
+            self.principals.iter().map(|pattern| in_account(pattern.as_str())).filter(is_kind).collect()
         };
         match on {
             Resource::User => of_kind("user"),
             Resource::Role => of_kind("role"),
             Resource::Group => of_kind("group"),
-            Resource::Policy => self.policies.iter().map(in_account).collect(),
-            Resource::Trail => self.trails.iter().map(in_account).collect(),
+            Resource::Policy => self.policies.iter().map(|pattern| in_account(pattern.as_str())).collect(),
+            Resource::Trail => self.trails.iter().map(|pattern| in_account(pattern.as_str())).collect(),
         }
     }
 
     fn never_touched(&self) -> Vec<String> {
         let own = ["role", "policy"].map(|kind| format!("arn:{{partition}}:iam::{{account}}:{kind}{}*", self.own_path));
-        NEVER.iter().map(|arn| (*arn).to_owned()).chain(own).chain(self.never.iter().map(in_account)).collect()
+        let named = self.never.iter().map(|pattern| in_account(pattern.as_str()));
+        NEVER.iter().map(|arn| (*arn).to_owned()).chain(own).chain(named).collect()
     }
 }
 
@@ -352,12 +353,12 @@ fn kind_of(resource: &str) -> Option<&str> {
 }
 
 /// A pattern of `cordon.toml` as a resource of a policy. Both have `*`; a literal account stays, and fits in no other.
-fn in_account(pattern: &Pattern) -> String {
-    let mut parts = pattern.as_str().splitn(6, ':');
+fn in_account(pattern: &str) -> String {
+    let mut parts = pattern.splitn(6, ':');
     let (Some(scheme), Some(_), Some(service), Some(region), Some(account), Some(resource)) =
         (parts.next(), parts.next(), parts.next(), parts.next(), parts.next(), parts.next())
     else {
-        return pattern.as_str().to_owned();
+        return pattern.to_owned();
     };
     let account = if account == "*" { "{account}" } else { account };
     format!("{scheme}:{{partition}}:{service}:{region}:{account}:{resource}")
@@ -381,7 +382,7 @@ mod tests {
             principals: &principals,
             policies: &patterns(&["arn:aws:iam::*:policy/test-*"]),
             trails: &patterns(&["arn:aws:cloudtrail:*:*:trail/test-*"]),
-            never: &patterns(&["arn:aws:iam::111122223333:user/break-glass"]),
+            never: &["arn:aws:iam::111122223333:user/break-glass".parse().unwrap()],
             tag_keys: &["SecurityApproved".to_owned()],
             own_path: "/cordon/",
         };
@@ -484,7 +485,7 @@ mod tests {
 
     #[test]
     fn a_pattern_becomes_a_resource_of_the_account_and_a_literal_account_stays() {
-        let check = |pattern: &str, expected: &str| assert_eq!(in_account(&Pattern::new(pattern)), expected);
+        let check = |pattern: &str, expected: &str| assert_eq!(in_account(pattern), expected);
         check("arn:aws:iam::*:user/a*", "arn:{partition}:iam::{account}:user/a*");
         check("arn:aws:iam::111122223333:role/x/y", "arn:{partition}:iam::111122223333:role/x/y");
         check("arn:aws:cloudtrail:*:*:trail/t", "arn:{partition}:cloudtrail:*:{account}:trail/t");

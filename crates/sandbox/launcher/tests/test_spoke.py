@@ -20,6 +20,8 @@ INCIDENT = "inc-0123456789abcdef0123"
 DENY_ALL, ADMINISTRATOR = "arn:aws:iam::aws:policy/AWSDenyAll", "arn:aws:iam::aws:policy/AdministratorAccess"
 # What `cordon package` writes; a test of the bundle holds it to that.
 MANIFEST = json.loads((MODULES / "spoke" / "tests" / "spoke.json").read_text())
+# The account that its `never_touch` writes out.
+WRITTEN_OUT = "222233334444"
 PARTS = tuple(MANIFEST["holders"])
 # Where Terraform's AWS provider lies on machines that do not reach the registry.
 MIRRORS = ("~/.terraform.d/plugins", "/usr/local/share/terraform/plugins", "/usr/share/terraform/plugins", "/opt",
@@ -46,7 +48,7 @@ def apply(account, bus):
         }},
         "module": {
             "spoke": {
-                "source": str(MODULES / "spoke"), "spoke": MANIFEST, "hub_bus_arn": bus,
+                "source": str(MODULES / "spoke"), "spoke": json.loads(json.dumps(MANIFEST).replace(WRITTEN_OUT, account)), "hub_bus_arn": bus,
                 "organization_id": organisation_id(), "external_id": EXTERNAL_ID, "enforcement": True,
             },
             "region": {

@@ -88,10 +88,10 @@ pub fn is_own_policy(name: &str) -> bool {
 #[must_use]
 pub fn denies_only(document: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<serde_json::Value>(document) else { return false };
-    let is_deny = |statement: &serde_json::Value| statement["Effect"] == "Deny";
-    match &policy["Statement"] {
-        serde_json::Value::Array(statements) => !statements.is_empty() && statements.iter().all(is_deny),
-        statement @ serde_json::Value::Object(_) => is_deny(statement),
+    let is_deny = |statement: &serde_json::Value| statement.get("Effect").is_some_and(|effect| effect == "Deny");
+    match policy.get("Statement") {
+        Some(serde_json::Value::Array(statements)) => !statements.is_empty() && statements.iter().all(is_deny),
+        Some(statement @ serde_json::Value::Object(_)) => is_deny(statement),
         _ => false,
     }
 }

@@ -11,7 +11,7 @@ use cordon_store::{Claim, Opening};
 use jiff::Timestamp;
 
 use super::detected::detected;
-use super::{Burst, Classify, ClassifyError, shared};
+use super::{Burst, Classify, ClassifyError, two_records};
 
 /// How often opening is tried against other executions of the same case.
 const OPEN_TRIES: u32 = 12;

@@ -55,7 +55,7 @@ pub struct StackSpec {
     pub settle: Duration,
     /// Whether incidents go to Security Hub, too. The emulator has none and refuses them, as AWS does where it is not enabled.
     pub security_hub: bool,
-    /// Other accounts of the organisation, at most [`SPOKES_MAX`], which forward their events to this deployment and let it act.
+    /// Other accounts of the organisation, at most two, which forward their events to this deployment and let it act.
     pub spokes: Vec<String>,
 }
 

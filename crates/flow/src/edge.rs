@@ -43,7 +43,7 @@ impl From<ClassifyError> for StateError {
 impl From<MakeCallError> for StateError {
     fn from(error: MakeCallError) -> Self {
         let MakeCallError::Store(store) = &error;
-        Self::new(of_store(store), error.to_string())
+        Self::of(of_store(store), &error)
     }
 }
 

@@ -8,7 +8,7 @@ use cordon_core::approval::Ballot;
 use cordon_core::config::Approval;
 use cordon_core::incident::{Electorate, ShutOut, Skipped};
 use cordon_core::pattern::NamePattern;
-use cordon_core::{Actor, Arn, Config, Incident, Name};
+use cordon_core::{Actor, Arn, Config, Incident, Name, chain};
 use cordon_respond::{ArnBefore, Since};
 use cordon_store::{Store, StoreError};
 use jiff::SignedDuration;
@@ -110,7 +110,7 @@ async fn before(store: Store<'_>, config: &Config, incident: &Incident) -> Resul
         Ok(ArnBefore::Same | ArnBefore::Unknown { .. }) => Ok(Before::Same),
         Err(error) if error.is_transient() => Err(error),
         Err(error) => {
-            tracing::warn!(reason = %error, "how the actor came to their name cannot be read");
+            tracing::warn!(reason = chain(&error), "how the actor came to their name cannot be read");
             Ok(Before::Same)
         }
     }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use cordon_contract::StateError;
 use cordon_core::approval::Vote;
-use cordon_core::config::{Mode, OnTimeout};
+use cordon_core::config::OnTimeout;
 use cordon_core::incident::Incident;
 use cordon_core::{AccountId, Call, Config, IncidentId, Route};
 use cordon_respond::divided::perform;
@@ -25,7 +25,9 @@ use cordon_store::{Store, StoreError};
 use serde::{Deserialize, Serialize};
 
 use crate::ports::Clock;
+use crate::remediate::never_writes;
 use crate::switch;
+use crate::undo::has_enough;
 
 /// What the function is asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -121,11 +123,8 @@ impl MakeCall<'_> {
         if Power::of(asked) != Some(self.power) {
             return Ok(Some("this function makes no such call"));
         }
-        if self.config.mode != Mode::Enforce || incident.is_dry_run() {
-            return Ok(Some("the mode is dry-run"));
-        }
-        if !incident.event.origin.may_enforce() {
-            return Ok(Some("the event's source is not trusted to change anything"));
+        if let Some(reason) = never_writes(self.config, incident) {
+            return Ok(Some(reason));
         }
         let Some(account) = &incident.account else { return Ok(None) };
         if !self.store.is_call_announced(account, asked, self.clock.now()).await? {
@@ -147,19 +146,20 @@ impl MakeCall<'_> {
     }
 
     /// A decision is an approval, a policy that acts by itself, the denial or the end of a question that a containment went ahead of,
-    /// or an approver's request to undo.
+    /// or the wish to undo of as many approvers as that takes.
     async fn restoration_refusal(&self, incident: &Incident) -> Result<Option<&'static str>, StoreError> {
-        if self.store.undo_request(&incident.id).await?.is_some() {
+        let question = self.store.approval(&incident.id).await?;
+        let request = self.store.undo_request(&incident.id).await?;
+        if request.is_some_and(|request| has_enough(self.config, incident, question.as_ref(), &request)) {
             return Ok(None);
         }
         let route = incident.assessment.decision.as_ref().map(|decision| decision.route);
-        let approval = self.store.approval(&incident.id).await?;
-        let is_decided = match approval.as_ref().map(|approval| (approval.vote, approval.on_timeout)) {
-            Some((Vote::Approved | Vote::Denied, _)) => true,
-            Some((Vote::Expired, on_timeout)) => match on_timeout {
-                OnTimeout::Close => true,
-                OnTimeout::HoldContainment | OnTimeout::Contain => false,
-            },
+        let went_ahead = route == Some(Route::ContainThenAsk);
+        let is_decided = match question.map(|question| (question.vote, question.on_timeout)) {
+            Some((Vote::Approved, _)) => true,
+            // Where nothing went ahead of the question, there is nothing to take back.
+            Some((Vote::Denied, _) | (Vote::Expired, OnTimeout::Close)) => went_ahead,
+            Some((Vote::Expired, OnTimeout::HoldContainment | OnTimeout::Contain)) => false,
             Some((Vote::Waiting, _)) | None => route == Some(Route::Act),
         };
         Ok((!is_decided).then_some("nobody has decided that a former state is given back"))

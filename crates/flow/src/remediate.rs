@@ -254,9 +254,8 @@ impl Remediate<'_> {
             return refuse("the incident is still open");
         }
         self.may_write(&incident)?;
-        // Asked again here, as with an approval. A request of an earlier deployment names one person only.
-        let wanted = undo::wanted(self.config, &incident, self.store.approval(id).await?.as_ref());
-        if u32::try_from(request.ballots.len().max(1)).unwrap_or(u32::MAX) < wanted {
+        // Asked again here, as with an approval.
+        if !undo::has_enough(self.config, &incident, self.store.approval(id).await?.as_ref(), &request) {
             return refuse("fewer approvers than it takes have asked to undo it");
         }
         Ok(outcome(self.undoing().carry_out(id, request).await?.complete))
@@ -266,15 +265,8 @@ impl Remediate<'_> {
         Undo { store: self.store, accounts: self.accounts, clock: self.clock }
     }
 
-    /// Whether this deployment and this event may change anything at all.
     fn may_write(&self, incident: &Incident) -> Result<(), RemediateError> {
-        if self.config.mode != Mode::Enforce || incident.is_dry_run() {
-            return refuse("the mode is dry-run");
-        }
-        if !incident.event.origin.may_enforce() {
-            return refuse("the event's source is not trusted to change anything");
-        }
-        Ok(())
+        never_writes(self.config, incident).map_or(Ok(()), refuse)
     }
 
     /// Asked again here, whatever path the state machine took: the last gate before a write.
@@ -295,6 +287,14 @@ impl Remediate<'_> {
             Some((Vote::Waiting | Vote::Denied | Vote::Expired, _)) | None => refuse("nobody has approved it"),
         }
     }
+}
+
+/// Why this deployment and this event may change nothing at all; `None` where they may.
+pub(crate) fn never_writes(config: &Config, incident: &Incident) -> Option<&'static str> {
+    if config.mode != Mode::Enforce || incident.is_dry_run() {
+        return Some("the mode is dry-run");
+    }
+    (!incident.event.origin.may_enforce()).then_some("the event's source is not trusted to change anything")
 }
 
 fn refuse<T>(reason: &'static str) -> Result<T, RemediateError> {

@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::accounts::{self, Accounts, SessionError};
 use crate::ports::Clock;
 
+pub(crate) use ask::has_enough;
 pub use ask::{AskUndo, AskUndoError, UndoAnswer, UndoVote, wanted};
 
 /// What undoing is given.

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use cordon_contract::{RemediateInput, RemediateOutput};
-use cordon_core::{AccountId, Call, IncidentId, Principal, PrincipalKind};
+use cordon_core::{AccountId, Call, IncidentId, Outcome, Principal, PrincipalKind};
 use cordon_flow::Accounts;
+use cordon_flow::approver::Voter;
 use cordon_flow::decide::Choice;
 use cordon_flow::make_call::{MakeCall, MakeCallInput, MakeCallOutput, Powers};
 use cordon_flow::remediate::Remediate;
+use cordon_flow::undo::UndoAnswer;
 use cordon_respond::divided::{Divided, Hands, perform};
 use cordon_respond::powers::Power;
 use cordon_respond::{Account, IamError, IamErrorKind, call, deny};
@@ -132,6 +134,47 @@ fn attack_powers_nothing_is_given_back_before_somebody_has_decided_it() {
     let powers = opened(&world);
     assert_eq!(asked(&world, Power::Restoration, &powers, &incident, back), MakeCallOutput::Made);
     assert_eq!(*powers.by.lock().unwrap(), [(Power::Restoration, "iam:AttachUserPolicy".to_owned())]);
+}
+
+#[test]
+fn attack_powers_a_denial_of_what_was_only_asked_gives_nothing_back() {
+    let world = World::new();
+    let incident = waiting(&world);
+    let back = call::attach_policy(&mallory(), ADMIN_POLICY);
+    announce(&world, &back);
+    say(&world, &incident, Voter::Slack(APPROVER), Choice::Deny, Some("it is fine"));
+    refused(&world, Power::Restoration, &incident, back, "nobody has decided");
+}
+
+#[test]
+fn a_denial_takes_back_what_went_ahead_of_the_question() {
+    let world = with(AHEAD);
+    let incident = waiting(&world);
+    apply(&world, &incident).unwrap();
+    let back = call::delete_inline_policy(&mallory(), &deny::policy_name(&incident));
+    announce(&world, &back);
+    refused(&world, Power::Restoration, &incident, back.clone(), "nobody has decided");
+    click(&world, &incident, APPROVER, Choice::Deny);
+    assert_eq!(asked(&world, Power::Restoration, &opened(&world), &incident, back), MakeCallOutput::Made);
+}
+
+#[test]
+fn attack_powers_a_wish_to_undo_that_too_few_have_gives_nothing_back() {
+    let config = format!("{}\n{AHEAD}\n{TWO}", support::CONFIG);
+    let config = config.replacen("mode = \"enforce\"", "mode = \"enforce\"\napproval.on_timeout = \"hold-containment\"", 1);
+    let world = World::with(&config);
+    let incident = waiting(&world);
+    apply(&world, &incident).unwrap();
+    expire(&world, &incident);
+    close(&world, &incident, Outcome::Expired);
+    let back = call::delete_inline_policy(&mallory(), &deny::policy_name(&incident));
+    announce(&world, &back);
+    let wish =
+        |user: &str| run(world.ask_undo().run(&world.heard, &incident, Voter::Slack(user), Some("it was planned"))).unwrap();
+    assert!(matches!(wish(APPROVER), UndoAnswer::Counted { so_far: 1, wanted: 2, .. }));
+    refused(&world, Power::Restoration, &incident, back.clone(), "nobody has decided");
+    assert_eq!(wish(SECOND), UndoAnswer::Started);
+    assert_eq!(asked(&world, Power::Restoration, &opened(&world), &incident, back), MakeCallOutput::Made);
 }
 
 #[test]

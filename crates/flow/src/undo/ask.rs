@@ -132,6 +132,12 @@ pub fn wanted(config: &Config, incident: &Incident, question: Option<&Approval>)
     config.approval.quorum.of(incident.severity).max(asked).max(1)
 }
 
+/// Whether a request stands, and as many approvers as it takes want it. One of an earlier deployment names one person only.
+pub(crate) fn has_enough(config: &Config, incident: &Incident, question: Option<&Approval>, request: &UndoRequest) -> bool {
+    let wishes = u32::try_from(request.ballots.len().max(1)).unwrap_or(u32::MAX);
+    request.state == UndoState::Requested && wishes >= wanted(config, incident, question)
+}
+
 impl AskUndo<'_> {
     /// Takes an approver's wish, and starts the execution that carries it out once enough of them want it.
     ///

@@ -98,12 +98,22 @@ fn attack_powers_a_document_that_allows_something_is_not_written_even_if_it_was_
         r#"{"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"},{"Effect":"Allow","Action":"*","Resource":"*"}]}"#,
         r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}"#,
         r#"{"Statement":[]}"#,
+        r#"{"Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}],"Statement":[{"Effect":"Deny","Action":"*","Resource":"*"}]}"#,
+        r#"{"Statement":[{"Effect":"Allow","Effect":"Deny","Action":"*","Resource":"*"}]}"#,
         r#"{"Statement":[{"Action":"*","Resource":"*"}]}"#,
         "Deny",
     ] {
         let put = call::put_inline_policy(&mallory(), "CordonDenyAll-x", document);
         announce(&world, &put);
         refused(&world, Power::Documents, &incident, put, "no Deny");
+    }
+}
+
+#[test]
+fn every_deny_of_cordons_own_is_one_that_only_denies() {
+    let sessions = deny::sessions_document("2026-01-02T03:04:05Z".parse().unwrap());
+    for document in [deny::DOCUMENT, deny::ALL_DOCUMENT, deny::CONSOLE_DOCUMENT, &sessions] {
+        assert!(deny::denies_only(document), "{document}");
     }
 }
 
